@@ -1,1 +1,2 @@
-export {};
+export * from "./plan.ts";
+export * from "./link/wire.ts";

@@ -1,0 +1,88 @@
+// The plan: a configuration after it has been checked whole and every default filled in. Plain JSON: the command line makes
+// it, the agent and the control plane live by it, and the last good one stays on disk.
+import type { CheckRole, Remedy, TargetKey, TargetSpec } from "@prunella/core";
+
+export interface Plan {
+  readonly version: 1;
+  /** Where it came from, for messages: a file's absolute path, or "command line". */
+  readonly source: string;
+  /** Folder relative paths of the configuration are resolved against. */
+  readonly folder: string;
+  readonly services: readonly ServicePlan[];
+  /** Every target, those of services included, as the core sees them. */
+  readonly targets: readonly TargetSpec[];
+  readonly checks: readonly CheckPlan[];
+  readonly remedies: readonly Remedy[];
+  readonly notify: readonly NotifyPlan[];
+  readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
+  readonly retention: { readonly signalsMs: number; readonly bytesMax: number };
+  readonly safety: SafetyPlan;
+}
+
+/** One service with `instances` processes; instance i of several is target "name/i", a single one is target "name". */
+export interface ServicePlan {
+  readonly name: string;
+  /** Program and arguments; never a shell unless `shell` was written in the configuration (then ["/bin/sh", "-c", text]). */
+  readonly command: readonly string[];
+  readonly cwd: string;
+  /** Added to the agent's own environment; env files are merged in already. PORT etc. are the user's business. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Numeric or named user to run as; null: the agent's own. */
+  readonly user: string | null;
+  /** Services and targets that must be ready before this one starts; it stops before they do. */
+  readonly after: readonly TargetKey[];
+  readonly instances: number;
+  readonly stop: { readonly signal: string; readonly timeoutMs: number };
+  /** Longest wait for readiness at start before dependents are started anyway (default 30,000). */
+  readonly readyTimeoutMs: number;
+  readonly logs: { readonly bytesMax: number; readonly files: number };
+  /** Preload the probe when the program is Node ("auto": decided by the command), always, or never. */
+  readonly probe: "auto" | "on" | "off";
+  /** Ports it is known to listen on, for naming a port's owner; often empty. */
+  readonly ports: readonly number[];
+}
+
+export interface CheckPlan extends CheckRole {
+  readonly target: TargetKey;
+  readonly timeoutMs: number;
+  /** Share of the interval by which starts are spread (0 to 0.5). */
+  readonly jitter: number;
+  /** Not run before this long after the process started. */
+  readonly initialDelayMs: number;
+  readonly how: CheckHow;
+}
+
+export type CheckHow =
+  | {
+      readonly type: "http";
+      readonly url: string;
+      readonly method: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly statusMin: number;
+      readonly statusMax: number;
+      readonly bodyIncludes: string | null;
+      readonly latencyMsMax: number | null;
+      readonly certificateDaysMin: number | null;
+    }
+  | { readonly type: "tcp"; readonly host: string; readonly port: number }
+  | { readonly type: "command"; readonly argv: readonly string[]; readonly cwd: string }
+  | { readonly type: "process"; readonly name: string }
+  | { readonly type: "file-age"; readonly path: string; readonly ageMsMax: number }
+  | { readonly type: "heartbeat"; readonly slug: string; readonly periodMs: number; readonly graceMs: number };
+
+export type NotifyPlan = {
+  readonly type: "webhook";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export interface SafetyPlan {
+  /** Runs of any remedy that disturb something running, over all targets, per hour. */
+  readonly globalPerHour: number;
+  /** Share of a group that may be under repair at once (0 to 1]; a group of one needs 1. */
+  readonly blastRadius: number;
+  /** More distinct targets than this going bad by inference within `stormWindowMs` holds repairs. */
+  readonly stormTargets: number;
+  readonly stormWindowMs: number;
+  readonly approvalTimeoutMs: number;
+}

@@ -1,0 +1,2 @@
+export * from "./remedy.ts";
+export * from "./repair.ts";
