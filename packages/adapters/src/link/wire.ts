@@ -29,6 +29,8 @@ export type ToAgent =
       readonly target: TargetKey;
       readonly command: Readonly<Record<string, unknown>>;
     }
+  /** A ping arrived for the heartbeat check of this slug; unknown slugs are ignored. */
+  | { readonly type: "heartbeat"; readonly slug: string }
   | {
       readonly type: "logs";
       readonly id: number;
