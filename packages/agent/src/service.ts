@@ -127,13 +127,14 @@ export class Service {
   /** Says that the process of an earlier agent ended while nobody looked. */
   reportLost(): void {
     const { record } = this;
-    if (record.pid === null) return;
+    const { pid } = record;
+    if (pid === null) return;
     const now = this.#context.now();
     this.#recordExit({ code: null, signal: null, outOfMemory: false });
     this.#context.emit({
       type: "exited",
       target: this.target,
-      pid: Number(record.pid ?? 0),
+      pid,
       exit: { code: null, signal: null, outOfMemory: false },
       uptimeMs: Math.max(0, now - record.startedAt),
       expected: false,
@@ -277,7 +278,9 @@ export class Service {
     this.#recordExit(exit);
     this.#context.observe(this.observation());
     // What it left behind would hold its port and write to its logs. `start` and `stop` wait for this.
-    if (!run.expected) this.#tidying = sweep(run.pid, this.#marker, killMsMax);
+    if (!run.expected) this.#tidying = sleep(1).then(() => sweep(run.pid, this.#marker, killMsMax));
+    // Read before a successor writes to the same files.
+    const lastLines = this.lastLines();
     run.end();
     const error = await this.#context.lastError(this.target, run.pid);
     this.#context.emit({
@@ -287,7 +290,7 @@ export class Service {
       exit,
       uptimeMs: Math.max(0, at - run.startedAt),
       expected: run.expected,
-      lastLines: this.lastLines(),
+      lastLines,
       ...(error === null ? {} : { error }),
     });
   }

@@ -57,6 +57,7 @@ export interface LinkClient extends Actuator, Examiner {
 
 /** Added to an order's own time limit before this side gives up waiting for its outcome. */
 const replyGraceMs = 5_000;
+const aliveMs = 1_000;
 const heldMax = 2_000;
 const reconnectMsMax = 1_000;
 
@@ -72,6 +73,7 @@ export function linkClient(options: LinkOptions): LinkClient {
   let events: { number: number; signal: EventSignal }[] = [];
   let observations: ObservationSignal[] = [];
   let storing = false;
+  let alive: Timer | null = null;
 
   open();
 
@@ -99,6 +101,11 @@ export function linkClient(options: LinkOptions): LinkClient {
     mine.on("close", () => {
       if (socket === mine) lost(reason);
     });
+  }
+
+  function sayAlive(): void {
+    send({ type: "alive" });
+    alive = ready ? system.setTimer(sayAlive, aliveMs) : null;
   }
 
   function drop(mine: Socket, reason: string): void {
@@ -129,6 +136,8 @@ export function linkClient(options: LinkOptions): LinkClient {
       case "hello":
         ready = true;
         failures = 0;
+        alive?.cancel();
+        sayAlive();
         options.onConnection?.("connected", `agent ${message.agent}, process ${message.pid}`);
         options.onPlan(message.plan);
         return;

@@ -96,6 +96,7 @@ const toAgentRules: Readonly<Record<ToAgent["type"], Rule>> = {
     typeof m["target"] === "string" &&
     isCount(m["lines"]) &&
     (m["containing"] === null || typeof m["containing"] === "string"),
+  alive: () => true,
   "stop-all": () => true,
 };
 

@@ -31,7 +31,7 @@ export function readText(file: string): string | null {
 /** The first 16 kB behind an open descriptor, or null (the process ended). */
 export function readDescriptor(descriptor: number): string | null {
   try {
-    return scratch.latin1Slice(0, readSync(descriptor, scratch, 0, scratch.length, 0));
+    return scratch.toString("latin1", 0, readSync(descriptor, scratch, 0, scratch.length, 0));
   } catch {
     return null;
   }
