@@ -124,6 +124,17 @@ function rootOf(pid: number, roots: ReadonlySet<number>, known: ReadonlyMap<numb
   return known.get(stat.parent) ?? null;
 }
 
+/** Waits for a promise, at most so long; leaves no timer behind. True when the promise was first. */
+export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const first = await Promise.race([promise.then(() => true as const), late]);
+  clearTimeout(timer);
+  return first;
+}
+
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);

@@ -4,6 +4,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { messageReader } from "@prunella/adapters";
 import type { ErrorFacts } from "@prunella/core";
+import { settledWithin } from "./group.ts";
 import type { ErrorDescription, ProbeCommand, ProbeMessage, Result, Stats } from "@prunella/probe";
 
 export interface ProbeHubOptions {
@@ -170,12 +171,7 @@ export async function probeHub(options: ProbeHubOptions): Promise<ProbeHub> {
     async lastError(target, pid, waitMs) {
       const probe = of(target).find((each) => each.pid === pid);
       if (probe !== undefined) {
-        let timer: NodeJS.Timeout | undefined;
-        const late = new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, waitMs);
-        });
-        await Promise.race([probe.closed, late]);
-        clearTimeout(timer);
+        await settledWithin(probe.closed, waitMs);
         if (probe.fatal !== null) return probe.fatal;
       }
       return lastWords.get(pid) ?? null;

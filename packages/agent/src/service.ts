@@ -4,7 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import path from "node:path";
 import type { ServicePlan } from "@prunella/adapters";
 import type { ErrorFacts, Exit, ObservationSignal, TimeMs } from "@prunella/core";
-import { signalAll, sleep, sweep, trySignal, writersOf } from "./group.ts";
+import { settledWithin, signalAll, sleep, sweep, trySignal, writersOf } from "./group.ts";
 import { launch, runsNode, userOf } from "./launch.ts";
 import { recover, rotate, sizeOf } from "./log-file.ts";
 import { tail } from "./log-tail.ts";
@@ -188,17 +188,23 @@ export class Service {
     let forced = !graceful;
     if (graceful) {
       const deadline = performance.now() + timeoutMs;
-      trySignal(-run.pid, this.plan.stop.signal as NodeJS.Signals);
+      const signal = this.plan.stop.signal as NodeJS.Signals;
+      const apart = membersOf(null, this.#marker).filter((member) => member.group !== run.pid);
+      trySignal(-run.pid, signal);
       // A stopped process cannot act on the signal until it goes on.
       trySignal(-run.pid, "SIGCONT");
-      await Promise.race([run.ended, sleep(timeoutMs)]);
+      signalAll(
+        apart.map((member) => member.pid),
+        signal,
+      );
+      await settledWithin(run.ended, timeoutMs);
       // Its children may still be finishing their work.
       while (performance.now() < deadline && membersOf(run.pid, this.#marker).length > 0) await sleep(20);
       forced = membersOf(run.pid, this.#marker).length > 0;
     }
     if (forced) trySignal(-run.pid, "SIGKILL");
     const left = await sweep(run.pid, this.#marker, killMsMax);
-    await Promise.race([run.ended, sleep(left.length > 0 ? 0 : killMsMax)]);
+    if (left.length === 0) await settledWithin(run.ended, killMsMax);
     if (left.length > 0) return { kind: "stuck", pids: left.map((member) => member.pid) };
     return { kind: "stopped", forced };
   }
