@@ -75,8 +75,7 @@ test("events wait while no control plane is there, and are sent again until they
   const s = staged(t);
   await s.agent(s.plan([{}]));
   await until(() => s.log("api").includes("listening"), "up");
-  const first = await s.link(1);
-  first.refuse = true;
+  const first = await s.link(1, true);
   await sleep(300);
   assert.deepEqual(first.events, []);
   first.client.close();

@@ -24,7 +24,8 @@ export interface Stage {
   plan(services: readonly Partial<ServicePlan>[], more?: Partial<Plan>): Plan;
   /** Starts an agent as a process of its own. */
   agent(plan: Plan, controlCommand?: readonly string[]): Promise<AgentProcess>;
-  link(fence?: number): Promise<TestLink>;
+  /** @param refuse see TestLink.refuse: from the first signal on. */
+  link(fence?: number, refuse?: boolean): Promise<TestLink>;
   log(target: string, stream?: "out" | "err"): string;
   end(): Promise<void>;
 }
@@ -86,8 +87,9 @@ export function stage(): Stage {
         },
       };
     },
-    async link(fence = 1) {
+    async link(fence = 1, refuse = false) {
       const link = testLink(folder, fence);
+      link.refuse = refuse;
       links.push(link.client);
       await until(() => link.client.connected, "the link is up");
       return link;
