@@ -1,10 +1,13 @@
 // Counts against traffic that is known, the application's half, clusters, and an agent that goes away and comes back.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
+import path from "node:path";
+import process from "node:process";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { latencyBoundsMs, type OutgoingStats, type RouteStats } from "@prunella/probe";
-import { Host, preloadFile, TestAgent } from "./agent.ts";
+import { Host, preloadFile, TestAgent, workFolder } from "./agent.ts";
 import { nodesUnderTest } from "./nodes.ts";
 
 function routes(
@@ -157,7 +160,7 @@ for (const node of nodesUnderTest()) {
       }
     });
 
-    test("cluster workers report for themselves, worker threads and package managers do not", async () => {
+    test("cluster workers report for themselves, worker threads do not", async () => {
       await start("cluster.cjs");
       await agent.until(() => agent.all("hello").length >= 3, "three hellos");
       const hellos = agent.all("hello");
@@ -178,6 +181,24 @@ for (const node of nodesUnderTest()) {
     });
   });
 }
+
+test("package managers, and grandchildren, stay without a probe", async () => {
+  const agent = await TestAgent.listen();
+  const npm = path.join(workFolder, "npm-cli.js");
+  writeFileSync(npm, `console.log(typeof globalThis[Symbol.for("prunella.probe")]); setTimeout(() => {}, 500);`);
+  const [manager] = nodesUnderTest();
+  assert.ok(manager !== undefined);
+  assert.equal((await new Host(manager.file, npm, [], agent.socketPath).ended).stdout, "undefined\n");
+  const tool = path.join(workFolder, "tool.cjs");
+  writeFileSync(tool, `console.log(typeof globalThis[Symbol.for("prunella.probe")]); setTimeout(() => {}, 300);`);
+  const parent = (pid: number): object => ({ PRUNELLA_PROBE_PARENT: String(pid) });
+  assert.equal((await new Host(manager.file, tool, [], agent.socketPath, parent(1)).ended).stdout, "undefined\n");
+  // A child of the service is measured; it ends before it has earned a second thread.
+  const child = await new Host(manager.file, tool, [], agent.socketPath, parent(process.pid)).ended;
+  assert.equal(child.stdout, "object\n");
+  assert.deepEqual(agent.all("hello"), []);
+  await agent.close();
+});
 
 test("the preload file is made once and named by its content", () => {
   assert.match(preloadFile, /probe-[0-9a-f]{16}\/preload\.cjs$/);
