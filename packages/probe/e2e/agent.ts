@@ -5,7 +5,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { probeFile, type ProbeCommand, type ProbeMessage } from "../src/index.ts";
+import { probeFile, type ProbeCommand, type ProbeMessage } from "@prunella/probe";
 
 export type Of<Type extends ProbeMessage["type"]> = Extract<ProbeMessage, { type: Type }>;
 type CommandBody = ProbeCommand extends infer Each ? (Each extends ProbeCommand ? Omit<Each, "id"> : never) : never;
@@ -150,8 +150,17 @@ export class Host {
 
   /** Text of the first line that the script prints: fixtures print their port. */
   async firstLine(): Promise<string> {
-    while (!this.#stdout.includes("\n")) await new Promise((resolve) => this.process.stdout?.once("data", resolve));
+    while (!this.#stdout.includes("\n")) await this.more();
     return this.#stdout.split("\n")[0] ?? "";
+  }
+
+  get output(): string {
+    return this.#stdout;
+  }
+
+  /** Resolves when the host prints something more. */
+  more(): Promise<void> {
+    return new Promise((resolve) => this.process.stdout?.once("data", () => resolve()));
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<Outcome> {

@@ -1,6 +1,7 @@
 // Counts what the process's HTTP servers answer, per route, through the diagnostics channels that Node publishes on for
 // every request. Costs well under a microsecond a request; bounded: 100 routes an interval, 1,000 remembered URLs.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { HistogramModule } from "./histogram.cts";
 import type { ChannelsModule } from "./channels.cts";
 import type { RouteStats, Stats } from "./wire.ts";
@@ -14,8 +15,18 @@ const routesMax = 100;
 /** Routes kept from one interval to the next; above, the table starts anew so that dead routes do not fill it. */
 const routesKept = 50;
 const urlsMax = 1_000;
-/** Requests followed at the same time; those beyond are served as ever and counted by nobody. */
-const inFlightMax = 10_000;
+/** Connections looked after for requests in flight and aborted; what is answered on the others counts all the same. */
+const connectionsMax = 10_000;
+/** Requests that one connection may have sent ahead; those beyond are not counted. */
+const pipelinedMax = 100;
+
+interface Connection {
+  readonly socket: Socket;
+  /** The request that is being answered. */
+  response: ServerResponse | undefined;
+  startedAt: number;
+  readonly pipelined: { readonly response: ServerResponse; readonly startedAt: number }[];
+}
 
 interface Route {
   readonly method: string;
@@ -42,19 +53,32 @@ interface HttpServerWatch {
 
 function watchHttpServer(): HttpServerWatch {
   const now = performance.now.bind(performance);
-  const inFlight = new Map<ServerResponse, number>();
+  // Per connection, not per request: looking a connection up costs a tenth of adding and removing a request.
+  const ofSocket = new WeakMap<object, Connection>();
+  const connections = new Set<Connection>();
   let routes = new Map<string, Route>();
   let byUrl = new Map<string, Route>();
   let other: Route | undefined;
 
   const stopStart = subscribe("http.server.request.start", (message) => {
-    if (inFlight.size < inFlightMax) inFlight.set((message as { response: ServerResponse }).response, now());
+    const { response, socket } = message as { response: ServerResponse; socket: Socket };
+    let connection = ofSocket.get(socket);
+    if (connection === undefined) {
+      connection = { socket, response: undefined, startedAt: 0, pipelined: [] };
+      ofSocket.set(socket, connection);
+      if (connections.size < connectionsMax) connections.add(connection);
+    }
+    if (connection.response === undefined) {
+      connection.response = response;
+      connection.startedAt = now();
+    } else if (connection.pipelined.length < pipelinedMax) connection.pipelined.push({ response, startedAt: now() });
   });
   const stopFinish = subscribe("http.server.response.finish", (message) => {
-    const { response } = message as { response: ServerResponse };
-    const startedAt = inFlight.get(response);
-    if (startedAt === undefined) return;
-    inFlight.delete(response);
+    const { response, socket } = message as { response: ServerResponse; socket: Socket };
+    const connection = ofSocket.get(socket);
+    if (connection?.response !== response) return;
+    const { startedAt } = connection;
+    advance(connection);
     const status = response.statusCode;
     const route = routeOf(response, status);
     route.count += 1;
@@ -62,7 +86,14 @@ function watchHttpServer(): HttpServerWatch {
     else if (status >= 400) route.clientErrors += 1;
     const bucket = bucketOf(now() - startedAt);
     route.latency[bucket] = (route.latency[bucket] ?? 0) + 1;
+    if (!response.shouldKeepAlive) connections.delete(connection);
   });
+
+  function advance(connection: Connection): void {
+    const next = connection.pipelined.length === 0 ? undefined : connection.pipelined.shift();
+    connection.response = next?.response;
+    connection.startedAt = next?.startedAt ?? 0;
+  }
 
   function routeOf(response: ServerResponse, status: number): Route {
     const request = response.req as Routed;
@@ -88,10 +119,18 @@ function watchHttpServer(): HttpServerWatch {
 
   return {
     collect() {
-      for (const response of inFlight.keys()) {
-        if (!response.destroyed) continue;
-        inFlight.delete(response);
-        routeOf(response, response.statusCode).aborted += 1;
+      let inFlight = 0;
+      let oldestAt = now();
+      for (const connection of connections) {
+        if (connection.socket.destroyed) connections.delete(connection);
+        // The connection closed, or the application gave the response up, before it was out.
+        while (connection.response?.destroyed === true) {
+          routeOf(connection.response, connection.response.statusCode).aborted += 1;
+          advance(connection);
+        }
+        if (connection.response === undefined) continue;
+        inFlight += 1 + connection.pipelined.length;
+        oldestAt = Math.min(oldestAt, connection.startedAt);
       }
       const seen = [...routes.values(), ...(other === undefined ? [] : [other])].filter(
         (route) => route.count + route.aborted > 0,
@@ -103,17 +142,12 @@ function watchHttpServer(): HttpServerWatch {
         routes = new Map();
         byUrl = new Map();
       }
-      const [oldest] = inFlight.values();
-      return {
-        inFlight: inFlight.size,
-        oldestMs: oldest === undefined ? 0 : Math.round(now() - oldest),
-        routes: reported,
-      };
+      return { inFlight, oldestMs: Math.round(now() - oldestAt), routes: reported };
     },
     stop() {
       stopStart();
       stopFinish();
-      inFlight.clear();
+      connections.clear();
     },
   };
 }

@@ -75,7 +75,6 @@ function openLink(options: Omit<ThreadData, "shared">, onCommand: (command: Prob
       trackUnmanagedFds: false,
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
     });
-    thread.unref();
     thread.on("message", onCommand);
     thread.on("error", () => {});
     thread.on("messageerror", () => {});
@@ -85,6 +84,8 @@ function openLink(options: Omit<ThreadData, "shared">, onCommand: (command: Prob
       if (restarts > restartsMax) ended = true;
       if (!ended) setTimeout(start, restartDelayMs).unref();
     });
+    // Last: listening to messages would keep the process alive again.
+    thread.unref();
     for (const line of early.splice(0)) post(line);
   }
 

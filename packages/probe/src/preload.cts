@@ -73,8 +73,6 @@ function activate(socketPath: string): void {
     },
     (command) => void perform(command),
   );
-  if (!isChild) link.start();
-
   const runtime = (part("runtime") as RuntimeModule).watchRuntime();
   const server = (part("http-server") as HttpServerModule).watchHttpServer();
   const outgoing = (part("outgoing") as OutgoingModule).watchOutgoing();
@@ -102,8 +100,14 @@ function activate(socketPath: string): void {
     beatMs,
   );
   beating.unref();
-  // The loop's first turn: the application's modules are loaded.
-  setImmediate(guarded(() => link.beat())).unref();
+  // The loop's first turn: the application's modules are loaded. Starting the thread any earlier would compete with
+  // that; a process that dies before is reported all the same (`sendNow`), one that ends before is none of ours.
+  setImmediate(
+    guarded(() => {
+      link.beat();
+      if (!isChild) link.start();
+    }),
+  ).unref();
 
   function measure(): void {
     errors.collect();
