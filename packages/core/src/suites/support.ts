@@ -33,7 +33,11 @@ export async function walk<T>(page: (after: string | null) => Promise<Page<T>>):
 /** Asserts that two values are the same as JSON, whatever the order of their keys. */
 export function equal(actual: unknown, expected: unknown, what = "value"): void {
   const [found, wanted] = [canonical(actual), canonical(expected)];
-  assert(found === wanted, `${what}: expected ${wanted.slice(0, 2_000)}, found ${found.slice(0, 2_000)}`);
+  if (found === wanted) return;
+  let at = 0;
+  while (found[at] === wanted[at]) at += 1;
+  const around = (text: string): string => text.slice(Math.max(0, at - 200), at + 200);
+  assert(false, `${what}: expected …${around(wanted)}…, found …${around(found)}…`);
 }
 
 function canonical(value: unknown): string {
