@@ -42,8 +42,8 @@ function decision(number: number): Changes {
 async function commits(store: Store): Promise<void> {
   const { epoch } = await store.open();
   const raw = openSync(path.join(folder, "raw"), "w");
-  // As much as one commit writes to the log: about 14 pages.
-  const block = Buffer.alloc(14 * 4_096);
+  // As much as one commit writes to the log: about 22 pages.
+  const block = Buffer.alloc(22 * 4_096);
   let sequence = 0;
   const next = (): Promise<void> => store.commit({ epoch, sequence: ++sequence }, decision(sequence));
   const results = { sync: [] as number[], single: [] as number[], grouped: [] as number[] };
@@ -69,7 +69,7 @@ async function commits(store: Store): Promise<void> {
   }
   closeSync(raw);
   const [sync, single, grouped] = [median(results.sync), median(results.single), median(results.grouped)];
-  show("raw 56 kB write + fdatasync", `${(sync * 1_000).toFixed(0)} us`);
+  show("raw 90 kB write + fdatasync", `${(sync * 1_000).toFixed(0)} us`);
   show("commit of 4 records, one at a time", `${(single * 1_000).toFixed(0)} us`);
   show("  commits/s against raw fdatasync/s", `${(1_000 / single).toFixed(0)} / ${(1_000 / sync).toFixed(0)}`);
   show("commit of 4 records, 100 in one turn, each", `${(grouped * 1_000).toFixed(0)} us`);

@@ -30,9 +30,12 @@ export function connect(file: string, options: ConnectOptions): Database {
   createPrivate(file);
   const sqlite = new DatabaseSync(file, { timeout: options.lockTimeoutMs });
   try {
-    // auto_vacuum takes effect only before the first table; mmap stays off: a truncated file would kill the process.
-    sqlite.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.durability};
-      PRAGMA journal_size_limit = 67108864; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY`);
+    // Before the first table or never; asked of a file that has tables it would write to what may be evidence.
+    if (statSync(file).size === 0) sqlite.exec("PRAGMA auto_vacuum = INCREMENTAL");
+    // The log grows to 16 MB before it is copied back, so that pages written often are copied once. mmap stays off: a file
+    // truncated under it would kill the process.
+    sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.durability};
+      PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY`);
     return { sqlite, queries: queriesOver(sqlite), inode: statSync(file).ino };
   } catch (error) {
     sqlite.close();
@@ -41,25 +44,27 @@ export function connect(file: string, options: ConnectOptions): Database {
 }
 
 /** Brings the schema to the newest version. A file that a newer Prunella wrote is refused and left as it is. */
-export async function migrate({ queries }: Pick<Database, "queries">, upTo?: string): Promise<void> {
+export async function migrate({ sqlite, queries }: Database): Promise<void> {
+  const applied = appliedMigrations(sqlite);
+  const unknown = applied.filter((name) => !Object.hasOwn(migrations, name));
+  if (unknown.length > 0)
+    throw new StoreError(
+      "unavailable",
+      `this store was written by a newer Prunella (${unknown.join(", ")}): use that version or another folder`,
+    );
+  if (applied.length === Object.keys(migrations).length) return;
   const migrator = new Migrator({ db: queries, provider: { getMigrations: async () => ({ ...migrations }) } });
-  const known = await migrator.getMigrations().catch((error: unknown) => {
-    throw newer(error) ? new StoreError("unavailable", "written by a newer Prunella: use that version", error) : error;
-  });
-  if (known.every((migration) => migration.executedAt !== undefined)) return;
-  const { error } = upTo === undefined ? await migrator.migrateToLatest() : await migrator.migrateTo(upTo);
-  if (error === undefined) return;
-  throw newer(error)
-    ? new StoreError(
-        "unavailable",
-        "this store was written by a newer Prunella: use that version or another folder",
-        error,
-      )
-    : error;
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
 }
 
-function newer(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("corrupted migrations");
+function appliedMigrations(sqlite: DatabaseSync): string[] {
+  const table = sqlite.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'kysely_migration'").get();
+  if (table === undefined) return [];
+  return sqlite
+    .prepare("SELECT name FROM kysely_migration")
+    .all()
+    .map((row) => String(row["name"]));
 }
 
 /** Whether the structure of the file is sound, index contents aside. Reads all of it: about a second per gigabyte. */
