@@ -111,7 +111,7 @@ async function fill(store: Store): Promise<void> {
     sequence += 1;
     await store.commit({ epoch, sequence }, { at, issues });
   }
-  show("bytes per issue", `${(((await store.stats()).bytes - before) / issueCount).toFixed(0)}`);
+  show("bytes per issue", (((await store.stats()).bytes - before) / issueCount).toFixed(0));
 }
 
 async function pages(store: Store): Promise<void> {
@@ -152,7 +152,7 @@ async function raws(store: Store): Promise<void> {
     sequence += 1;
     await store.commit({ epoch, sequence }, { at, series });
   }
-  show("bytes per series point", `${(((await store.stats()).bytes - before) / 100_000).toFixed(0)}`);
+  show("bytes per series point", (((await store.stats()).bytes - before) / 100_000).toFixed(0));
   const pruned = { deleted: 0, bytes: 0 };
   const took = await millis(async () => Object.assign(pruned, await store.prune(400 * 24 * 3_600_000)));
   show(`prune of ${pruned.deleted} rows, ${pruned.bytes} bytes given back`, `${took.toFixed(0)} ms`);

@@ -47,29 +47,39 @@ export function commits(database: DatabaseSync, file: string, inode: number): Co
     while (waiting.length > 0) {
       const group = waiting.slice(0, groupCommitsMax);
       waiting = waiting.slice(groupCommitsMax);
-      const again = runGroup(group);
-      // The group failed as a whole and left nothing: one by one, so that none fails for another's sake.
-      for (const single of again) runGroup([single]);
+      const reason = runGroup(group);
+      if (reason !== null) afterFailure(group, reason);
     }
   }
 
-  /** Answers each commit of the group; returns those to be tried singly, unanswered. */
-  function runGroup(group: readonly Waiting[]): readonly Waiting[] {
+  /** Answers each commit of the group, or none and returns why: then nothing of it is stored, unless that is "unknown". */
+  function runGroup(group: readonly Waiting[]): Error | null {
     const applied: Waiting[] = [];
     const refused: (() => void)[] = [];
     try {
       transaction(() => applyAll(group, applied, refused));
     } catch (error) {
-      const reason = storeError(error, file, "write");
-      const isUnknown = reason instanceof StoreError && reason.code === "unknown";
-      if (group.length > 1 && !isUnknown) return group;
-      for (const each of group) each.reject(reason);
-      return [];
+      return storeError(error, file, "write") as Error;
     }
     for (const refuse of refused) refuse();
     for (const each of applied) each.resolve();
     acknowledged += applied.length;
-    return [];
+    return null;
+  }
+
+  /**
+   * One by one, so that none fails for another's sake, up to the first that the disk refuses again: those behind it
+   * cannot fit any more, and waiting for a lock once more for each would take long.
+   */
+  function afterFailure(group: readonly Waiting[], reason: Error): void {
+    const isUnknown = reason instanceof StoreError && reason.code === "unknown";
+    let refusal = group.length > 1 && !isUnknown ? null : reason;
+    for (const each of group) {
+      const failure = refusal ?? runGroup([each]);
+      if (failure === null) continue;
+      each.reject(failure);
+      if (failure instanceof StoreError) refusal = failure;
+    }
   }
 
   function applyAll(group: readonly Waiting[], applied: Waiting[], refused: (() => void)[]): void {
