@@ -67,6 +67,8 @@ export interface Incident {
   readonly summary: string;
   readonly certainty: "witnessed" | "inferred";
   readonly down: boolean;
+  /** The detector says that acting is warranted. */
+  readonly ripe: boolean;
   readonly state: IncidentState;
   readonly beganAt: TimeMs;
   readonly detectedAt: TimeMs;
@@ -88,7 +90,10 @@ export interface Incident {
   readonly attempts: number;
   readonly rootCause: string | null;
   readonly evidence: readonly Evidence[];
+  /** Why a person was called; null when none was. */
   readonly escalation: string | null;
+  /** The guard that holds a repair back at the moment, and why; null when none does. */
+  readonly blockedBy: string | null;
   /** A drill caused it: kept out of production KPIs. */
   readonly drill: boolean;
   /** A person's verdict: was it real? */
