@@ -1,7 +1,7 @@
 // The engine's memory: what the store returned at open, brought forward by each commit. Decisions read it through a Draft,
 // which collects their changes; only a committed draft reaches the world, so memory never runs ahead of the disk.
 import type { Incident, IncidentId, Issue, IssueId, RepairId, Transition } from "./issue/index.ts";
-import type { Changes, Comment, Notification, Opened, Settings, Standing, Tally } from "./ports.ts";
+import type { Changes, Comment, Notification, Opened, SeriesPoint, Settings, Standing, Tally } from "./ports.ts";
 import type { Repair } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TargetSpec, TimeMs } from "./signal/index.ts";
 
@@ -83,6 +83,7 @@ export class Draft {
   readonly #world: World;
   readonly #issues = new Map<IssueId, Issue>();
   readonly #incidents = new Map<IncidentId, Incident>();
+  readonly #known = new Map<IncidentId, Incident>();
   readonly #repairs = new Map<RepairId, Repair>();
   readonly #standings = new Map<string, Standing>();
   readonly #notifications = new Map<string, Notification>();
@@ -91,6 +92,7 @@ export class Draft {
   readonly #comments: Comment[] = [];
   readonly #signals: EventSignal[] = [];
   readonly #tallies: Tally[] = [];
+  readonly #series: SeriesPoint[] = [];
   #settings: Settings | null = null;
 
   constructor(world: World, now: TimeMs) {
@@ -113,7 +115,11 @@ export class Draft {
     return id === undefined ? undefined : this.issue(id);
   }
   incident(id: IncidentId): Incident | undefined {
-    return this.#incidents.get(id) ?? this.#world.incidents.get(id);
+    return this.#incidents.get(id) ?? this.#world.incidents.get(id) ?? this.#known.get(id);
+  }
+  /** Makes an ended incident, looked up in the store, known to this decision. */
+  know(incident: Incident): void {
+    this.#known.set(incident.id, incident);
   }
   /** Incidents not ended, oldest first. */
   incidents(): Incident[] {
@@ -183,6 +189,9 @@ export class Draft {
   putTally(tally: Tally): void {
     this.#tallies.push(tally);
   }
+  putSeries(point: SeriesPoint): void {
+    this.#series.push(point);
+  }
   putSignal(signal: EventSignal): void {
     this.#signals.push(signal);
   }
@@ -204,7 +213,12 @@ export class Draft {
         this.#standings.size +
         this.#notifications.size ===
         0 &&
-      this.#transitions.length + this.#comments.length + this.#signals.length + this.#tallies.length === 0 &&
+      this.#transitions.length +
+        this.#comments.length +
+        this.#signals.length +
+        this.#tallies.length +
+        this.#series.length ===
+        0 &&
       this.#settings === null &&
       Object.keys(this.#numbers).length === 0
     );
@@ -219,6 +233,7 @@ export class Draft {
       transitions: this.#transitions,
       signals: this.#signals,
       tallies: this.#tallies,
+      series: this.#series,
       standings: [...this.#standings.values()],
       notifications: [...this.#notifications.values()],
       comments: this.#comments,

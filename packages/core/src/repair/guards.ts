@@ -1,6 +1,6 @@
 // The guards: may this remedy run on this target now? One function answers for everybody (loops, people, dry runs), names
 // the guard that says no, and when to look again. Invariants 3 to 6 and 8 are kept here and nowhere else.
-import type { Incident } from "../issue/index.ts";
+import type { Incident, RepairId } from "../issue/index.ts";
 import type { TargetSpec, TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Remedy } from "./remedy.ts";
@@ -11,7 +11,7 @@ export interface Safety {
   readonly globalPerHour: number;
   /** Runs that only start what is down, over all targets, in any hour. Default 200. */
   readonly startsPerHour: number;
-  /** Share of a group that may be under repair or down at once; at least one member always may when the group has more than one… see blastAllowed. Default 0.5. */
+  /** Share of a group that may be under repair or down at once; at least one member always may. Default 0.5. */
   readonly blastRadius: number;
   /** More distinct targets than this going bad by inference within the window hold repairs. Default 5 in 5 min. */
   readonly stormTargets: number;
@@ -63,6 +63,8 @@ export interface Case {
   readonly remedy: Remedy;
   readonly disruptive: boolean;
   readonly safety: Safety;
+  /** The run that asks for itself right before it acts; it does not stand in its own way. */
+  readonly self: RepairId | null;
 }
 
 const hourMs = 3_600_000;
@@ -131,9 +133,9 @@ function ripe(_draft: Draft, { incident }: Case): Verdict {
   return incident.ripe ? yes : no("ripeness", "it may still pass by itself");
 }
 
-function notBusy(draft: Draft, { target }: Case): Verdict {
+function notBusy(draft: Draft, { target, self }: Case): Verdict {
   const live = draft.liveRepairOf(target.key);
-  return live === undefined ? yes : no("busy", `${live.id} is at work on ${target.key}`);
+  return live === undefined || live.id === self ? yes : no("busy", `${live.id} is at work on ${target.key}`);
 }
 
 /** What the kernel told us itself cannot be an error of observation; only inferred faults are held back by a storm. */

@@ -23,6 +23,9 @@ export function judge(
 ): Judgement {
   if (repair.state.name !== "verifying") return { verdict: "watching" };
   const { since, deadlineAt } = repair.state;
+  // What was meant to stop is judged by its absence.
+  if (repair.remedy.steps.at(-1)?.action.type === "stop" && view?.process?.running === false)
+    return { verdict: "verified", recoveredAt: view.process.since };
   const silent = view === undefined || view.seenAt === null || view.seenAt < since || now - view.seenAt > staleMs(view);
   if (!silent) {
     if (view.lastExit !== null && view.lastExit.at >= since && view.process?.running !== true)
