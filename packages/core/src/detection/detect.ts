@@ -280,8 +280,9 @@ function heartbeatMissed(view: TargetView, now: TimeMs): Finding[] {
 }
 
 function checksFailing(view: TargetView, now: TimeMs): Finding[] {
-  // A process that is down fails its checks by necessity; that is one fault, not two.
+  // A process that is down or blocked fails its checks by necessity; that is one fault, not two.
   if (view.spec.kind === "service" && view.process?.running !== true) return [];
+  if (eventLoopBlocked(view, now).length > 0) return [];
   const findings: Finding[] = [];
   for (const role of view.spec.checks) {
     const check = view.checks.get(role.name);

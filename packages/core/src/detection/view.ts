@@ -143,15 +143,19 @@ export function observe(view: TargetView, signal: Signal): void {
       observeCheck(view, signal);
       return;
     case "stall":
-      view.stall =
-        signal.blockedMs <= 0
-          ? null
-          : {
-              since: signal.at - signal.blockedMs,
-              at: signal.at,
-              blockedMs: signal.blockedMs,
-              cpuShare: signal.cpuShare,
-            };
+      if (signal.blockedMs > 0)
+        view.stall = {
+          since: signal.at - signal.blockedMs,
+          at: signal.at,
+          blockedMs: signal.blockedMs,
+          cpuShare: signal.cpuShare,
+        };
+      else {
+        view.stall = null;
+        // Failures while it was blocked were the block's; the checks are counted anew.
+        for (const check of view.checks.values())
+          Object.assign(check, { failing: false, failuresInRow: 0, failingSince: null });
+      }
       return;
     case "heartbeat":
       view.heartbeatAt = Math.max(view.heartbeatAt ?? signal.at, signal.at);

@@ -88,7 +88,7 @@ function settle(draft: Draft, context: Context, target: TargetSpec): void {
     const cause = incident.firing ? causeOf(incident, draft.incidents(), draft.targets) : null;
     const causedBy = incident.firing ? (cause?.id ?? null) : incident.causedBy;
     if (causedBy !== incident.causedBy) {
-      draft.putIncident({ ...incident, causedBy });
+      draft.putIncident({ ...incident, causedBy, standsSince: causedBy === null ? draft.now : incident.standsSince });
       draft.transition({
         subject: "incident",
         subjectId: incident.id,

@@ -176,6 +176,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     firing: true,
     clearedAt: null,
     causedBy: null,
+    standsSince: finding.detectedAt,
     remedy: null,
     attempts: 0,
     rootCause: null,

@@ -85,6 +85,8 @@ export interface Incident {
   readonly clearedAt: TimeMs | null;
   /** The incident that explains this one; while it is open nothing is done here. */
   readonly causedBy: IncidentId | null;
+  /** Since when it stands for itself: its detection, or the end of its cause. */
+  readonly standsSince: TimeMs;
   /** Name of the remedy last tried. */
   readonly remedy: string | null;
   readonly attempts: number;

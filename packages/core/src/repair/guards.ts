@@ -129,7 +129,14 @@ function notCaused(draft: Draft, { incident }: Case): Verdict {
   return cause === undefined || !cause.firing ? yes : no("cause", `explained by ${cause.id}: ${cause.summary}`);
 }
 
-function ripe(_draft: Draft, { incident }: Case): Verdict {
+/** What was an effect gets this long to pass after its cause has gone, ms. */
+export const effectGraceMs = 6_000;
+
+function ripe(draft: Draft, { incident }: Case): Verdict {
+  const orphanedMs = draft.now - incident.standsSince;
+  if (!incident.down && incident.standsSince > incident.detectedAt && orphanedMs < effectGraceMs) {
+    return no("ripeness", "its cause has just gone; it gets time to pass", incident.standsSince + effectGraceMs);
+  }
   return incident.ripe ? yes : no("ripeness", "it may still pass by itself");
 }
 
