@@ -30,6 +30,7 @@ export async function openLedger(
   targets: readonly TargetSpec[],
 ): Promise<Ledger> {
   let opened: Opened = await store.open();
+  clock.notBefore?.(opened.lastAt);
   let specs = targets;
   let world = worldFrom(opened, specs);
   const epoch = opened.epoch;
