@@ -63,7 +63,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     readonly read: ReturnType<typeof queries>;
   } | null = null;
   let suspect = false;
-  let pruning = false;
+  let pruning: Promise<{ deleted: number; bytes: number }> | null = null;
   let acknowledgedBefore = 0;
   let opening: Promise<unknown> = Promise.resolve();
 
@@ -122,6 +122,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
   async function open(): Promise<Opened> {
     if (current !== null && current.commits.ended === null && !suspect) return guarded("open", takeOver);
     suspect ||= current?.commits.ended?.code === "corrupt";
+    await pruning?.catch(() => undefined);
     disconnect();
     finishSalvage(file);
     try {
@@ -149,6 +150,18 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       message: `${file} was damaged. ${what}. Saved: ${saved.join(", ")}. The damaged file is ${result.evidence}: keep it to look further, and check the disk`,
       salvage: result,
     });
+  }
+
+  async function pruneOnce(now: number): Promise<{ deleted: number; bytes: number }> {
+    const { database, commits } = held();
+    commits.flush();
+    const { deleted, bytes, tooLarge } = await prune(database.sqlite, commits, retention, now);
+    if (tooLarge)
+      onWarning({
+        code: "above-size-limit",
+        message: `${file} is larger than retention.bytesMax (${retention.bytesMax} bytes) with its records alone; they are kept: raise the limit, or archive the file and start anew`,
+      });
+    return { deleted, bytes };
   }
 
   function held(): NonNullable<typeof current> {
@@ -184,23 +197,11 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     series: reading((read, query: Parameters<Store["series"]>[0]) => read.series(query)),
     tallies: reading((read, query: Parameters<Store["tallies"]>[0]) => read.tallies(query)),
     comments: reading((read, issue: string) => read.comments(issue)),
-    async prune(now) {
+    prune(now) {
       // A prune that is still at it does the work of a second one too.
-      if (pruning) return { deleted: 0, bytes: 0 };
-      pruning = true;
-      try {
-        const { database, commits } = held();
-        commits.flush();
-        const result = await guarded("write", () => prune(database.sqlite, commits, retention, now));
-        if (result.tooLarge)
-          onWarning({
-            code: "above-size-limit",
-            message: `${file} is larger than retention.bytesMax (${retention.bytesMax} bytes) with its records alone; they are kept: raise the limit, or archive the file and start anew`,
-          });
-        return { deleted: result.deleted, bytes: result.bytes };
-      } finally {
-        pruning = false;
-      }
+      if (pruning !== null) return pruning.then(() => ({ deleted: 0, bytes: 0 }));
+      pruning = guarded("write", () => pruneOnce(now)).finally(() => (pruning = null));
+      return pruning;
     },
     stats: () =>
       guarded("read", async () => {
@@ -209,6 +210,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       }),
     async close() {
       await opening.catch(() => undefined);
+      await pruning?.catch(() => undefined);
       disconnect();
     },
   };

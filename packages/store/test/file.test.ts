@@ -141,3 +141,21 @@ test("records alone above the size limit are kept, with a warning", async (conte
     ["above-size-limit"],
   );
 });
+
+test("closing waits for a prune that is still at it, and commits go through between its slices", async (context) => {
+  const store = place(context).store();
+  const { commit } = await writing(store);
+  const now = 1_000 * dayMs;
+  await commit({ at: now, signals: Array.from({ length: 9_000 }, (_, at) => sampleSignal(`s-${at}`, { at })) });
+  const order: string[] = [];
+  const pruned = store.prune(now).then((result) => {
+    order.push("pruned");
+    return result.deleted;
+  });
+  const second = store.prune(now);
+  await commit({ at: now, issues: [sampleIssue("LOW-1")] });
+  order.push("committed");
+  await store.close();
+  order.push("closed");
+  assert.deepEqual([await pruned, (await second).deleted, order], [9_000, 0, ["committed", "pruned", "closed"]]);
+});
