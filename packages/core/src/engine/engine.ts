@@ -108,6 +108,16 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
+  // How processes ended is told once; after a restart of ours it is read back, so a fault keeps its name.
+  const ends = await ports.store.signals({ type: "exited", from: clock.now() - 24 * hourMs, limit: 200 });
+  for (const signal of ends.items.toReversed()) {
+    const view = views.get(signal.target);
+    if (view !== undefined) observe(view, signal);
+  }
+  for (const view of views.values()) {
+    Object.assign(view, { process: null, seenAt: null });
+    eventsTaken(view);
+  }
   const signalsPerTickMax = options.signalsPerTickMax ?? 2_000;
   const queue = boundedQueue<Waiting>({
     name: "signals",
@@ -170,9 +180,13 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   }
 
   /** One decision: committed, told, and its failures counted in one place. */
-  async function transact<T>(targets: readonly TargetKey[], decide: (draft: Draft) => T): Promise<T> {
+  async function transact<T>(
+    targets: readonly TargetKey[],
+    decide: (draft: Draft) => T,
+    needs: readonly string[] = [],
+  ): Promise<T> {
     try {
-      const result = await ledger.transact(decide);
+      const result = await ledger.transact(decide, needs);
       tell(targets);
       return result;
     } catch (error) {
@@ -222,15 +236,19 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     const now = clock.now();
     const found = new Map([...views].map(([key, view]) => [key, detect(view, now, options.detectors)]));
     try {
-      await ledger.recall([...found.values()].flatMap((findings) => findings.map(fingerprintOf)));
-      const changed = await transact([...touched], (draft) => {
-        for (const event of events) draft.putSignal(event);
-        const before = new Map(draft.incidents().map((incident) => [incident.id, incident]));
-        for (const [key, findings] of found)
-          fold(draft, key, findings, draft.targets.get(key)?.labels["prunella.drill"] === "true");
-        keepBooks(draft, now);
-        return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
-      });
+      const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
+      const changed = await transact(
+        [...touched],
+        (draft) => {
+          for (const event of events) draft.putSignal(event);
+          const before = new Map(draft.incidents().map((incident) => [incident.id, incident]));
+          for (const [key, findings] of found)
+            fold(draft, key, findings, draft.targets.get(key)?.labels["prunella.drill"] === "true");
+          keepBooks(draft, now);
+          return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
+        },
+        needs,
+      );
       for (const view of views.values()) eventsTaken(view);
       for (const { stored } of batch) stored?.();
       for (const incident of changed) dirty.add(incident.target);

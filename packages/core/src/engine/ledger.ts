@@ -12,10 +12,11 @@ export interface Ledger {
   /** The world as of the last commit; never ahead of the store. */
   readonly world: World;
   readonly epoch: number;
-  /** Runs `decide` on a draft and commits what it changed; resolves with its result once durable. Throws StoreError. */
-  transact<T>(decide: (draft: Draft) => T): Promise<T>;
-  /** Takes issues that a decision will need, by fingerprint, into memory. */
-  recall(fingerprints: readonly string[]): Promise<void>;
+  /**
+   * Runs `decide` on a draft and commits what it changed; resolves with its result once durable. Throws StoreError.
+   * `needs`: fingerprints of issues the decision is about; those not in memory are looked up first.
+   */
+  transact<T>(decide: (draft: Draft) => T, needs?: readonly string[]): Promise<T>;
   /** Takes one issue into memory by its id. */
   recallIssue(id: string): Promise<void>;
   /** Replaces the targets when the configuration changed. */
@@ -50,8 +51,9 @@ export async function openLedger(
     log.write("warn", "world-reloaded", { epoch: opened.epoch, sequence });
   }
 
-  async function run<T>(decide: (draft: Draft) => T): Promise<T> {
+  async function run<T>(decide: (draft: Draft) => T, needs: readonly string[]): Promise<T> {
     if (stale) await refresh();
+    await recall(needs);
     const draft = new Draft(world, clock.now());
     const result = decide(draft);
     if (draft.empty) return result;
@@ -72,32 +74,33 @@ export async function openLedger(
     return result;
   }
 
+  async function recall(fingerprints: readonly string[]): Promise<void> {
+    for (const fingerprint of fingerprints) {
+      if (world.byFingerprint.has(fingerprint)) continue;
+      const issue = await store.issueByFingerprint(fingerprint);
+      if (issue !== null && !world.byFingerprint.has(fingerprint)) remember(world, issue);
+      if (issue?.mergedInto != null && !world.issues.has(issue.mergedInto)) {
+        const into = await store.issue(issue.mergedInto);
+        if (into !== null) remember(world, into);
+      }
+    }
+  }
+
   const ledger = {
     world,
     epoch,
     get waiting() {
       return waiting;
     },
-    transact<T>(decide: (draft: Draft) => T): Promise<T> {
+    transact<T>(decide: (draft: Draft) => T, needs: readonly string[] = []): Promise<T> {
       if (waiting >= laneMax)
         return Promise.reject(
           new InvalidInputError("engine", `${laneMax} decisions are waiting for the store`, "try again later"),
         );
       waiting += 1;
-      const turn = lane.then(() => run(decide)).finally(() => (waiting -= 1));
+      const turn = lane.then(() => run(decide, needs)).finally(() => (waiting -= 1));
       lane = turn.catch(() => {});
       return turn;
-    },
-    async recall(fingerprints: readonly string[]): Promise<void> {
-      for (const fingerprint of fingerprints) {
-        if (world.byFingerprint.has(fingerprint)) continue;
-        const issue = await store.issueByFingerprint(fingerprint);
-        if (issue !== null && !world.byFingerprint.has(fingerprint)) remember(world, issue);
-        if (issue?.mergedInto != null && !world.issues.has(issue.mergedInto)) {
-          const into = await store.issue(issue.mergedInto);
-          if (into !== null) remember(world, into);
-        }
-      }
     },
     async recallIssue(id: string): Promise<void> {
       if (world.issues.has(id)) return;

@@ -57,6 +57,8 @@ export interface Next {
 export const selfClearMs = 5_000;
 /** A dependency that is failing but not yet past its threshold holds the dependent's repair back at most this long, ms. */
 export const suspicionMs = 10_000;
+/** A ripe fault whose repair a guard has held back this long is handed to a person, ms. */
+export const heldBackMsMax = 300_000;
 /** Called back at least this often while anything is open, ms. */
 const tickMs = 1_000;
 
@@ -103,7 +105,9 @@ function settle(draft: Draft, context: Context, target: TargetSpec): void {
     }
     const now = draft.incident(incident.id) ?? incident;
     const occupied = live !== undefined && live.state.name !== "proposed" && live.state.name !== "scheduled";
-    if (!now.firing && !occupied) clearIfOver(draft, context, now);
+    if (!occupied) followCause(draft, now);
+    const after = draft.incident(incident.id) ?? now;
+    if (!after.firing && !occupied) clearIfOver(draft, context, after);
   }
   const issueIds = new Set(draft.incidentsOf(target.key).map((incident) => incident.issue));
   for (const id of issueIds) {
@@ -111,6 +115,57 @@ function settle(draft: Draft, context: Context, target: TargetSpec): void {
     if (issue?.status === "snoozed" && snoozeOver(issue, draft.now))
       move(draft, issue, "in-progress", "detection", "its snooze is over", { snooze: null });
   }
+}
+
+/**
+ * What is explained by an incident that a person was called for is in that person's hands with it, without a page of its
+ * own; when the cause goes and the fault stays, it is the machine's again. So nothing stays open behind a closed door.
+ */
+function followCause(draft: Draft, incident: Incident): void {
+  const handed = draft
+    .incidents()
+    .filter((other) => other.state === "handed-over" && other.firing && other.id !== incident.id);
+  const cause =
+    handed.find((other) => other.id === incident.causedBy) ??
+    (incident.firing ? undefined : handed.find((other) => other.target === incident.target));
+  const followed = incident.escalation?.startsWith(withCause) === true;
+  if (incident.state === "open" && cause !== undefined) {
+    draft.putIncident({
+      ...incident,
+      state: "handed-over",
+      outcome: "escalated",
+      endedAt: draft.now,
+      escalation: `${withCause}${cause.id}`,
+      blockedBy: null,
+    });
+    note(draft, incident, "handed-over", `it is explained by ${cause.id}, which a person was called for`);
+  } else if (incident.state === "handed-over" && followed && incident.firing && incident.causedBy === null) {
+    draft.putIncident({
+      ...incident,
+      state: "open",
+      outcome: null,
+      endedAt: null,
+      escalation: null,
+      standsSince: draft.now,
+    });
+    note(draft, incident, "open", "its cause is gone and it still holds");
+  }
+}
+
+const withCause = "with ";
+
+function note(draft: Draft, incident: Incident, to: string, why: string): void {
+  draft.transition({
+    subject: "incident",
+    subjectId: incident.id,
+    issue: incident.issue,
+    incident: incident.id,
+    target: incident.target,
+    from: incident.state,
+    to,
+    by: "healing",
+    why,
+  });
 }
 
 /** A fault that is no longer seen is over once its target has been watched healthy for a while. */
@@ -311,7 +366,9 @@ function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Ne
 }
 
 function refused(draft: Draft, incident: Incident, verdict: Verdict & { allowed: false }): Next {
-  if (verdict.final) {
+  // A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may.
+  const heldByPeople = verdict.guard === "pause" || verdict.guard === "target-pause" || verdict.guard === "maintenance";
+  if (verdict.final || (!heldByPeople && incident.ripe && draft.now - incident.standsSince >= heldBackMsMax)) {
     escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
     return nothing;
   }
@@ -484,7 +541,7 @@ export function watchWeather(draft: Draft, context: Context): void {
     .filter(
       (incident) =>
         incident.certainty === "inferred" &&
-        incident.causedBy === null &&
+        causeOf(incident, draft.incidents(), draft.targets) === null &&
         incident.firing &&
         ripeOrExternal(incident) &&
         incident.detectedAt > draft.now - context.safety.stormWindowMs &&
