@@ -23,6 +23,8 @@ export interface Ports {
  */
 export interface Clock {
   now(): TimeMs;
+  /** Called once after the store was opened: time starts no earlier than what was recorded last. */
+  notBefore?(at: TimeMs): void;
 }
 
 /** Durable state. One writer at a time: whoever opened it last; the one before is fenced off. */

@@ -1,1 +1,3 @@
-export {};
+export * from "./sqlite-store.ts";
+export type { Retention } from "./retention.ts";
+export type { Salvage } from "./salvage.ts";

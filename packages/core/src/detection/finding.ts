@@ -39,6 +39,8 @@ export interface Finding {
   readonly certainty: "witnessed" | "inferred";
   /** The target is not running (starting it disturbs nobody), as opposed to running badly. */
   readonly down: boolean;
+  /** It has lasted or grown enough that acting is warranted; before that it is shown and diagnosed, and may pass by itself. */
+  readonly ripe: boolean;
   /** New occurrences since the last time the set was taken. */
   readonly events: number;
   readonly evidence: readonly Evidence[];

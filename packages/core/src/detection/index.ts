@@ -1,1 +1,4 @@
 export * from "./finding.ts";
+export * from "./view.ts";
+export * from "./detect.ts";
+export * from "./memory.ts";

@@ -67,6 +67,8 @@ export interface Incident {
   readonly summary: string;
   readonly certainty: "witnessed" | "inferred";
   readonly down: boolean;
+  /** The detector says that acting is warranted. */
+  readonly ripe: boolean;
   readonly state: IncidentState;
   readonly beganAt: TimeMs;
   readonly detectedAt: TimeMs;
@@ -83,12 +85,17 @@ export interface Incident {
   readonly clearedAt: TimeMs | null;
   /** The incident that explains this one; while it is open nothing is done here. */
   readonly causedBy: IncidentId | null;
+  /** Since when it stands for itself: its detection, or the end of its cause. */
+  readonly standsSince: TimeMs;
   /** Name of the remedy last tried. */
   readonly remedy: string | null;
   readonly attempts: number;
   readonly rootCause: string | null;
   readonly evidence: readonly Evidence[];
+  /** Why a person was called; null when none was. */
   readonly escalation: string | null;
+  /** The guard that holds a repair back at the moment, and why; null when none does. */
+  readonly blockedBy: string | null;
   /** A drill caused it: kept out of production KPIs. */
   readonly drill: boolean;
   /** A person's verdict: was it real? */

@@ -37,8 +37,9 @@ export type RepairOutcome = "verified" | "failed" | "unverified" | "unknown" | "
 
 export interface Repair {
   readonly id: RepairId;
-  readonly incident: IncidentId;
-  readonly issue: IssueId;
+  /** Null for an action a person asked for with no fault behind it. */
+  readonly incident: IncidentId | null;
+  readonly issue: IssueId | null;
   readonly target: TargetKey;
   readonly group: string;
   /** The remedy as it was when this run was created. */

@@ -1,0 +1,84 @@
+// Sums up what is watched between two commits: an hour's tally per target and a minute's point per metric. Bounded by the
+// number of targets and metricsMax.
+import type { TargetView } from "../detection/index.ts";
+import type { SeriesPoint, Tally } from "../ports.ts";
+import type { TargetKey, TimeMs } from "../signal/index.ts";
+
+export interface Books {
+  sample(target: TargetKey, at: TimeMs, values: Readonly<Record<string, number>>): void;
+  watch(view: TargetView, now: TimeMs, passedMs: number): void;
+  /** The hours being summed, whole: writing them again replaces what was written before. Hours that are over are let go. */
+  tallies(now: TimeMs): Tally[];
+  takeSeries(now: TimeMs): SeriesPoint[];
+}
+
+/** Metrics kept per target; further names are not recorded (they are still detected on). */
+const metricsMax = 60;
+const minuteMs = 60_000;
+export const hourMs = 3_600_000;
+
+/** @param known tallies of the running hour that were written before a restart; they are summed on. */
+export function newBooks(known: readonly Tally[] = []): Books {
+  const tallies = new Map<string, Tally>(known.map((tally) => [`${tally.target} ${tally.hour}`, tally]));
+  const minutes = new Map<string, SeriesPoint>();
+  const metrics = new Map<TargetKey, Set<string>>();
+  return {
+    sample(target, at, values) {
+      const names = metrics.get(target) ?? new Set<string>();
+      metrics.set(target, names);
+      const minute = Math.floor(at / minuteMs) * minuteMs;
+      for (const [metric, value] of Object.entries(values)) {
+        if (!Number.isFinite(value)) continue;
+        if (!names.has(metric) && names.size >= metricsMax) continue;
+        names.add(metric);
+        const key = `${target} ${metric} ${minute}`;
+        const point = minutes.get(key);
+        minutes.set(
+          key,
+          point === undefined
+            ? { target, metric, at: minute, min: value, mean: value, max: value, last: value, count: 1 }
+            : {
+                ...point,
+                min: Math.min(point.min, value),
+                max: Math.max(point.max, value),
+                mean: point.mean + (value - point.mean) / (point.count + 1),
+                last: value,
+                count: point.count + 1,
+              },
+        );
+      }
+    },
+    watch(view, now, passedMs) {
+      const hour = Math.floor(now / hourMs) * hourMs;
+      const key = `${view.spec.key} ${hour}`;
+      const tally = tallies.get(key) ?? {
+        target: view.spec.key,
+        hour,
+        watchedMs: 0,
+        goodMs: 0,
+        requests: 0,
+        errors: 0,
+      };
+      const sample = view.samples.at(-1)?.values;
+      const seconds = passedMs / 1000;
+      tallies.set(key, {
+        ...tally,
+        watchedMs: tally.watchedMs + passedMs,
+        goodMs: tally.goodMs + (view.healthySince === null ? 0 : passedMs),
+        requests: tally.requests + (sample?.["requestsPerSecond"] ?? 0) * seconds,
+        errors: tally.errors + (sample?.["errorsPerSecond"] ?? 0) * seconds,
+      });
+    },
+    tallies(now) {
+      const all = [...tallies.values()];
+      for (const [key, tally] of tallies) if (tally.hour + hourMs <= now) tallies.delete(key);
+      return all;
+    },
+    takeSeries(now) {
+      // Only whole minutes leave; the running one is still being summed.
+      const ready = [...minutes].filter(([, point]) => point.at + minuteMs <= now);
+      for (const [key] of ready) minutes.delete(key);
+      return ready.map(([, point]) => point);
+    },
+  };
+}

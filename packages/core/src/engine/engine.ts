@@ -1,0 +1,581 @@
+// The shell around the decisions: two loops and their ports. The detection loop takes signals in and brings issues and
+// incidents up to date; the healing loop reconciles targets and performs what was committed. Neither waits for the other:
+// they meet in the ledger's lane and in wakes. Everything decided here is decided by a stage (see flow.ts).
+import { boundedQueue, dualLoop, type GuardEvent, type Reporting } from "@prunella/resilience";
+import {
+  detect,
+  eventsTaken,
+  fingerprintOf,
+  newView,
+  observe,
+  type Detector,
+  type TargetView,
+} from "../detection/index.ts";
+import { InvalidInputError, StoreError } from "../errors.ts";
+import { fold } from "../issue/index.ts";
+import type { Notification, Ports } from "../ports.ts";
+import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
+import {
+  isEvent,
+  ownTarget,
+  type EventSignal,
+  type ReportedFinding,
+  type Signal,
+  type TargetKey,
+  type TargetSpec,
+  type TimeMs,
+} from "../signal/index.ts";
+import type { Draft, World } from "../world.ts";
+import { carryOut, type Command, type Done } from "./commands.ts";
+import { hourMs, newBooks } from "./books.ts";
+import { openLedger, type Ledger } from "./ledger.ts";
+import { learn, reconcile, resume, take, watchWeather, type Context, type Effect } from "./reconcile.ts";
+
+export interface EngineOptions {
+  readonly targets: readonly TargetSpec[];
+  readonly remedies: readonly Remedy[];
+  readonly safety: Safety;
+  readonly detectors?: readonly Detector[];
+  /** Period of the detection loop, ms (default 1,000). */
+  readonly detectionMs?: number;
+  /** Period of the healing loop, ms (default 1,000). */
+  readonly healingMs?: number;
+  /** Signals held while they wait for the detection loop (default 20,000); beyond it the oldest observation is shed and counted. */
+  readonly signalsMax?: number;
+  /** Signals taken in one iteration (default 2,000); the rest waits for the next, which follows at once. */
+  readonly signalsPerTickMax?: number;
+}
+
+export interface Engine {
+  /** Takes signals in. Resolves when every event among them is stored; rejects when the store cannot. */
+  ingest(signals: readonly Signal[]): Promise<void>;
+  command(command: Command): Promise<Done>;
+  /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
+  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety">): void;
+  /** What is known now; for reading only. */
+  readonly world: World;
+  readonly views: ReadonlyMap<TargetKey, TargetView>;
+  readonly context: () => Context;
+  /** Hears of each committed change, isolated; returns the way to stop. */
+  listen(listener: (change: EngineChange) => void): () => void;
+  readonly guards: readonly Reporting[];
+  readonly health: () => EngineHealth;
+  stop(): Promise<void>;
+}
+
+export interface EngineChange {
+  readonly at: TimeMs;
+  readonly targets: readonly TargetKey[];
+}
+
+export interface EngineHealth {
+  readonly detectionAt: TimeMs | null;
+  readonly healingAt: TimeMs | null;
+  readonly signalsWaiting: number;
+  readonly signalsTaken: number;
+  readonly signalsShed: number;
+  readonly effectsInFlight: number;
+  readonly storeFailures: number;
+  readonly lastStoreFailure: string | null;
+  readonly fenced: boolean;
+}
+
+interface Waiting {
+  readonly signal: Signal;
+  readonly stored: ((error?: unknown) => void) | null;
+}
+
+/** Bound of one iteration, ms. Above its period, so that one slow disk write is not filed as a stall (docs/decisions/loop-bounds.md). */
+const boundMs = 5_000;
+/** Tallies and minutes of metrics are committed this often, ms. */
+const booksMs = 15_000;
+/** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
+const notifyDelayMsMax = 300_000;
+const notifyTimeoutMs = 10_000;
+
+export async function engine(ports: Ports, options: EngineOptions): Promise<Engine> {
+  const { clock, system, log } = ports;
+  const self: TargetSpec = {
+    key: ownTarget,
+    kind: "self",
+    group: ownTarget,
+    dependsOn: [],
+    addresses: [],
+    checks: [],
+    startupMs: 0,
+    labels: {},
+  };
+  let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
+  const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
+  const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
+  // How processes ended is told once; after a restart of ours it is read back, so a fault keeps its name.
+  const ends = await ports.store.signals({ type: "exited", from: clock.now() - 24 * hourMs, limit: 200 });
+  for (const signal of ends.items.toReversed()) {
+    const view = views.get(signal.target);
+    if (view !== undefined) observe(view, signal);
+  }
+  for (const view of views.values()) {
+    Object.assign(view, { process: null, seenAt: null });
+    eventsTaken(view);
+  }
+  const signalsPerTickMax = options.signalsPerTickMax ?? 2_000;
+  const queue = boundedQueue<Waiting>({
+    name: "signals",
+    system,
+    capacity: options.signalsMax ?? 20_000,
+    policy: "drop-oldest",
+    onShed: (waiting) => {
+      counts.shed += 1;
+      waiting.stored?.(new StoreError("unavailable", "more signals than can be taken in; send again later"));
+    },
+  });
+  const dirty = new Set<TargetKey>(configured.targets.map((target) => target.key));
+  const lookAt = new Map<TargetKey, TimeMs>();
+  const inFlight = new Map<string, Effect | "notification">();
+  const listeners = new Set<(change: EngineChange) => void>();
+  const counts = { taken: 0, shed: 0, storeFailures: 0 };
+  const last = {
+    detectionAt: null as TimeMs | null,
+    healingAt: null as TimeMs | null,
+    storeFailure: null as string | null,
+    booksAt: clock.now(),
+    tallyAt: clock.now(),
+  };
+  const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
+  let fenced = false;
+  let stopping = false;
+
+  const loops = dualLoop<never, never>({
+    name: "engine",
+    system,
+    first: {
+      name: "detection",
+      intervalMs: options.detectionMs ?? 1_000,
+      timeoutMs: boundMs,
+      run: detectionIteration,
+      onError: (error) => loopFailed("detection", error),
+    },
+    second: {
+      name: "healing",
+      intervalMs: options.healingMs ?? 1_000,
+      timeoutMs: boundMs,
+      run: healingIteration,
+      onError: (error) => loopFailed("healing", error),
+    },
+  });
+
+  function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
+    return [...targets.filter((target) => target.key !== ownTarget), self];
+  }
+
+  function context(): Context {
+    return {
+      remedies: configured.remedies,
+      safety: configured.safety,
+      views,
+      inFlight: new Set(inFlight.keys()),
+      fence: ledger.epoch,
+      random: () => system.random(),
+    };
+  }
+
+  /** One decision: committed, told, and its failures counted in one place. */
+  async function transact<T>(
+    targets: readonly TargetKey[],
+    decide: (draft: Draft) => T,
+    needs: readonly string[] = [],
+  ): Promise<T> {
+    try {
+      const result = await ledger.transact(decide, needs);
+      tell(targets);
+      return result;
+    } catch (error) {
+      if (error instanceof StoreError) {
+        counts.storeFailures += 1;
+        last.storeFailure = error.message;
+        if (error.code === "fenced") fence(error);
+      }
+      throw error;
+    }
+  }
+
+  function tell(targets: readonly TargetKey[]): void {
+    const change: EngineChange = { at: clock.now(), targets };
+    for (const listener of listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        log.write("error", "listener-failed", { message: String(error) });
+      }
+    }
+  }
+
+  /** Another control plane took over: this one stops deciding at once. */
+  function fence(error: unknown): void {
+    if (fenced) return;
+    fenced = true;
+    log.write("error", "fenced", { message: String(error) });
+  }
+
+  // ---- detection: signal -> finding -> issue
+
+  async function detectionIteration(): Promise<void> {
+    if (fenced) return;
+    const batch = queue.takeAll(signalsPerTickMax);
+    const events: EventSignal[] = [];
+    const touched = new Set<TargetKey>();
+    for (const { signal } of batch) {
+      const view = views.get(signal.target);
+      if (isEvent(signal)) events.push(signal);
+      if (view === undefined) continue;
+      observe(view, signal);
+      touched.add(signal.target);
+      if (signal.type === "sample") books.sample(signal.target, signal.at, signal.values);
+    }
+    counts.taken += batch.length;
+    const now = clock.now();
+    const found = new Map([...views].map(([key, view]) => [key, detect(view, now, options.detectors)]));
+    try {
+      const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
+      const changed = await transact(
+        [...touched],
+        (draft) => {
+          for (const event of events) draft.putSignal(event);
+          const before = new Map(draft.incidents().map((incident) => [incident.id, incident]));
+          for (const [key, findings] of found)
+            fold(draft, key, findings, draft.targets.get(key)?.labels["prunella.drill"] === "true");
+          keepBooks(draft, now);
+          return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
+        },
+        needs,
+      );
+      for (const view of views.values()) eventsTaken(view);
+      for (const { stored } of batch) stored?.();
+      for (const incident of changed) dirty.add(incident.target);
+      // What is cleared, verified or suppressed depends on views too: look again where anything is open.
+      for (const key of touched) if (hasOpen(key)) dirty.add(key);
+      if (dirty.size > 0) loops.second.wake();
+    } catch (error) {
+      for (const { stored } of batch) stored?.(error);
+      throw error;
+    } finally {
+      last.detectionAt = clock.now();
+      if (queue.size > 0) loops.first.wake();
+    }
+  }
+
+  function hasOpen(target: TargetKey): boolean {
+    for (const incident of ledger.world.incidents.values()) if (incident.target === target) return true;
+    for (const repair of ledger.world.repairs.values())
+      if (repair.target === target && repair.state.name !== "ended") return true;
+    return false;
+  }
+
+  /** Hours of watching and minutes of metrics go to the store now and then, with the commit that is due anyway. */
+  function keepBooks(draft: Draft, now: TimeMs): void {
+    const passedMs = Math.min(5_000, now - last.tallyAt);
+    last.tallyAt = now;
+    for (const view of views.values())
+      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000)
+        books.watch(view, now, passedMs);
+    if (now - last.booksAt < booksMs) return;
+    last.booksAt = now;
+    for (const tally of books.tallies(now)) draft.putTally(tally);
+    for (const point of books.takeSeries(now)) draft.putSeries(point);
+  }
+
+  // ---- healing: diagnosis -> repair -> verification -> report
+
+  async function healingIteration(): Promise<void> {
+    if (fenced) return;
+    const now = clock.now();
+    for (const [key, at] of lookAt) {
+      if (at > now) continue;
+      lookAt.delete(key);
+      dirty.add(key);
+    }
+    for (const repair of ledger.world.repairs.values())
+      if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
+    for (const incident of ledger.world.incidents.values())
+      if (!lookAt.has(incident.target)) dirty.add(incident.target);
+    await transact([], (draft) => watchWeather(draft, context()));
+    for (const key of [...dirty]) {
+      dirty.delete(key);
+      try {
+        await look(key);
+      } catch (error) {
+        dirty.add(key);
+        throw error;
+      }
+    }
+    deliver(now);
+    last.healingAt = clock.now();
+    armLook();
+  }
+
+  async function look(key: TargetKey): Promise<void> {
+    const target = ledger.world.targets.get(key);
+    if (target === undefined || stopping) return;
+    const next = await transact([key], (draft) => reconcile(draft, context(), target));
+    follow(key, next.effect, next.lookAt);
+  }
+
+  /** After the commit: perform the effect, if there is one, and remember when to look again. */
+  function follow(key: TargetKey, effect: Effect | null, at: TimeMs | null): void {
+    if (at !== null) lookAt.set(key, Math.min(at, lookAt.get(key) ?? Number.POSITIVE_INFINITY));
+    if (effect !== null) start(key, effect);
+  }
+
+  function start(target: TargetKey, effect: Effect): void {
+    if (stopping || inFlight.has(effect.key)) return;
+    if (inFlight.size >= configured.safety.effectsMax) {
+      // The intent is stored; the next look asks what became of it and gives the order again.
+      lookAt.set(target, clock.now() + 250);
+      return;
+    }
+    inFlight.set(effect.key, effect);
+    void perform(effect)
+      .then((result) => settleEffect(target, effect, result))
+      .catch((error: unknown) => log.write("error", "effect-not-booked", { key: effect.key, message: String(error) }))
+      .finally(() => {
+        inFlight.delete(effect.key);
+        wakeHealing(target);
+      });
+  }
+
+  async function perform(effect: Effect): Promise<unknown> {
+    switch (effect.type) {
+      case "order":
+        return within(ports.actuator.perform(effect.order), effect.order.timeoutMs + 4_000).catch(
+          (error: unknown): StepOutcome => ({ kind: "unknown", reason: message(error) }),
+        );
+      case "outcome-of":
+        // No answer is no knowledge: the key is asked about again until the step's own deadline.
+        return within(ports.actuator.outcomeOf(effect.key), 5_000).catch(() => "running" as const);
+      case "question":
+        return within(ports.examiner.examine(effect.question), effect.question.timeoutMs + 500).catch(() => null);
+      default:
+        return effect satisfies never;
+    }
+  }
+
+  async function settleEffect(target: TargetKey, effect: Effect, result: unknown): Promise<void> {
+    const next = await transact([target], (draft) => {
+      const repair: Repair | undefined = effect.type === "question" ? undefined : draft.repair(effect.repair);
+      switch (effect.type) {
+        case "question":
+          learn(draft, effect.incident, result as Parameters<typeof learn>[2]);
+          return null;
+        case "order":
+          return repair === undefined ? null : take(draft, context(), repair, effect.key, result as StepOutcome);
+        case "outcome-of":
+          return repair === undefined
+            ? null
+            : resume(draft, context(), repair, effect.key, result as StepOutcome | "running" | null);
+        default:
+          return effect satisfies never;
+      }
+    });
+    if (next === null) return;
+    inFlight.delete(effect.key);
+    follow(target, next.effect, next.lookAt);
+  }
+
+  /** Sends what waits in the outbox; each receiver's failure delays only its own notification. */
+  function deliver(now: TimeMs): void {
+    for (const notification of ledger.world.outbox.values()) {
+      const key = `notify:${notification.key}`;
+      if (notification.dueAt > now || inFlight.has(key) || inFlight.size >= configured.safety.effectsMax || stopping)
+        continue;
+      inFlight.set(key, "notification");
+      void within(ports.notifier.send(notification), notifyTimeoutMs)
+        .then(
+          (): Notification => ({ ...notification, attempts: notification.attempts + 1, deliveredAt: clock.now() }),
+          (error: unknown): Notification => {
+            log.write("warn", "notification-failed", {
+              key: notification.key,
+              attempt: notification.attempts + 1,
+              message: message(error),
+            });
+            return {
+              ...notification,
+              attempts: notification.attempts + 1,
+              dueAt: clock.now() + Math.min(notifyDelayMsMax, 1_000 * 2 ** Math.min(20, notification.attempts)),
+            };
+          },
+        )
+        .then((booked) => transact([], (draft) => draft.notify(booked)))
+        .catch((error: unknown) =>
+          log.write("error", "notification-not-booked", { key: notification.key, message: message(error) }),
+        )
+        .finally(() => inFlight.delete(key));
+    }
+  }
+
+  // ---- wakes, bounds, own faults
+
+  let lookTimer: { cancel(): void } | null = null;
+  /** Wakes the healing loop at the next time at which something is due, ahead of its period. */
+  function armLook(): void {
+    lookTimer?.cancel();
+    const due = Math.min(...lookAt.values());
+    lookTimer =
+      Number.isFinite(due) && !stopping
+        ? system.setTimer(() => loops.second.wake(), Math.max(5, due - clock.now()))
+        : null;
+  }
+
+  function wakeHealing(target: TargetKey): void {
+    if (stopping) return;
+    dirty.add(target);
+    loops.second.wake();
+  }
+
+  function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = system.setTimer(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+      work.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+
+  function loopFailed(name: string, error: unknown): void {
+    log.write("error", "iteration-failed", { loop: name, message: message(error) });
+    if (error instanceof StoreError) fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
+    else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+  }
+
+  /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
+  function fileOwn(kind: string, distinguisher: string, summary: string): void {
+    const finding: ReportedFinding = {
+      kind,
+      distinguisher,
+      state: "firing",
+      severity: "critical",
+      summary: summary.slice(0, 500),
+    };
+    const view = views.get(ownTarget);
+    if (view !== undefined) observe(view, { id: "", type: "reported", target: ownTarget, at: clock.now(), finding });
+    ownFaultAt.set(`${kind} ${distinguisher}`, clock.now());
+  }
+  const ownFaultAt = new Map<string, TimeMs>();
+
+  const stopListening = [loops.first, loops.second].map((loop) =>
+    loop.listen((event: GuardEvent) => event.event === "completed" && clearOwn()),
+  );
+  const clearTimer = repeat(5_000, clearOwn);
+  /** An own fault is over when it has not happened for half a minute. */
+  function clearOwn(): void {
+    for (const [key, at] of ownFaultAt) {
+      if (clock.now() - at < 30_000) continue;
+      ownFaultAt.delete(key);
+      const [kind = "", distinguisher = ""] = key.split(" ");
+      const view = views.get(ownTarget);
+      if (view !== undefined)
+        observe(view, {
+          id: "",
+          type: "reported",
+          target: ownTarget,
+          at: clock.now(),
+          finding: { kind, distinguisher, state: "cleared", severity: "critical", summary: "" },
+        });
+    }
+  }
+
+  function repeat(everyMs: number, work: () => void): { cancel(): void } {
+    let timer = system.setTimer(ring, everyMs);
+    function ring(): void {
+      work();
+      timer = system.setTimer(ring, everyMs);
+    }
+    return { cancel: () => timer.cancel() };
+  }
+
+  loops.start();
+
+  return {
+    get world() {
+      return ledger.world;
+    },
+    views,
+    context,
+    guards: [queue, loops.first, loops.second],
+    async ingest(signals) {
+      const stored: Promise<void>[] = [];
+      let urgent = false;
+      for (const signal of signals) {
+        urgent ||=
+          isEvent(signal) ||
+          signal.type === "stall" ||
+          (signal.type === "check" && !signal.ok) ||
+          (signal.type === "process" && !signal.running);
+        if (!isEvent(signal)) queue.offer({ signal, stored: null });
+        else
+          stored.push(
+            new Promise((resolve, reject) =>
+              queue.offer({ signal, stored: (error) => (error === undefined ? resolve() : reject(error as Error)) }),
+            ),
+          );
+      }
+      if (urgent || queue.size > signalsPerTickMax / 2) loops.first.wake();
+      await Promise.all(stored);
+    },
+    async command(command) {
+      if (fenced) throw new StoreError("fenced", "another control plane has taken over; ask that one");
+      if ("issue" in command) await ledger.recallIssue(command.issue);
+      if (command.type === "merge") await ledger.recallIssue(command.into);
+      const ended =
+        command.type === "verdict" && !ledger.world.incidents.has(command.incident)
+          ? await ports.store.incident(command.incident)
+          : null;
+      const repair = "repair" in command ? ledger.world.repairs.get(command.repair) : undefined;
+      const result = await transact([], (draft) => {
+        if (ended !== null) draft.know(ended);
+        return carryOut(draft, command);
+      });
+      if (repair !== undefined) dirty.add(repair.target);
+      if (command.type === "act") dirty.add(command.target);
+      if (command.type === "resume") for (const key of views.keys()) dirty.add(key);
+      loops.second.wake();
+      return result;
+    },
+    configure(next) {
+      if (next.targets.length === 0 && next.remedies.length === 0)
+        throw new InvalidInputError("targets", "is empty", "configure at least one target");
+      configured = { targets: withSelf(next.targets), remedies: next.remedies, safety: next.safety };
+      const keep = new Set(configured.targets.map((target) => target.key));
+      for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
+      for (const target of configured.targets) {
+        const known = views.get(target.key);
+        // What was seen so far is kept; only the specification is new.
+        views.set(target.key, known === undefined ? newView(target) : { ...known, spec: target });
+      }
+      ledger.setTargets(configured.targets);
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    health: () => ({
+      detectionAt: last.detectionAt,
+      healingAt: last.healingAt,
+      signalsWaiting: queue.size,
+      signalsTaken: counts.taken,
+      signalsShed: counts.shed,
+      effectsInFlight: inFlight.size,
+      storeFailures: counts.storeFailures,
+      lastStoreFailure: last.storeFailure,
+      fenced,
+    }),
+    async stop() {
+      stopping = true;
+      lookTimer?.cancel();
+      clearTimer.cancel();
+      for (const stop of stopListening) stop();
+      await loops.stop();
+    },
+  };
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,5 @@
+export * from "./engine.ts";
+export * from "./commands.ts";
+export * from "./reconcile.ts";
+export * from "./ledger.ts";
+export * from "./flow.ts";

@@ -1,0 +1,639 @@
+// reconcile(target): looks at the state of one target as it is, asks the stages what should hold now, and answers with a
+// draft of changes and at most one effect. Level-triggered: run twice, or after a lost event, it comes to the same.
+// Pure: the engine commits the draft first and only then performs the effect.
+import type { TargetView } from "../detection/index.ts";
+import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
+import { callPerson, escalate, notification, rank, recover, snoozeOver, move, type Incident } from "../issue/index.ts";
+import type { Order, Question } from "../ports.ts";
+import {
+  attemptOf,
+  begin,
+  chooseRemedy,
+  createRepair,
+  describe,
+  endRepair,
+  isRepeatable,
+  mayRepair,
+  modeOf,
+  orderAgain,
+  record,
+  returnsOf,
+  startAt,
+  undoFrom,
+  type Case,
+  type Remedy,
+  type Repair,
+  type Safety,
+  type StepOutcome,
+  type Verdict,
+} from "../repair/index.ts";
+import type { TargetKey, TargetSpec, TimeMs } from "../signal/index.ts";
+import { judge } from "../verification/index.ts";
+import type { Draft } from "../world.ts";
+
+/** Everything a reconciliation may know besides the draft. */
+export interface Context {
+  readonly remedies: readonly Remedy[];
+  readonly safety: Safety;
+  readonly views: ReadonlyMap<TargetKey, TargetView>;
+  /** Keys of effects that are under way in this process. */
+  readonly inFlight: ReadonlySet<string>;
+  readonly fence: number;
+  readonly random: () => number;
+}
+
+export type Effect =
+  | { readonly type: "order"; readonly key: string; readonly repair: string; readonly order: Order }
+  | { readonly type: "outcome-of"; readonly key: string; readonly repair: string }
+  | { readonly type: "question"; readonly key: string; readonly incident: string; readonly question: Question };
+
+export interface Next {
+  readonly effect: Effect | null;
+  /** When to look again although nothing happened; null: only when something does. */
+  readonly lookAt: TimeMs | null;
+}
+
+/** A fault that nobody repaired must have been gone this long, with the target seen healthy, to count as over, ms. */
+export const selfClearMs = 5_000;
+/** A dependency that is failing but not yet past its threshold holds the dependent's repair back at most this long, ms. */
+export const suspicionMs = 10_000;
+/** A ripe fault whose repair a guard has held back this long is handed to a person, ms. */
+export const heldBackMsMax = 300_000;
+/** Called back at least this often while anything is open, ms. */
+const tickMs = 1_000;
+
+const nothing: Next = { effect: null, lookAt: null };
+
+export function reconcile(draft: Draft, context: Context, target: TargetSpec): Next {
+  settle(draft, context, target);
+  const repair = draft.liveRepairOf(target.key);
+  if (repair !== undefined) return advance(draft, context, target, repair);
+  const incident = primary(draft, target.key);
+  if (incident === null) return draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
+  return handle(draft, context, target, incident);
+}
+
+/** The incident to act on: the one on this target that no other explains; worst first. */
+function primary(draft: Draft, target: TargetKey): Incident | null {
+  const own = draft.incidentsOf(target).filter((incident) => incident.state === "open" && incident.firing);
+  return (
+    own
+      .filter((incident) => incident.causedBy === null)
+      .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt)[0] ?? null
+  );
+}
+
+/** Brings causes up to date, ends what is over, wakes what was snoozed. */
+function settle(draft: Draft, context: Context, target: TargetSpec): void {
+  const live = draft.liveRepairOf(target.key);
+  for (const incident of draft.incidentsOf(target.key)) {
+    const cause = incident.firing ? causeOf(incident, draft.incidents(), draft.targets) : null;
+    const causedBy = incident.firing ? (cause?.id ?? null) : incident.causedBy;
+    if (causedBy !== incident.causedBy) {
+      draft.putIncident({ ...incident, causedBy, standsSince: causedBy === null ? draft.now : incident.standsSince });
+      draft.transition({
+        subject: "incident",
+        subjectId: incident.id,
+        issue: incident.issue,
+        incident: incident.id,
+        target: target.key,
+        from: incident.causedBy === null ? "own cause" : `caused by ${incident.causedBy}`,
+        to: causedBy === null ? "own cause" : `caused by ${causedBy}`,
+        by: "healing",
+        why: cause?.summary ?? "its cause is gone",
+      });
+    }
+    const now = draft.incident(incident.id) ?? incident;
+    const occupied = live !== undefined && live.state.name !== "proposed" && live.state.name !== "scheduled";
+    if (!occupied) followCause(draft, now);
+    const after = draft.incident(incident.id) ?? now;
+    if (!after.firing && !occupied) clearIfOver(draft, context, after);
+  }
+  const issueIds = new Set(draft.incidentsOf(target.key).map((incident) => incident.issue));
+  for (const id of issueIds) {
+    const issue = draft.issue(id);
+    if (issue?.status === "snoozed" && snoozeOver(issue, draft.now))
+      move(draft, issue, "in-progress", "detection", "its snooze is over", { snooze: null });
+  }
+}
+
+/**
+ * What is explained by an incident that a person was called for is in that person's hands with it, without a page of its
+ * own; when the cause goes and the fault stays, it is the machine's again. So nothing stays open behind a closed door.
+ */
+function followCause(draft: Draft, incident: Incident): void {
+  const handed = draft
+    .incidents()
+    .filter((other) => other.state === "handed-over" && other.firing && other.id !== incident.id);
+  const cause =
+    handed.find((other) => other.id === incident.causedBy) ??
+    (incident.firing ? undefined : handed.find((other) => other.target === incident.target));
+  const followed = incident.escalation?.startsWith(withCause) === true;
+  if (incident.state === "open" && cause !== undefined) {
+    draft.putIncident({
+      ...incident,
+      state: "handed-over",
+      outcome: "escalated",
+      endedAt: draft.now,
+      escalation: `${withCause}${cause.id}`,
+      blockedBy: null,
+    });
+    note(draft, incident, "handed-over", `it is explained by ${cause.id}, which a person was called for`);
+  } else if (incident.state === "handed-over" && followed && incident.firing && incident.causedBy === null) {
+    draft.putIncident({
+      ...incident,
+      state: "open",
+      outcome: null,
+      endedAt: null,
+      escalation: null,
+      standsSince: draft.now,
+    });
+    note(draft, incident, "open", "its cause is gone and it still holds");
+  }
+}
+
+const withCause = "with ";
+
+function note(draft: Draft, incident: Incident, to: string, why: string): void {
+  draft.transition({
+    subject: "incident",
+    subjectId: incident.id,
+    issue: incident.issue,
+    incident: incident.id,
+    target: incident.target,
+    from: incident.state,
+    to,
+    by: "healing",
+    why,
+  });
+}
+
+/** A fault that is no longer seen is over once its target has been watched healthy for a while. */
+function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
+  const view = context.views.get(incident.target);
+  const clearedAt = incident.clearedAt ?? draft.now;
+  // Requests' own faults and Prunella's own end with their silence; a target must be seen healthy.
+  const judgedByHealth = incident.kind in healthBound;
+  const since = judgedByHealth ? (view?.healthySince ?? null) : clearedAt;
+  if (since === null || draft.now - Math.max(since, clearedAt) < selfClearMs) return;
+  const by = incident.state === "handed-over" ? "person" : incident.causedBy !== null ? "cause" : "itself";
+  const why = {
+    person: "the fault is gone after a person was called",
+    cause: `its cause ${incident.causedBy ?? ""} is gone`,
+    itself: "it cleared by itself",
+  }[by];
+  recover(draft, incident, Math.max(since, clearedAt), by, why);
+}
+
+/** Kinds that speak of the target as a whole, so that its health decides when they are over. */
+const healthBound: Readonly<Record<string, true>> = {
+  crash: true,
+  killed: true,
+  "start-failed": true,
+  "port-taken": true,
+  "event-loop-blocked": true,
+  "heartbeat-missed": true,
+  unhealthy: true,
+  "dependency-down": true,
+  "memory-leak": true,
+};
+
+function handle(draft: Draft, context: Context, target: TargetSpec, incident: Incident): Next {
+  const question = incident.diagnosedAt === null ? questionFor(incident) : null;
+  if (question !== null) {
+    const key = `ask:${incident.id}:${question.want}`;
+    return context.inFlight.has(key)
+      ? later(draft, tickMs)
+      : { effect: { type: "question", key, incident: incident.id, question }, lookAt: draft.now + tickMs };
+  }
+  const diagnosed = incident.diagnosedAt === null ? diagnose(draft, incident) : incident;
+  noteRecurrence(draft, context, target, diagnosed);
+  const suspect = suspiciousDependency(draft, context, target, diagnosed);
+  if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
+  const remedy = chooseRemedy(draft, diagnosed, target, context.remedies);
+  if (remedy === null) return withoutRemedy(draft, target, diagnosed);
+  if (diagnosed.kind === "port-taken" && !ownerIsOurs(diagnosed) && remedy.source === "shipped") {
+    escalate(draft, diagnosed, `the port belongs to somebody else: ${diagnosed.rootCause ?? diagnosed.summary}`);
+    return nothing;
+  }
+  const { mode, why } = modeOf(remedy, draft);
+  const verdict = mayRepair(draft, caseOf(context, target, diagnosed, remedy));
+  if (!verdict.allowed) return refused(draft, diagnosed, verdict);
+  if (mode === "observe") {
+    escalate(draft, diagnosed, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
+    return nothing;
+  }
+  const attempt = attemptOf(draft, target.key, remedy);
+  const base = { attempt, disruptive: !diagnosed.down, why: `${diagnosed.summary}${why === null ? "" : `; ${why}`}` };
+  if (mode === "auto") {
+    planned(draft, diagnosed, remedy, "active");
+    const repair = createRepair(
+      draft,
+      target,
+      diagnosed,
+      remedy,
+      { name: "scheduled", at: startAt(draft, remedy, attempt, context.random) },
+      { ...base, approvedBy: "policy" },
+    );
+    return advance(draft, context, target, repair);
+  }
+  planned(draft, diagnosed, remedy, "planned");
+  const asks = mode === "approve";
+  const repair = createRepair(
+    draft,
+    target,
+    diagnosed,
+    remedy,
+    { name: "proposed", expiresAt: draft.now + context.safety.approvalTimeoutMs, asks },
+    { ...base, approvedBy: null },
+  );
+  if (asks)
+    draft.notify(
+      notification(
+        draft.now,
+        `approval:${repair.id}`,
+        "approval",
+        `${repair.id} asks for approval: ${steps(remedy)} on ${target.key}`,
+        diagnosed.summary,
+        diagnosed,
+      ),
+    );
+  return later(draft, context.safety.approvalTimeoutMs);
+}
+
+/** Books the root cause as far as it is known. */
+function diagnose(draft: Draft, incident: Incident): Incident {
+  const cause = rootCause(incident);
+  const next: Incident = { ...incident, diagnosedAt: draft.now, rootCause: cause };
+  draft.putIncident(next);
+  draft.transition({
+    subject: "incident",
+    subjectId: incident.id,
+    issue: incident.issue,
+    incident: incident.id,
+    target: incident.target,
+    from: "open",
+    to: "diagnosed",
+    by: "healing",
+    why: cause,
+  });
+  const issue = draft.issue(incident.issue);
+  if (issue !== undefined) draft.putIssue({ ...issue, rootCause: cause });
+  return next;
+}
+
+function planned(draft: Draft, incident: Incident, remedy: Remedy, selfHealing: "active" | "planned"): void {
+  const issue = draft.issue(incident.issue);
+  if (issue !== undefined && (issue.selfHealing !== selfHealing || issue.solution !== remedy.solution))
+    draft.putIssue({ ...issue, selfHealing, solution: remedy.solution });
+}
+
+/** A verified repair whose fault returned within its recurrence window is booked as having failed after all (rule 26). */
+function noteRecurrence(draft: Draft, _context: Context, target: TargetSpec, incident: Incident): void {
+  if (incident.attempts > 0) return;
+  const last = draft
+    .repairs()
+    .filter(
+      (repair) =>
+        repair.issue === incident.issue && repair.state.name === "ended" && repair.state.outcome === "verified",
+    )
+    .at(-1);
+  if (last === undefined || last.recurredAt !== null || last.state.name !== "ended" || last.incident === incident.id)
+    return;
+  if (draft.now - last.state.at > last.remedy.recurrence.windowMs) return;
+  draft.putRepair({ ...last, recurredAt: draft.now });
+  const standing = draft.standing(last.remedy.name);
+  const returns = returnsOf(draft, target, last.remedy);
+  const tooMany = returns >= last.remedy.recurrence.max;
+  const demote = tooMany && last.remedy.recurrence.then === "stop";
+  draft.putStanding({
+    ...standing,
+    recurred: standing.recurred + 1,
+    at: draft.now,
+    ...(demote ? { demotedTo: "suggest", why: `${returns} returns within its recurrence window` } : {}),
+  });
+  draft.transition({
+    subject: "repair",
+    subjectId: last.id,
+    issue: last.issue,
+    incident: last.incident,
+    target: last.target,
+    from: "verified",
+    to: "recurred",
+    by: "healing",
+    why: `the fault came back as ${incident.id}`,
+  });
+  if (tooMany)
+    callPerson(
+      draft,
+      draft.incident(incident.id) ?? incident,
+      `it has come back ${returns} times after ${last.remedy.name} had been verified`,
+    );
+}
+
+/** A dependency with failures that are not yet past its threshold, or not looked at since: the dependent waits for the answer. */
+function suspiciousDependency(
+  draft: Draft,
+  context: Context,
+  target: TargetSpec,
+  incident: Incident,
+): TargetKey | null {
+  if (incident.certainty === "witnessed" && incident.kind !== "crash" && incident.kind !== "start-failed") return null;
+  if (draft.now - incident.detectedAt >= suspicionMs) return null;
+  for (const key of dependenciesOf(target.key, draft.targets)) {
+    const view = context.views.get(key);
+    if (view === undefined) continue;
+    const checks = [...view.checks.values()];
+    if (checks.some((check) => !check.failing && check.failuresInRow > 0)) return key;
+    // Only a fault inferred from outside needs a look at the dependency that is newer than the fault.
+    if (
+      incident.certainty === "inferred" &&
+      checks.length > 0 &&
+      !checks.some((check) => check.at >= incident.detectedAt)
+    )
+      return key;
+  }
+  return null;
+}
+
+function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Next {
+  if (incident.severity === "critical" && incident.ripe) {
+    const tried = draft.repairs().some((repair) => repair.incident === incident.id && repair.startedAt !== null);
+    escalate(draft, incident, tried ? "no remedy is left" : `there is no remedy for ${incident.kind} on ${target.key}`);
+    return nothing;
+  }
+  return later(draft, tickMs);
+}
+
+function refused(draft: Draft, incident: Incident, verdict: Verdict & { allowed: false }): Next {
+  // A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may.
+  const heldByPeople = verdict.guard === "pause" || verdict.guard === "target-pause" || verdict.guard === "maintenance";
+  if (verdict.final || (!heldByPeople && incident.ripe && draft.now - incident.standsSince >= heldBackMsMax)) {
+    escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
+    return nothing;
+  }
+  return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
+}
+
+/** Notes which guard holds the repair back, once per change of answer. */
+function hold(draft: Draft, incident: Incident, blockedBy: string, lookAt: TimeMs): Next {
+  if (incident.blockedBy !== blockedBy) draft.putIncident({ ...(draft.incident(incident.id) ?? incident), blockedBy });
+  return { effect: null, lookAt: Math.min(lookAt, draft.now + 10_000) };
+}
+
+function advance(draft: Draft, context: Context, target: TargetSpec, repair: Repair): Next {
+  const state = repair.state;
+  const incident = repair.incident === null ? null : (draft.incident(repair.incident) ?? null);
+  switch (state.name) {
+    case "proposed":
+      if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
+      if (draft.now < state.expiresAt) return later(draft, state.expiresAt - draft.now);
+      endRepair(draft, repair, "expired", "nobody answered in time, which counts as no");
+      if (incident !== null)
+        escalate(
+          draft,
+          incident,
+          `nobody answered ${repair.id} within ${Math.round(context.safety.approvalTimeoutMs / 60_000)} min`,
+        );
+      return nothing;
+    case "scheduled": {
+      if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
+      if (draft.now < state.at) return later(draft, state.at - draft.now);
+      if (incident !== null && incident.state === "open") {
+        // Once more right before acting: everything may have changed while it waited.
+        const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
+        if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
+          if (!verdict.final && verdict.guard !== "cause")
+            return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
+          endRepair(draft, repair, "cancelled", `${verdict.guard}: ${verdict.reason}`);
+          if (verdict.final) escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
+          return later(draft, tickMs);
+        }
+      }
+      const order = begin(draft, repair, context.fence);
+      return { effect: { type: "order", key: order.key, repair: repair.id, order }, lookAt: draft.now + tickMs };
+    }
+    case "acting":
+    case "undoing":
+      if (context.inFlight.has(state.key)) return later(draft, tickMs);
+      if (draft.now < state.deadlineAt)
+        return { effect: { type: "outcome-of", key: state.key, repair: repair.id }, lookAt: draft.now + tickMs };
+      return take(draft, context, repair, state.key, { kind: "unknown", reason: "no answer within the step's time" });
+    case "verifying":
+      return verify(draft, context, target, repair, state);
+    case "ended":
+      return nothing;
+    default:
+      return state satisfies never;
+  }
+}
+
+function verify(
+  draft: Draft,
+  context: Context,
+  target: TargetSpec,
+  repair: Repair,
+  state: Extract<Repair["state"], { name: "verifying" }>,
+): Next {
+  const judgement = judge(repair, context.views.get(target.key), draft.incidentsOf(target.key), draft.now);
+  switch (judgement.verdict) {
+    case "watching":
+      return later(draft, Math.min(tickMs, Math.max(50, state.deadlineAt - draft.now)));
+    case "verified":
+      endRepair(draft, repair, "verified", `healthy for ${Math.round(repair.remedy.verify.windowMs / 1000)} s`);
+      for (const incident of draft.incidentsOf(target.key)) {
+        // Whatever else was wrong with the target and is gone now was gone by this repair too: one cause, one repair.
+        if (!incident.firing)
+          recover(
+            draft,
+            incident,
+            judgement.recoveredAt,
+            "repair",
+            `${repair.id} (${repair.remedy.name}) held: ${steps(repair.remedy)}`,
+            repair.remedy.solution,
+          );
+      }
+      return later(draft, tickMs);
+    case "unverified":
+      endRepair(draft, repair, "unverified", judgement.why);
+      escalateOf(draft, repair, `${repair.id} could not be verified: ${judgement.why}`);
+      return later(draft, tickMs);
+    case "failed": {
+      const order = undoFrom(draft, repair, repair.remedy.steps.length - 1, judgement.why, context.fence);
+      return order === null
+        ? later(draft, 0)
+        : { effect: { type: "order", key: order.key, repair: repair.id, order }, lookAt: draft.now + tickMs };
+    }
+    default:
+      return judgement satisfies never;
+  }
+}
+
+/** Books an outcome and says what comes next; the engine calls it when an effect has answered. */
+export function take(
+  draft: Draft,
+  context: Pick<Context, "fence">,
+  repair: Repair,
+  key: string,
+  outcome: StepOutcome,
+): Next {
+  const { order, repair: after } = record(draft, repair, key, outcome, context.fence);
+  if (order !== null)
+    return { effect: { type: "order", key: order.key, repair: repair.id, order }, lookAt: draft.now + tickMs };
+  if (after.state.name === "ended" && after.state.outcome === "unknown")
+    escalateOf(
+      draft,
+      after,
+      `${after.id}: nobody can say whether its last step happened (${after.why}); it is not repeated blindly`,
+    );
+  // A step that cannot simply be repeated and failed after it had begun is not tried again by the machine (rule 21).
+  else if (
+    after.state.name === "ended" &&
+    after.state.outcome === "failed" &&
+    outcome.kind === "failed" &&
+    outcome.effect === "some" &&
+    !isRepeatable(after) &&
+    after.remedy.next === null
+  )
+    escalateOf(draft, after, `${after.id} failed after it had begun: ${outcome.reason}`);
+  return later(draft, 0);
+}
+
+/** Asks again after a crash: an order that was never heard of leaves again with the same key, a known one is booked. */
+export function resume(
+  draft: Draft,
+  context: Context,
+  repair: Repair,
+  key: string,
+  known: StepOutcome | "running" | null,
+): Next {
+  if (repair.state.name !== "acting" && repair.state.name !== "undoing") return nothing;
+  if (known === "running") return later(draft, 250);
+  if (known !== null) return take(draft, context, repair, key, known);
+  const target = draft.targets.get(repair.target);
+  if (target !== undefined && draft.settings.paused !== null)
+    return take(draft, context, repair, key, {
+      kind: "failed",
+      reason: "repairs were paused before the step was given",
+      effect: "none",
+    });
+  const order = orderAgain(repair, context.fence);
+  return order === null
+    ? nothing
+    : { effect: { type: "order", key, repair: repair.id, order }, lookAt: draft.now + tickMs };
+}
+
+/** Evidence has come, or will not: the incident is diagnosed with what there is. */
+export function learn(draft: Draft, incidentId: string, evidence: Incident["evidence"][number] | null): void {
+  const incident = draft.incident(incidentId);
+  if (incident === undefined || incident.diagnosedAt !== null) return;
+  diagnose(
+    draft,
+    evidence === null ? incident : { ...incident, evidence: [...incident.evidence.slice(0, 19), evidence] },
+  );
+}
+
+/** Storm mode (invariant 6): many targets gone bad by inference at once means that the observer may be wrong. */
+export function watchWeather(draft: Draft, context: Context): void {
+  const storm = draft.settings.storm;
+  const recent = draft
+    .incidents()
+    .filter(
+      (incident) =>
+        incident.certainty === "inferred" &&
+        causeOf(incident, draft.incidents(), draft.targets) === null &&
+        incident.firing &&
+        ripeOrExternal(incident) &&
+        incident.detectedAt > draft.now - context.safety.stormWindowMs &&
+        incident.target !== "prunella",
+    );
+  const targets = new Set(recent.map((incident) => incident.target));
+  const atOnce = new Set(
+    recent.filter((incident) => incident.detectedAt > draft.now - 10_000).map((incident) => incident.target),
+  );
+  const watched = [...context.views.values()].filter((view) => view.checks.size > 0).length;
+  const everything = watched >= 4 && atOnce.size >= 3 && atOnce.size >= 0.8 * watched;
+  if (storm === null) {
+    if (targets.size <= context.safety.stormTargets && !everything) return;
+    const why = everything
+      ? `${atOnce.size} of ${watched} watched targets went bad at the same instant: the observer is suspected first`
+      : `${targets.size} targets went bad within ${Math.round(context.safety.stormWindowMs / 60_000)} min: this is wider than repairs can mend`;
+    draft.putSettings({ ...draft.settings, storm: { since: draft.now, why, calmSince: null } });
+    draft.transition({
+      subject: "system",
+      subjectId: "storm",
+      issue: null,
+      incident: null,
+      target: null,
+      from: "calm",
+      to: "storm",
+      by: "healing",
+      why,
+    });
+    draft.notify(
+      notification(draft.now, `storm:${draft.now}`, "storm", "Storm mode: repairs hold", why, {
+        severity: "critical",
+        issue: null,
+        id: null,
+        target: null,
+      }),
+    );
+    return;
+  }
+  const calm = targets.size <= context.safety.stormTargets && atOnce.size === 0;
+  if (!calm) {
+    if (storm.calmSince !== null) draft.putSettings({ ...draft.settings, storm: { ...storm, calmSince: null } });
+  } else if (storm.calmSince === null)
+    draft.putSettings({ ...draft.settings, storm: { ...storm, calmSince: draft.now } });
+  else if (draft.now - storm.calmSince >= context.safety.stormWindowMs) {
+    draft.putSettings({ ...draft.settings, storm: null });
+    draft.transition({
+      subject: "system",
+      subjectId: "storm",
+      issue: null,
+      incident: null,
+      target: null,
+      from: "storm",
+      to: "calm",
+      by: "healing",
+      why: "no further target went bad",
+    });
+  }
+}
+
+function ripeOrExternal(incident: Incident): boolean {
+  return incident.ripe || incident.kind === "dependency-down";
+}
+
+export function caseOf(
+  context: Context,
+  target: TargetSpec,
+  incident: Incident,
+  remedy: Remedy,
+  self: Repair | null = null,
+): Case {
+  return { incident, target, remedy, disruptive: !incident.down, safety: context.safety, self: self?.id ?? null };
+}
+
+function isMoot(repair: Repair, incident: Incident | null): boolean {
+  if (repair.incident === null) return false;
+  return incident === null || incident.state === "ended" || !incident.firing;
+}
+
+function cancel(draft: Draft, repair: Repair, why: string): Next {
+  endRepair(draft, repair, "cancelled", why);
+  return later(draft, 0);
+}
+
+function escalateOf(draft: Draft, repair: Repair, why: string): void {
+  const incident = repair.incident === null ? undefined : draft.incident(repair.incident);
+  if (incident !== undefined) escalate(draft, incident, why);
+}
+
+export function steps(remedy: Remedy): string {
+  return remedy.steps.map((step) => describe(step.action)).join(", then ");
+}
+
+function later(draft: Draft, inMs: number): Next {
+  return { effect: null, lookAt: draft.now + inMs };
+}

@@ -1,0 +1,256 @@
+// A repair's life up to verification: proposed, scheduled, acting step by step. The intent of a step is in the record (and
+// committed) before its order leaves; only then may the effect happen. Invariant 2 is kept here.
+import { assert } from "../errors.ts";
+import type { Incident } from "../issue/index.ts";
+import type { Order } from "../ports.ts";
+import type { TargetSpec } from "../signal/index.ts";
+import type { Draft } from "../world.ts";
+import { backoffMs } from "./check.ts";
+import { actionFacts, type Action, type Remedy } from "./remedy.ts";
+import type { Repair, RepairOutcome, RepairState, StepOutcome } from "./repair.ts";
+
+/** An executor gets this much longer than a step's own timeout to answer, ms; after that the outcome is unknown. */
+export const answerGraceMs = 5_000;
+
+/** Creates a run: the remedy is copied onto it, whole. */
+export function createRepair(
+  draft: Draft,
+  target: TargetSpec,
+  incident: Incident | null,
+  remedy: Remedy,
+  state: RepairState,
+  more: Pick<Repair, "attempt" | "disruptive" | "approvedBy" | "why">,
+): Repair {
+  assert(draft.liveRepairOf(target.key) === undefined, `one live repair per target (${target.key})`);
+  const repair: Repair = {
+    id: `REP-${draft.nextNumber("REP")}`,
+    incident: incident?.id ?? null,
+    issue: incident?.issue ?? null,
+    target: target.key,
+    group: target.group,
+    remedy,
+    createdAt: draft.now,
+    startedAt: null,
+    state,
+    steps: [],
+    recurredAt: null,
+    ...more,
+  };
+  draft.putRepair(repair);
+  transition(draft, repair, null, repair.why);
+  if (incident !== null)
+    draft.putIncident({ ...(draft.incident(incident.id) ?? incident), remedy: remedy.name, blockedBy: null });
+  return repair;
+}
+
+/** The next run in a row on this target: earlier runs count until one was verified. */
+export function attemptOf(draft: Draft, target: string, remedy: Remedy): number {
+  const earlier = draft
+    .repairs()
+    .filter(
+      (repair) =>
+        repair.target === target &&
+        repair.remedy.name === remedy.name &&
+        repair.startedAt !== null &&
+        repair.startedAt > draft.now - longestWindowMs(remedy),
+    )
+    .sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
+  const verifiedAt = earlier.findIndex(
+    (repair) => repair.state.name === "ended" && repair.state.outcome === "verified",
+  );
+  return (verifiedAt < 0 ? earlier.length : verifiedAt) + 1;
+}
+
+function longestWindowMs(remedy: Remedy): number {
+  return Math.min(3_600_000, Math.max(...remedy.budgets.map((budget) => budget.windowMs)));
+}
+
+/** When the run may start: at once for the first in a row, later ones after their back-off. */
+export function startAt(draft: Draft, remedy: Remedy, attempt: number, random: () => number): number {
+  return draft.now + Math.round(backoffMs(remedy, attempt, random()));
+}
+
+/** Stores the intent of the first step and returns the order that may leave once it is committed. */
+export function begin(draft: Draft, repair: Repair, fence: number): Order {
+  assert(repair.state.name === "scheduled", `${repair.id} begins from scheduled, not ${repair.state.name}`);
+  if (repair.incident !== null) {
+    const incident = draft.incident(repair.incident);
+    if (incident !== undefined)
+      draft.putIncident({
+        ...incident,
+        attempts: incident.attempts + 1,
+        repairStartedAt: incident.repairStartedAt ?? draft.now,
+        remedy: repair.remedy.name,
+        blockedBy: null,
+      });
+  }
+  return intend(draft, { ...repair, startedAt: draft.now }, 0, false, fence);
+}
+
+function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence: number): Order {
+  const planned = repair.remedy.steps[step];
+  assert(planned !== undefined, `${repair.id} has a step ${step}`);
+  const action: Action = undo ? (planned.undo ?? { type: "wait", forMs: 0 }) : planned.action;
+  const key = `${repair.id}.${undo ? "undo" : "step"}${step}`;
+  assert(!repair.steps.some((record) => record.key === key), `step ${key} is intended once`);
+  const next: Repair = {
+    ...repair,
+    state: {
+      name: undo ? "undoing" : "acting",
+      step,
+      key,
+      since: draft.now,
+      deadlineAt: draft.now + planned.timeoutMs + answerGraceMs,
+    },
+    steps: [...repair.steps, { key, action, undo, intendedAt: draft.now, doneAt: null, outcome: null }],
+  };
+  draft.putRepair(next);
+  transition(draft, next, repair.state.name, describe(action));
+  return { key, fence, target: repair.target, action, timeoutMs: planned.timeoutMs };
+}
+
+/** The same order again, after a crash, when the executor never heard of its key. */
+export function orderAgain(repair: Repair, fence: number): Order | null {
+  if (repair.state.name !== "acting" && repair.state.name !== "undoing") return null;
+  const { key, step } = repair.state;
+  const record = repair.steps.find((each) => each.key === key);
+  const planned = repair.remedy.steps[step];
+  return record === undefined || planned === undefined
+    ? null
+    : { key, fence, target: repair.target, action: record.action, timeoutMs: planned.timeoutMs };
+}
+
+export type Recorded = { readonly order: Order | null; readonly repair: Repair };
+
+/** Books what came of the step under way and goes on: next step, verification, undo, or the end. */
+export function record(draft: Draft, repair: Repair, key: string, outcome: StepOutcome, fence: number): Recorded {
+  const state = repair.state;
+  if ((state.name !== "acting" && state.name !== "undoing") || state.key !== key) return { order: null, repair };
+  const booked: Repair = {
+    ...repair,
+    steps: repair.steps.map((step) => (step.key === key ? { ...step, doneAt: draft.now, outcome } : step)),
+  };
+  draft.putRepair(booked);
+  if (state.name === "undoing") return undone(draft, booked, state.step, outcome, fence);
+  switch (outcome.kind) {
+    case "succeeded":
+      return {
+        order:
+          state.step + 1 < repair.remedy.steps.length
+            ? intend(draft, booked, state.step + 1, false, fence)
+            : watch(draft, booked),
+        repair: current(draft, booked),
+      };
+    case "unknown":
+      // It may have happened. What is safe to repeat is judged by looking at the world; the rest goes to a person.
+      if (isRepeatable(booked)) return { order: watch(draft, booked), repair: current(draft, booked) };
+      return { order: null, repair: endRepair(draft, booked, "unknown", outcome.reason) };
+    case "failed":
+      return { order: undoFrom(draft, booked, state.step - 1, outcome.reason, fence), repair: current(draft, booked) };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Verification failed, or a step did: undo what can be undone, last step first, then end as failed. */
+export function undoFrom(draft: Draft, repair: Repair, from: number, why: string, fence: number): Order | null {
+  for (let step = from; step >= 0; step -= 1) {
+    if (repair.remedy.steps[step]?.undo != null) return intend(draft, { ...repair, why }, step, true, fence);
+  }
+  endRepair(draft, repair, "failed", why);
+  return null;
+}
+
+function undone(draft: Draft, repair: Repair, step: number, outcome: StepOutcome, fence: number): Recorded {
+  if (outcome.kind === "succeeded")
+    return { order: undoFrom(draft, repair, step - 1, repair.why, fence), repair: current(draft, repair) };
+  const reason = outcome.reason;
+  return {
+    order: null,
+    repair: endRepair(
+      draft,
+      repair,
+      outcome.kind === "unknown" ? "unknown" : "failed",
+      `${repair.why}; undo of step ${step + 1} ${outcome.kind}: ${reason}`,
+    ),
+  };
+}
+
+function watch(draft: Draft, repair: Repair): null {
+  const next: Repair = {
+    ...repair,
+    state: { name: "verifying", since: draft.now, deadlineAt: draft.now + repair.remedy.verify.withinMs },
+  };
+  draft.putRepair(next);
+  transition(draft, next, repair.state.name, `watching for ${Math.round(repair.remedy.verify.windowMs / 1000)} s`);
+  return null;
+}
+
+/** Ends a run and books it on the remedy's record. Runs that never started cost the remedy nothing. */
+export function endRepair(draft: Draft, repair: Repair, outcome: RepairOutcome, why: string): Repair {
+  assert(repair.state.name !== "ended", `${repair.id} ends once`);
+  const next: Repair = { ...repair, state: { name: "ended", at: draft.now, outcome }, why };
+  draft.putRepair(next);
+  transition(draft, next, repair.state.name, why);
+  if (repair.startedAt !== null && outcome !== "cancelled") {
+    const standing = draft.standing(repair.remedy.name);
+    draft.putStanding({
+      ...standing,
+      at: draft.now,
+      verified: standing.verified + (outcome === "verified" ? 1 : 0),
+      failed: standing.failed + (outcome === "verified" ? 0 : 1),
+    });
+  }
+  return next;
+}
+
+/** Every step of this run may be repeated without harm and touches only a process of ours. */
+export function isRepeatable(repair: Repair): boolean {
+  return repair.remedy.steps.every(
+    (step) => actionFacts[step.action.type].idempotent && actionFacts[step.action.type].ownProcessOnly,
+  );
+}
+
+export function transition(draft: Draft, repair: Repair, from: string | null, why: string): void {
+  const to = repair.state.name === "ended" ? repair.state.outcome : repair.state.name;
+  draft.transition({
+    subject: "repair",
+    subjectId: repair.id,
+    issue: repair.issue,
+    incident: repair.incident,
+    target: repair.target,
+    from,
+    to,
+    by: "healing",
+    why,
+  });
+}
+
+/** One action in words, for people and for the approval that shows exactly what would happen. */
+export function describe(action: Action): string {
+  switch (action.type) {
+    case "restart":
+      return action.graceful ? "restart, letting it finish its work" : "replace the process (SIGKILL)";
+    case "start":
+    case "stop":
+      return action.type;
+    case "signal":
+      return `send ${action.signal}`;
+    case "free-port":
+      return action.port === null ? "free the port it needs" : `free port ${action.port}`;
+    case "exec":
+      return `run ${action.argv.join(" ")}`;
+    case "http":
+      return `${action.method} ${action.url}`;
+    case "wait":
+      return `wait ${action.forMs} ms`;
+    case "plugin":
+      return `plugin action ${action.name}`;
+    default:
+      return action satisfies never;
+  }
+}
+
+function current(draft: Draft, repair: Repair): Repair {
+  return draft.repair(repair.id) ?? repair;
+}

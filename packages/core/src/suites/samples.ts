@@ -1,0 +1,170 @@
+// Complete records for suites and tests: every field set, so that a test names only the fields it is about.
+import type { Incident, Issue, Transition } from "../issue/index.ts";
+import type { Comment, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
+import type { Remedy, Repair } from "../repair/index.ts";
+import type { EventSignal } from "../signal/index.ts";
+
+export function sampleIssue(id: string, over: Partial<Issue> = {}): Issue {
+  return {
+    id,
+    fingerprint: `api crash ${id}`,
+    target: "api",
+    kind: "crash",
+    distinguisher: "",
+    severity: "critical",
+    class: "fault",
+    title: "api ended with exit code 1",
+    status: "pending",
+    regressed: false,
+    snooze: null,
+    selfHealing: "none",
+    needsPerson: null,
+    rootCause: null,
+    solution: null,
+    assignee: null,
+    occurrences: 1,
+    firstSeen: 1_000,
+    lastSeen: 1_000,
+    fixedAt: null,
+    incident: null,
+    mergedInto: null,
+    origin: "found",
+    sections: {},
+    ...over,
+  };
+}
+
+export function sampleIncident(id: string, over: Partial<Incident> = {}): Incident {
+  return {
+    id,
+    issue: "CRIT-001",
+    target: "api",
+    kind: "crash",
+    severity: "critical",
+    summary: "api ended with exit code 1",
+    certainty: "witnessed",
+    down: true,
+    state: "open",
+    beganAt: 900,
+    detectedAt: 1_000,
+    diagnosedAt: null,
+    repairStartedAt: null,
+    recoveredAt: null,
+    endedAt: null,
+    outcome: null,
+    recoveredBy: null,
+    firing: true,
+    clearedAt: null,
+    causedBy: null,
+    standsSince: 0,
+    ripe: true,
+    blockedBy: null,
+    remedy: null,
+    attempts: 0,
+    rootCause: null,
+    evidence: [{ at: 1_000, what: "exit", summary: "exit code 1", data: { code: 1, frames: ["a", "b"] } }],
+    escalation: null,
+    drill: false,
+    verdict: null,
+    ...over,
+  };
+}
+
+export function sampleRemedy(name: string): Remedy {
+  return {
+    name,
+    when: { kinds: ["crash"], target: null, labels: {} },
+    steps: [{ action: { type: "restart", graceful: true }, timeoutMs: 30_000, undo: null }],
+    mode: "auto",
+    budgets: [{ scope: "target", runs: 5, windowMs: 600_000 }],
+    backoff: { firstMs: 1_000, factor: 2, maxMs: 60_000 },
+    verify: { windowMs: 10_000, withinMs: 60_000 },
+    recurrence: { windowMs: 600_000, max: 3, then: "stop" },
+    next: null,
+    source: "shipped",
+    solution: "start it again",
+  };
+}
+
+export function sampleRepair(id: string, over: Partial<Repair> = {}): Repair {
+  return {
+    id,
+    incident: "INC-1",
+    issue: "CRIT-001",
+    target: "api",
+    group: "api",
+    remedy: sampleRemedy("restart"),
+    attempt: 1,
+    disruptive: false,
+    createdAt: 1_000,
+    startedAt: null,
+    state: { name: "scheduled", at: 1_000 },
+    steps: [],
+    approvedBy: "policy",
+    recurredAt: null,
+    why: "api is down",
+    ...over,
+  };
+}
+
+export function sampleTransition(id: string, over: Partial<Transition> = {}): Transition {
+  return {
+    id,
+    at: 1_000,
+    subject: "issue",
+    subjectId: "CRIT-001",
+    issue: "CRIT-001",
+    incident: null,
+    target: "api",
+    from: null,
+    to: "pending",
+    by: "detection",
+    why: "found",
+    ...over,
+  };
+}
+
+export function sampleSignal(id: string, over: { readonly at?: number; readonly target?: string } = {}): EventSignal {
+  return { id, type: "started", pid: 42, adopted: false, target: "api", at: 1_000, ...over };
+}
+
+export function sampleSeriesPoint(over: Partial<SeriesPoint> = {}): SeriesPoint {
+  return { target: "api", metric: "rssBytes", at: 60_000, min: 1, mean: 2.5, max: 4, last: 3, count: 12, ...over };
+}
+
+export function sampleTally(over: Partial<Tally> = {}): Tally {
+  return { target: "api", hour: 0, watchedMs: 3_600_000, goodMs: 3_590_000, requests: 1_000, errors: 3, ...over };
+}
+
+export function sampleStanding(remedy: string, over: Partial<Standing> = {}): Standing {
+  return { remedy, verified: 1, failed: 0, recurred: 0, demotedTo: null, why: null, at: 1_000, ...over };
+}
+
+export function sampleNotification(key: string, over: Partial<Notification> = {}): Notification {
+  return {
+    key,
+    at: 1_000,
+    kind: "escalation",
+    title: "api needs a person",
+    text: "the restart budget is spent",
+    severity: "critical",
+    issue: "CRIT-001",
+    incident: "INC-1",
+    target: "api",
+    attempts: 0,
+    dueAt: 1_000,
+    deliveredAt: null,
+    ...over,
+  };
+}
+
+export function sampleComment(id: string, over: Partial<Comment> = {}): Comment {
+  return { id, issue: "CRIT-001", at: 1_000, by: "person:anna", text: "looking at it", ...over };
+}
+
+export const sampleSettings: Settings = {
+  paused: { at: 5, by: "person:anna", why: "moving house" },
+  pausedTargets: { "api/1": { at: 6, by: "person:ben", why: "debugging", until: 9_000 } },
+  maintenance: [{ id: "M1", target: null, from: 1, to: 2, by: "person:anna", why: "upgrade" }],
+  storm: { since: 7, why: "9 targets at once", calmSince: null },
+};

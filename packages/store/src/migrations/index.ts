@@ -1,0 +1,5 @@
+import type { Migration } from "kysely/migration";
+import * as records from "./0001-records.ts";
+
+/** Forward only, applied in the order of their names, each in one transaction; never edited once released. */
+export const migrations: Readonly<Record<string, Migration>> = { "0001-records": records };
