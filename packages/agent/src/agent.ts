@@ -74,7 +74,7 @@ export interface Agent {
 
 const sampleEveryMs = 1_000;
 const adoptedEveryMs = 50;
-const diskEveryRounds = 10;
+const slowEveryRounds = 10;
 const controlSilentMsMax = 15_000;
 const lastWordsMs = 30;
 const logLinesMax = 5_000;
@@ -434,10 +434,13 @@ async function run(
     const usage = sampler();
     const own = ownUsage();
     let disk: Record<string, number> = {};
+    let used: Record<string, number> = {};
+    let usedAt = performance.now();
     let rounds = 0;
+    let failing = false;
     let lastAt = performance.now();
     let planAt = modifiedAt(plan.source);
-    const second = setInterval(() => {
+    const turn = (): void => {
       const elapsedMs = performance.now() - lastAt;
       lastAt = performance.now();
       const at = now();
@@ -450,16 +453,20 @@ async function run(
         signals.push(service.observation());
         for (const stream of ["out", "err"] as const) noteSize(service, stream, at);
       }
-      for (const [target, used] of usage.sample(roots, elapsedMs)) {
-        const values = { ...used, ...probeValues(probes.statsOf(target)) };
+      for (const [target, taken] of usage.sample(roots, elapsedMs)) {
+        const values = { ...taken, ...probeValues(probes.statsOf(target)) };
         const sample: ObservationSignal = { type: "sample", target, at, values };
         samples.set(target, sample);
         signals.push(sample);
       }
-      if (rounds % diskEveryRounds === 0) void diskValues(dataFolder).then((values) => (disk = values));
+      if (rounds % slowEveryRounds === 0) {
+        void diskValues(dataFolder).then((values) => (disk = values));
+        used = own(performance.now() - usedAt);
+        usedAt = performance.now();
+      }
       const checks = scheduler.stats();
       const values = {
-        ...own(elapsedMs),
+        ...used,
         ...disk,
         eventsWaiting: box.waiting,
         observationsDropped: link?.dropped ?? 0,
@@ -478,6 +485,16 @@ async function run(
         if (changedAt !== null) void reload();
       }
       rounds += 1;
+    };
+    // Whatever fails (no descriptor free, /proc not to be read) fails this second only.
+    const second = setInterval(() => {
+      try {
+        turn();
+        failing = false;
+      } catch (error) {
+        if (!failing) log("error", "watch-failing", { reason: String(error) });
+        failing = true;
+      }
     }, sampleEveryMs);
     const adoptedTimer = setInterval(() => {
       for (const service of services.values()) if (service.adopted) service.lookAfter();
@@ -514,18 +531,21 @@ async function run(
     return stopping;
   }
 
+  async function stopService(service: Service): Promise<void> {
+    const outcome = await service
+      .stop(true)
+      .catch((error: unknown) => ({ kind: "failed", reason: String(error) }) as const);
+    if (outcome.kind === "stuck") log("error", "stuck", { target: service.target, pids: outcome.pids.join() });
+    if (outcome.kind === "failed") log("error", "stop-failed", { target: service.target, reason: outcome.reason });
+  }
+
   async function stopAll(): Promise<void> {
     log("info", "stopping", {});
     scheduler.stop();
     for (const group of startGroups(plan.services).reverse()) {
       const names = new Set(group);
       const mine = [...services.values()].filter((service) => names.has(service.plan.name));
-      await Promise.all(
-        mine.map(async (service) => {
-          const outcome = await service.stop(true);
-          if (outcome.kind === "stuck") log("error", "stuck", { target: service.target, pids: outcome.pids.join() });
-        }),
-      );
+      await Promise.all(mine.map((service) => stopService(service)));
     }
     // Let the control plane store how everything ended.
     for (let waitedMs = 0; waitedMs < 2_000 && box.waiting > 0 && (link?.control ?? null) !== null; waitedMs += 20)
