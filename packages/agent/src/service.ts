@@ -196,10 +196,10 @@ export class Service {
     if (graceful) {
       const deadline = performance.now() + timeoutMs;
       const signal = this.plan.stop.signal as NodeJS.Signals;
-      const apart = membersOf(null, this.#marker).filter((member) => member.group !== run.pid);
       trySignal(-run.pid, signal);
       // A stopped process cannot act on the signal until it goes on.
       trySignal(-run.pid, "SIGCONT");
+      const apart = membersOf(null, this.#marker).filter((member) => member.group !== run.pid);
       signalAll(
         apart.map((member) => member.pid),
         signal,
