@@ -43,6 +43,17 @@ test("kill -9 of the control plane: it is back at once and the services do not n
   assert.match(readFileSync(path.join(s.folder, "logs", "control.log"), "utf8"), /control up/);
 });
 
+test("a control plane that hangs is replaced", async (t) => {
+  const s = staged(t);
+  const file = path.join(s.folder, "control.pids");
+  await s.agent(s.plan([]), [process.execPath, fixture("fake-control.ts"), file]);
+  await until(() => pids(file).length === 1, "up");
+  await sleep(1_500);
+  process.kill(pids(file)[0] ?? 0, "SIGSTOP");
+  await until(() => pids(file).length === 2, "a new one is up", 25_000);
+  assert.equal(isRunning(pids(file)[0] ?? 0), false);
+});
+
 test("a control plane that cannot stay up is tried again with growing waits", async (t) => {
   const s = staged(t);
   const file = path.join(s.folder, "tries");

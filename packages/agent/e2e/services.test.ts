@@ -1,6 +1,6 @@
 // Services as real processes: started, killed, stopped whole, adopted by the next agent.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { isRunning, sleep, stage, until, type Stage } from "./harness.ts";
@@ -167,6 +167,33 @@ test("a service that died while no agent ran is reported and started", async (t)
   assert.equal(exited.pid, pid);
   const next = await link.event("started", (event) => event.pid !== pid);
   assert.equal(next.adopted, false);
+});
+
+test("an agent whose state file is gone still adopts what carries its mark, and lets nobody else at its sockets", async (t) => {
+  const s = staged(t);
+  const plan = s.plan([{}]);
+  const agent = await s.agent(plan);
+  const link = await s.link();
+  const { pid } = await link.event("started");
+  await agent.kill("SIGKILL");
+  rmSync(path.join(s.folder, "agent-state.json"));
+  await s.agent(plan);
+  const adopted = await link.event("started", (event) => event.adopted);
+  assert.equal(adopted.pid, pid);
+  for (const socket of ["agent.sock", "probe.sock"])
+    assert.equal(statSync(path.join(s.folder, socket)).mode & 0o777, 0o600);
+});
+
+test("a process of a service that the plan no longer names is ended", async (t) => {
+  const s = staged(t);
+  const agent = await s.agent(s.plan([{ name: "kept" }, { name: "gone" }]));
+  const link = await s.link();
+  const gone = await link.event("started", (event) => event.target === "gone");
+  const kept = await link.event("started", (event) => event.target === "kept");
+  await agent.kill("SIGKILL");
+  await s.agent(s.plan([{ name: "kept" }]));
+  await until(() => !isRunning(gone.pid), "the stray is ended");
+  assert.equal(isRunning(kept.pid), true);
 });
 
 test("a service that cannot be started says why", async (t) => {

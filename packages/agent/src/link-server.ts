@@ -1,7 +1,7 @@
 // The agent's end of the link: listens on its socket, takes one control plane at a time (the one with the highest fence),
 // sends it the level of everything, then events until they are acknowledged, and answers its requests. Observations that a
 // slow reader cannot take are dropped (they repeat); events wait in the outbox.
-import { chmodSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { decodeToAgent, encodeMessage, messageReader, type Plan, type Reply, type ToAgent } from "@prunella/adapters";
 import type { ObservationSignal, TargetKey, TimeMs } from "@prunella/core";
@@ -186,11 +186,13 @@ export async function linkServer(options: LinkServerOptions): Promise<LinkServer
   const server = createServer(accept);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
+    // Nobody else may connect, not even in the moment before its mode is set.
+    const mask = process.umask(0o177);
     server.listen(options.socketPath, () => resolve());
+    process.umask(mask);
   });
   // Accepting may fail when descriptors run out; the listener stays, the next connection is tried again.
   server.on("error", (error) => options.log("error", "link-failing", { reason: error.message }));
-  chmodSync(options.socketPath, 0o600);
 
   return {
     observe,

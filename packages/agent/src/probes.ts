@@ -1,6 +1,6 @@
 // Where the probes inside Node services report: takes their measurements in, turns them into samples and signals, asks them
 // questions. One target may have several probes (a process and its Node children); their numbers are combined.
-import { chmodSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { messageReader } from "@prunella/adapters";
 import type { ErrorFacts } from "@prunella/core";
@@ -139,10 +139,12 @@ export async function probeHub(options: ProbeHubOptions): Promise<ProbeHub> {
   const server = createServer(accept);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
+    // Nobody else may connect, not even in the moment before its mode is set.
+    const mask = process.umask(0o177);
     server.listen(options.socketPath, () => resolve());
+    process.umask(mask);
   });
   server.on("error", () => {});
-  chmodSync(options.socketPath, 0o600);
 
   return {
     has: (target) => of(target).length > 0,
