@@ -92,8 +92,14 @@ export function watch(options: WatchOptions): Watch {
       failing = true;
     }
   }, lookEveryMs);
+  // Adoption happens only when the agent starts: without adopted processes, or once they are gone, nothing wakes up for them.
   const adopted = setInterval(() => {
-    for (const service of services.values()) if (service.adopted) service.lookAfter();
+    let left = 0;
+    for (const service of services.values()) {
+      if (service.adopted) service.lookAfter();
+      if (service.adopted) left += 1;
+    }
+    if (left === 0) clearInterval(adopted);
   }, adoptedEveryMs);
 
   function stopRounds(): void {
