@@ -9,3 +9,4 @@ export * from "./checks/scheduler.ts";
 export { runCommand, type CommandOptions, type CommandOutcome } from "./checks/command.ts";
 export { heartbeats, type Heartbeats } from "./checks/heartbeat.ts";
 export * from "./notify/webhook.ts";
+export { smallSystem } from "./small-system.ts";

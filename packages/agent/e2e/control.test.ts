@@ -100,6 +100,21 @@ test("events wait while no control plane is there, and are sent again until they
   assert.deepEqual(third.events, [], "what was acknowledged does not come again");
 });
 
+test("events that died with the agent are counted and the loss is told, once", async (t) => {
+  const s = staged(t);
+  const plan = s.plan([{ name: "gone", command: ["/no/such/program"] }]);
+  const agent = await s.agent(plan);
+  await sleep(1_500);
+  await agent.kill("SIGKILL");
+  await s.agent(plan);
+  const link = await s.link();
+  const lost = await link.event("lost");
+  assert.equal(lost.count, 1);
+  assert.match(lost.reason, /the agent before ended/);
+  await sleep(1_200);
+  assert.equal(link.events.filter((event) => event.type === "lost").length, 1);
+});
+
 test("a new configuration comes into force: services appear, change, and go", async (t) => {
   const s = staged(t);
   const loop = (word: string): string[] => ["/bin/sh", "-c", `echo ${word}; while :; do sleep 0.05; done`];

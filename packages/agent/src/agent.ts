@@ -11,6 +11,7 @@ import {
   makeSocketFolder,
   probeSocketPath,
   runCheck,
+  smallSystem,
   type CheckPlan,
   type CheckResult,
   type Plan,
@@ -19,7 +20,6 @@ import {
 } from "@prunella/adapters";
 import type { ObservationSignal, TargetKey } from "@prunella/core";
 import type { ProbeCommand } from "@prunella/probe";
-import { realSystem } from "@prunella/resilience";
 import { adoptAll } from "./adoption.ts";
 import { superviseControl, type Control } from "./control.ts";
 import { signalAll, sleep, sweep } from "./group.ts";
@@ -135,7 +135,7 @@ async function run(
   const samples = new Map<TargetKey, ObservationSignal>();
   const checkResults = new Map<string, ObservationSignal>();
   const book = logBook(now);
-  const pings = heartbeats(realSystem);
+  const pings = heartbeats(smallSystem);
   let link: LinkServer | null = null;
   let control: Control | null = null;
 
@@ -187,7 +187,7 @@ async function run(
   };
   const check = (which: CheckPlan, timeoutMs: number): Promise<CheckResult> => runCheck(which, timeoutMs, pings);
   const scheduler = checkScheduler({
-    system: realSystem,
+    system: smallSystem,
     run: check,
     uptimeMs,
     onResult(which, result) {
@@ -385,6 +385,7 @@ async function run(
     return true;
   }
 
+  let savedCounts = "";
   let planAt = modifiedAt(plan.source);
   const looking = watch({
     now,
@@ -407,6 +408,7 @@ async function run(
     },
     onRound(at, elapsedMs) {
       fromProbes.tick();
+      saveEventCounts();
       if (link?.control !== null) box.reportLoss(at);
       watchControl(elapsedMs);
       const changedAt = modifiedAt(plan.source);
@@ -415,6 +417,13 @@ async function run(
       if (changedAt !== null) void reload();
     },
   });
+
+  /** At most once a second, so that a successor knows how many events died with this agent without a write for each. */
+  function saveEventCounts(): void {
+    const counts = JSON.stringify(state.events);
+    if (counts !== savedCounts) save();
+    savedCounts = counts;
+  }
 
   function watchControl(elapsedMs: number): void {
     void control?.rotateIfLarge();

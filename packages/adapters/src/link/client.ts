@@ -13,8 +13,9 @@ import type {
   StepOutcome,
   TargetKey,
 } from "@prunella/core";
-import { realSystem, type System, type Timer } from "@prunella/resilience";
+import type { System, Timer } from "@prunella/resilience";
 import type { Plan } from "../plan.ts";
+import { smallSystem } from "../small-system.ts";
 import { decodeToControl, encodeMessage, messageReader } from "./codec.ts";
 import type { LogLine, Reply, ToAgent, ToControl } from "./wire.ts";
 
@@ -62,7 +63,7 @@ const heldMax = 2_000;
 const reconnectMsMax = 1_000;
 
 export function linkClient(options: LinkOptions): LinkClient {
-  const system = options.system ?? realSystem;
+  const system = options.system ?? smallSystem;
   const waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void; timer: Timer }>();
   let socket: Socket | null = null;
   let ready = false;
