@@ -176,7 +176,7 @@ test("an agent whose state file is gone still adopts what carries its mark, and 
   const link = await s.link();
   const { pid } = await link.event("started");
   await agent.kill("SIGKILL");
-  rmSync(path.join(s.folder, "agent-state.json"));
+  rmSync(path.join(s.folder, "agent-state.json"), { force: true });
   await s.agent(plan);
   const adopted = await link.event("started", (event) => event.adopted);
   assert.equal(adopted.pid, pid);
