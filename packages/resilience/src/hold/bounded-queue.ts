@@ -1,7 +1,7 @@
 // A queue that never holds more than its capacity and accounts for every item: in = out + shed + held, always.
 // Constant-time put and take; waiting producers and consumers leave the line the moment they are cancelled.
 import type { Reporting } from "../report.ts";
-import { ClosedError, QueueFullError } from "./errors.ts";
+import { BadOptionError, ClosedError, QueueFullError } from "./errors.ts";
 import { Guard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
@@ -197,6 +197,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   function offer(item: Item, priority?: number): QueueOutcome {
+    if (item === undefined) throw new BadOptionError(guard.name, "item", item, "anything but undefined");
     if (closed) return turnAway(item, "refused");
     const level = levelOf(priority);
     // Nobody overtakes a producer that already waits.
