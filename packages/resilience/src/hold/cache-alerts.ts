@@ -66,7 +66,8 @@ export function cacheAlerts(guard: Guard, options: CacheAlertOptions): CacheAler
       falling = false;
       guard.say("hit-rate-recovered", "info", { hitRate });
     }
-    longRate = before + (hitRate - before) * longWeight;
+    // While it is low the average follows ten times slower, so that the trouble does not at once become the norm.
+    longRate = before + (hitRate - before) * (falling ? longWeight / 10 : longWeight);
   }
 
   const rate = (): number => (hits + misses === 0 ? 0 : hits / (hits + misses));

@@ -26,6 +26,9 @@ export interface LimitBounds {
   readonly max?: number;
 }
 
+/** A call too quick for the clock counts as this long, in ms: ratios of latencies stay finite. */
+const rttMsMin = 0.001;
+
 export interface AimdOptions extends LimitBounds {
   /** Factor after a drop (default 0.9). */
   readonly backoffRatio?: number;
@@ -78,7 +81,8 @@ export function gradient2(options: Gradient2Options = {}): LimitAlgorithm {
   let longRtt = 0;
   return {
     initial,
-    update({ rttMs, inflight, dropped }) {
+    update({ rttMs: measuredMs, inflight, dropped }) {
+      const rttMs = Math.max(measuredMs, rttMsMin);
       if (dropped && backoffRatio < 1) {
         // A drop's latency says nothing about the queue: refused calls are quick.
         limit = Math.max(min, limit * backoffRatio);
@@ -119,7 +123,8 @@ export function vegas(options: VegasOptions = {}): LimitAlgorithm {
   let jitter = 0.5 + random() / 2;
   return {
     initial,
-    update({ rttMs, inflight, dropped }) {
+    update({ rttMs: measuredMs, inflight, dropped }) {
+      const rttMs = Math.max(measuredMs, rttMsMin);
       sinceProbe += 1;
       if (jitter * probeMultiplier * limit <= sinceProbe) {
         jitter = 0.5 + random() / 2;

@@ -252,7 +252,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
 /** The stack without the lines of this file. */
 function stackOf(site: Error): string {
   const lines = (site.stack ?? "").split("\n").slice(1);
-  const own = lines.filter((line) => !line.includes("lock-hierarchy.") && !line.includes("node:internal"));
+  const own = lines.filter((line) => !/lock-hierarchy\.[jt]s/.test(line) && !line.includes("node:internal"));
   return (own.length > 0 ? own : lines)
     .slice(0, 5)
     .map((line) => line.trim())

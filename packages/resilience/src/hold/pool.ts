@@ -123,7 +123,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       } else if (total() < max) void make();
       else break;
     }
-    if (line.size > 0 && total() >= max && !exhausted) {
+    if (line.size > creating - filling + checking && total() >= max && !exhausted) {
       exhausted = true;
       guard.say("exhausted", "trip", { max, waiting: line.size, lent: lent.size });
     } else if (line.size === 0) exhausted = false;
