@@ -96,12 +96,12 @@ export function batch(options: BatchOptions = {}): Batch {
             count.skipped += 1;
             continue;
           }
-          const done: Promise<void> = one((own) => work(item, at, own), signal).then((outcome) => {
+          const running: Promise<void> = one((own) => work(item, at, own), signal).then((outcome) => {
             outcomes[at] = outcome;
-            inWork.delete(done);
+            inWork.delete(running);
             leave();
           });
-          inWork.add(done);
+          inWork.add(running);
         }
         await Promise.all(inWork);
         return outcomes;
