@@ -248,6 +248,25 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     return drained;
   }
 
+  async function putNow(item: Item, wait: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome> {
+    throwIfAborted(wait.signal, guard.name);
+    const outcome = offer(item, wait.priority);
+    if (outcome !== "refused") return outcome;
+    if (closed) throw new ClosedError(guard.name, "queue");
+    throw policy === "backpressure"
+      ? new QueueFullError(guard.name, waitersMax, "waiting producers")
+      : new QueueFullError(guard.name, capacity);
+  }
+
+  async function takeNow({ signal }: WaitForQueue): Promise<Item> {
+    throwIfAborted(signal, guard.name);
+    const item = tryTake();
+    if (item !== undefined) return item;
+    throw closed
+      ? new ClosedError(guard.name, "queue")
+      : new QueueFullError(guard.name, waitersMax, "waiting consumers");
+  }
+
   return guard.complete<BoundedQueue<Item>>(
     {
       capacity,
@@ -259,28 +278,16 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       get accounts() {
         return { in: count.in, out: count.out, shed: count.shed };
       },
-      async put(item, wait = {}) {
-        throwIfAborted(wait.signal, guard.name);
-        const mustWait = policy === "backpressure" && !closed && (size >= capacity || producers.size > 0);
-        if (!mustWait) {
-          const outcome = offer(item, wait.priority);
-          if (outcome === "refused")
-            throw closed ? new ClosedError(guard.name, "queue") : new QueueFullError(guard.name, capacity);
-          return outcome;
-        }
-        if (producers.size >= waitersMax) {
-          turnAway(item, "refused");
-          throw new QueueFullError(guard.name, waitersMax, "waiting producers");
-        }
+      put(item, wait = {}) {
+        const full = size >= capacity || producers.size > 0;
+        const mayWait = policy === "backpressure" && full && !closed && producers.size < waitersMax;
+        if (!mayWait || item === undefined || wait.signal?.aborted === true) return putNow(item, wait);
         return producers.wait({ item, level: levelOf(wait.priority) }, { ...wait, what: "room" });
       },
-      async take(wait = {}) {
-        throwIfAborted(wait.signal, guard.name);
-        const item = tryTake();
-        if (item !== undefined) return item;
-        if (closed) throw new ClosedError(guard.name, "queue");
-        if (consumers.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting consumers");
-        return consumers.wait(undefined, { ...wait, what: "an item" });
+      // Not an async function: whoever is handed an item hears of it before whoever takes the next one.
+      take(wait = {}) {
+        const mayWait = size === 0 && !closed && consumers.size < waitersMax && wait.signal?.aborted !== true;
+        return mayWait ? consumers.wait(undefined, { ...wait, what: "an item" }) : takeNow(wait);
       },
       takeAll(max = Infinity) {
         const items: Item[] = [];

@@ -87,24 +87,21 @@ test("block answers a 429: nothing passes before the time, one unit at it", asyn
   assert.equal(limiter.tryTake("api"), false);
 });
 
-test("limits follow the observed capacity at once, both ways", async () => {
-  const system = manualSystem();
-  const limiter = rateLimiter({ system, limit: 100, periodMs: 1000, burst: 10 });
-  const passedIn = async (ms: number): Promise<number> => {
+test("limits follow the observed capacity at once, both ways", () => {
+  let now = 0;
+  const limiter = rateLimiter({ system: { ...manualSystem(), now: () => now }, limit: 100, periodMs: 1000, burst: 10 });
+  const passedIn = (ms: number): number => {
     let passed = 0;
-    for (let at = 0; at < ms; at += 1) {
-      while (limiter.tryTake("a")) passed += 1;
-      await system.advance(1);
-    }
+    for (const until = now + ms; now < until; now += 1) while (limiter.tryTake("a")) passed += 1;
     return passed;
   };
-  await passedIn(1000);
+  passedIn(1000);
   limiter.controls?.["set-scale"]?.(0.5);
-  await passedIn(500);
-  assert.ok(Math.abs((await passedIn(1000)) - 50) <= 1);
+  passedIn(500);
+  assert.ok(Math.abs(passedIn(1000) - 50) <= 1);
   limiter.scale = 1;
-  await passedIn(500);
-  assert.ok(Math.abs((await passedIn(1000)) - 100) <= 1);
+  passedIn(500);
+  assert.ok(Math.abs(passedIn(1000) - 100) <= 1);
 });
 
 test("acquire waits for its turn in order, gives an aborted turn back, and refuses a wait that is too long", async () => {
