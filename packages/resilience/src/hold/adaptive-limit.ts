@@ -21,7 +21,7 @@ export interface AdaptiveLimitOptions extends GuardOptions, LimitBounds {
 }
 
 /** A call in flight. The first word counts, later ones do nothing. */
-export interface Permit {
+export interface LimitPermit {
   /** It ended; its latency counts. */
   success(): void;
   /** It timed out or was refused by overload. */
@@ -34,7 +34,7 @@ export interface AdaptiveLimit extends Reporting {
   readonly limit: number;
   readonly inflight: number;
   /** A permit when one is free for this tenant, or undefined. */
-  tryAcquire(tenant?: string): Permit | undefined;
+  tryAcquire(tenant?: string): LimitPermit | undefined;
   /** Runs under a permit. @throws LimitReachedError when refused; else what the work throws. */
   run<Value>(work: () => Value | PromiseLike<Value>, tenant?: string): Promise<Value>;
 }
@@ -42,6 +42,7 @@ export interface AdaptiveLimit extends Reporting {
 /** Name under which tenants without a share of their own are counted when `shares` is given. */
 const others = "others";
 
+/** A limit on calls in flight that adapts. @throws BadOptionError for an option out of its range or shares above 1. */
 export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit {
   const guard = new Guard("adaptive-limit", options);
   const { system } = guard;
@@ -52,6 +53,8 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   const flying = new Map<string, number>();
   const count = { accepted: 0, refused: 0, succeeded: 0, dropped: 0, ignored: 0 };
   let limit = algorithm.initial;
+  /** The limit that listeners last heard of. */
+  let told = limit;
   let inflight = 0;
   let refusing = false;
 
@@ -66,7 +69,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
     return Math.max(1, Math.floor(limit * share));
   }
 
-  function tryAcquire(name = "default"): Permit | undefined {
+  function tryAcquire(name = "default"): LimitPermit | undefined {
     const tenant = shares === undefined || Object.hasOwn(shares, name) ? name : others;
     const own = flying.get(tenant) ?? 0;
     if (inflight >= limit && own >= sureOf(tenant)) {
@@ -108,8 +111,6 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       guard.say("limit-changed", "info", { limit, before, inflight });
     }
   }
-  let told = limit;
-
   return guard.complete<AdaptiveLimit>(
     {
       get limit() {

@@ -36,6 +36,7 @@ export interface Autotune extends Reporting {
   reset(): void;
 }
 
+/** Tunes one number; calls `apply` with the initial value at once. @throws BadOptionError for an option out of its range; what that first `apply` throws. */
 export function autotune(options: AutotuneOptions): Autotune {
   const guard = new Guard("autotune", options);
   const { apply, better = "higher" } = options;

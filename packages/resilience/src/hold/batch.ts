@@ -30,6 +30,7 @@ export interface Batch extends Reporting {
   limit: number;
 }
 
+/** A limit for batches of work. @throws BadOptionError for an option out of its range. */
 export function batch(options: BatchOptions = {}): Batch {
   const guard = new Guard("batch", options);
   const { system } = guard;

@@ -64,6 +64,7 @@ interface Entry<Key, Value> {
   older: Entry<Key, Value> | undefined;
 }
 
+/** A bounded cache that loads once for all who ask. @throws BadOptionError for an option out of its range. */
 export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache<Key, Value> {
   const guard = new Guard("cache", options);
   const { system } = guard;

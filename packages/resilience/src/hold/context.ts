@@ -29,6 +29,7 @@ export interface ErrorContext extends Reporting {
 /** Where an error carries its context: error[contextSymbol]. */
 export const contextSymbol: unique symbol = Symbol.for("prunella.context") as never;
 
+/** Keeps context for errors; follows awaits only with a `storage`. @throws BadOptionError for an option out of its range. */
 export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
   const guard = new Guard("context", options);
   const fieldsMax = guard.integer("fieldsMax", options.fieldsMax ?? 50, 1);

@@ -37,6 +37,7 @@ const dayMs = 86_400_000;
 /** Channel of entries beyond `channelsMax` different channels. */
 const otherChannel = "other";
 
+/** The last entries, with counters of their own. @throws BadOptionError for an option out of its range. */
 export function history<Entry>(options: HistoryOptions = {}): History<Entry> {
   const guard = new Guard("history", options);
   const capacity = guard.integer("capacity", options.capacity ?? 10_000, 1);

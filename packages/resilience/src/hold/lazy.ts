@@ -22,6 +22,7 @@ export interface Lazy<Value> extends Reporting {
   reset(): void;
 }
 
+/** Something made at first use. `make` should heed its signal. @throws BadOptionError for an option out of its range. */
 export function lazy<Value>(
   make: (signal: CancelSignal) => Value | PromiseLike<Value>,
   options: LazyOptions = {},

@@ -35,6 +35,7 @@ interface Wanted<Value> {
   reject(error: unknown): void;
 }
 
+/** Gathers look-ups into batches. @throws BadOptionError for an option out of its range. */
 export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<Key, Value> {
   const guard = new Guard("loader", options);
   const { system } = guard;

@@ -58,6 +58,7 @@ export interface LockHierarchy extends Reporting {
   holders(): readonly (LockSite & { readonly heldMs: number })[];
 }
 
+/** A set of named locks with one order. Locks need not be declared. @throws BadOptionError for an option out of its range. */
 export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy {
   const guard = new Guard("lock-hierarchy", options);
   const { system } = guard;
@@ -219,7 +220,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       name,
       acquire: (lock, own = {}) => acquire(self, lock, own),
       releaseAll() {
-        for (const [lock, held] of [...self.holds].toReversed()) {
+        for (const [lock, held] of [...self.holds].reverse()) {
           held.times = 1;
           release(self, lock);
         }
@@ -234,7 +235,8 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
         owners += 1;
         const self = owner(own.owner ?? `owner ${owners}`);
         try {
-          for (const name of names.toSorted((a, b) => compare(a, b) ?? (a < b ? -1 : 1))) await self.acquire(name, own);
+          for (const name of [...names].sort((a, b) => compare(a, b) ?? (a < b ? -1 : 1)))
+            await self.acquire(name, own);
           return await work();
         } finally {
           self.releaseAll();

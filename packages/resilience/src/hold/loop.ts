@@ -47,6 +47,7 @@ export interface Loop extends Reporting {
   readonly running: boolean;
 }
 
+/** A loop whose iterations are bounded by its interval. @throws BadOptionError for an option out of its range. */
 export function loop(options: LoopOptions): Loop {
   const guard = new Guard("loop", options);
   const { system } = guard;

@@ -23,6 +23,7 @@ export interface ObjectPool<Item extends object> extends Reporting {
   readonly idle: number;
 }
 
+/** A pool of objects. @throws BadOptionError for an option out of its range. */
 export function objectPool<Item extends object>(options: ObjectPoolOptions<Item>): ObjectPool<Item> {
   const guard = new Guard("object-pool", options);
   const { create, reset, checked = true } = options;

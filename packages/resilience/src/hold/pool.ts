@@ -72,6 +72,7 @@ interface Slot<Resource> {
   told: boolean;
 }
 
+/** A pool; begins at once to make `min` resources. @throws BadOptionError for an option out of its range. */
 export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   const guard = new Guard("pool", options);
   const { system } = guard;

@@ -61,6 +61,7 @@ const overflowKey = "\u0000overflow";
 /** Tracked keys looked at per new key, to forget idle ones. */
 const sweepSlice = 4;
 
+/** Quotas per key. @throws BadOptionError for an option out of its range, also from `quotaOf` when it is used. */
 export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   const guard = new Guard("rate-limiter", options);
   const { system } = guard;
@@ -97,9 +98,9 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
     }
   }
 
-  /** The key under which a request is counted. */
-  function tracked(key: string, now: number): string {
-    if (arrivals.has(key)) return key;
+  /** The key under which one that is not tracked yet is counted. */
+  function keyForNewcomer(key: string, now: number): string {
+    if (key === overflowKey) return key;
     sweepSome(now);
     if (arrivals.size < keysMax) return key;
     count.overflowed += 1;
@@ -113,7 +114,12 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   function take(key: string, weight: number, quota: Checked, now: number): number {
     const unitMs = quota.unitMs / scale;
     const burst = scaledBurst(quota);
-    const arrival = Math.max(arrivals.get(key) ?? now, now) + weight * unitMs;
+    const stored = arrivals.get(key);
+    if (stored === undefined) {
+      const instead = keyForNewcomer(key, now);
+      if (instead !== key) return take(instead, weight, quota, now);
+    }
+    const arrival = Math.max(stored ?? now, now) + weight * unitMs;
     const waitMs = arrival - now - burst * unitMs;
     if (waitMs > unitMs * 1e-6) return weight > burst ? Infinity : waitMs;
     arrivals.set(key, arrival);
@@ -122,7 +128,8 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
 
   function attempt(key: string, weight: number, quota: Checked): number {
     const now = system.now();
-    const waitMs = take(tracked(key, now), weight, quota, now);
+    if (!(weight >= 0)) guard.number("weight", weight, 0);
+    const waitMs = take(key, weight, quota, now);
     if (waitMs === 0) {
       count.allowed += 1;
       refusing = false;
@@ -137,7 +144,6 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   return guard.complete<RateLimiter>(
     {
       check(key = "", weight = 1) {
-        guard.number("weight", weight, 0);
         const quota = quotaFor(key);
         const waitMs = attempt(key, weight, quota);
         const burst = scaledBurst(quota);
@@ -150,9 +156,9 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         throwIfAborted(signal, guard.name);
         guard.number("weight", weight, 0);
         const now = system.now();
-        const name = tracked(key, now);
         const quota = quotaFor(key);
-        const waitMs = take(name, weight, quota, now);
+        const waitMs = take(key, weight, quota, now);
+        const name = arrivals.has(key) || arrivals.size < keysMax ? key : overflowKey;
         if (waitMs === 0) {
           count.allowed += 1;
           return;
@@ -178,7 +184,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
       block(key, forMs) {
         const now = system.now();
         const quota = quotaFor(key);
-        const name = tracked(key, now);
+        const name = arrivals.has(key) ? key : keyForNewcomer(key, now);
         count.blocked += 1;
         const unitMs = quota.unitMs / scale;
         const until = now + guard.number("forMs", forMs, 0) + (scaledBurst(quota) - 1) * unitMs;

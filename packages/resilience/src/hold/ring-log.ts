@@ -43,6 +43,7 @@ export interface RingLog extends Reporting {
 
 const rank: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 
+/** A log in memory that cannot grow. @throws BadOptionError for an option out of its range. */
 export function ringLog(options: RingLogOptions = {}): RingLog {
   const guard = new Guard("ring-log", options);
   const { system } = guard;

@@ -50,6 +50,7 @@ export interface SharedQuota extends Reporting {
   check(key: string, weight?: number): Promise<RateDecision>;
 }
 
+/** One quota over several processes. @throws BadOptionError for an option out of its range. */
 export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
   const guard = new Guard("shared-quota", options);
   const { system } = guard;

@@ -50,6 +50,7 @@ export interface SqlTransaction extends Reporting {
   ): Promise<Value>;
 }
 
+/** Transactions over SQL connections. One of these serves any number of connections. @throws BadOptionError for an option out of its range. */
 export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransaction {
   const guard = new Guard("sql-transaction", options);
   const { system } = guard;

@@ -69,6 +69,7 @@ interface Ledger {
 
 const emptyLedger = (): Ledger => ({ done: [], running: new Set(), over: false, rolledBack: false });
 
+/** Steps with compensation. One of these runs any number of transactions, also at once. @throws BadOptionError for an option out of its range. */
 export function transaction(options: TransactionOptions = {}): Transaction {
   const guard = new Guard("transaction", options);
   const { system } = guard;
@@ -132,7 +133,7 @@ export function transaction(options: TransactionOptions = {}): Transaction {
           try {
             const value = await part(scopeOf(inner, signal, attempt));
             inner.over = true;
-            for (const step of ledger.rolledBack ? inner.done.toReversed() : inner.done) await remember(ledger, step);
+            for (const step of ledger.rolledBack ? [...inner.done].reverse() : inner.done) await remember(ledger, step);
             return value;
           } catch (error) {
             const failures = await rollback(inner);

@@ -65,6 +65,7 @@ interface Host {
   };
 }
 
+/** Checks with counters. @throws BadOptionError for an option out of its range. */
 export function validate(options: ValidateOptions = {}): Validate {
   const guard = new Guard("validate", options);
   const intervalMsMin = guard.number("intervalMsMin", options.intervalMsMin ?? 60_000, 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { adaptiveLimit, aimd, gradient2, LimitReachedError, vegas } from "@prunella/resilience";
-import type { LimitAlgorithm, Permit } from "@prunella/resilience";
+import type { LimitAlgorithm, LimitPermit } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 // Numbers made by running Netflix's own classes (commit 78a74b9): for i = 0..399 one sample, the limit after every 25th.
@@ -79,7 +79,7 @@ test("Vegas measures its quickest latency anew", () => {
 function serve(capacityAt: (ms: number) => number): number[] {
   let ms = 0;
   const own = adaptiveLimit({ system: { ...manualSystem(), now: () => ms }, max: 500 });
-  let running: { readonly endsAt: number; readonly permit: Permit; readonly dropped: boolean }[] = [];
+  let running: { readonly endsAt: number; readonly permit: LimitPermit; readonly dropped: boolean }[] = [];
   const limits: number[] = [];
   for (; ms < 40_000; ms += 5) {
     for (const { endsAt, permit, dropped } of running) if (endsAt <= ms) permit[dropped ? "drop" : "success"]();
@@ -105,10 +105,10 @@ test("MED-004: the limit follows a halved capacity within 10 s, and back within 
 
 test("a flooding tenant leaves the others their share, and takes the room that they leave", () => {
   const own = adaptiveLimit({ system: manualSystem(), initial: 20 });
-  const flood: Permit[] = [];
+  const flood: LimitPermit[] = [];
   for (let permit = own.tryAcquire("flood"); permit !== undefined; permit = own.tryAcquire("flood")) flood.push(permit);
   assert.equal(flood.length, 20, "alone it may use all");
-  const calm: Permit[] = [];
+  const calm: LimitPermit[] = [];
   for (let permit = own.tryAcquire("calm"); permit !== undefined; permit = own.tryAcquire("calm")) calm.push(permit);
   assert.equal(calm.length, 10, "half of the limit is sure");
   flood.pop()?.ignore();
@@ -160,8 +160,8 @@ test("permits count once, inflight is exact and the limit stays within its bound
       fc.array(step, { maxLength: 200 }),
       (algorithm, steps) => {
         const own = adaptiveLimit({ system: manualSystem(), algorithm, min: 2, max: 10, initial: 5 });
-        const permits: Permit[] = [];
-        const open = new Set<Permit>();
+        const permits: LimitPermit[] = [];
+        const open = new Set<LimitPermit>();
         for (const { op, at, tenant } of steps) {
           if (op === "acquire") {
             const permit = own.tryAcquire(tenant);
