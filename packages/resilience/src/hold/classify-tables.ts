@@ -73,6 +73,7 @@ export const byCode: Readonly<Record<string, ErrorKind | undefined>> = Object.as
     PRUNELLA_INVALID_INPUT: configuration,
     PRUNELLA_LOCK_ORDER: unexpected,
     PRUNELLA_ROLLBACK: unexpected,
+    PRUNELLA_COMMIT_UNKNOWN: unexpected,
     // Redis clients (ioredis, node-redis) by name or code.
     MaxRetriesPerRequestError: transient,
     ClusterAllFailedError: transient,

@@ -156,6 +156,18 @@ export class RollbackError extends HoldError {
   }
 }
 
+/** COMMIT was sent and not answered in time: the change may or may not stand. Ask the database before trying again. */
+export class CommitUnknownError extends HoldError {
+  constructor(guardName: string, cause: unknown) {
+    super(
+      "PRUNELLA_COMMIT_UNKNOWN",
+      guardName,
+      `the COMMIT of "${guardName}" was not answered; look whether the change stands before you repeat it, and destroy the connection`,
+      { cause },
+    );
+  }
+}
+
 /** An option or argument breaks a rule; the message names the field, the rule and the remedy. */
 export class BadOptionError extends HoldError {
   readonly field: string;

@@ -3,7 +3,7 @@
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
 import { isDeadlockError } from "./deadlock.ts";
-import { RollbackError } from "./errors.ts";
+import { CommitUnknownError, RollbackError } from "./errors.ts";
 import { Guard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { throwIfAborted } from "./signal.ts";
@@ -19,10 +19,10 @@ export interface SqlConnection {
 export interface SqlTransactionOptions extends GuardOptions {
   /** Statement that begins (default "BEGIN"; for SQLite writers "BEGIN IMMEDIATE", for PostgreSQL for example "BEGIN ISOLATION LEVEL SERIALIZABLE"). */
   readonly begin?: string;
-  /** Bound of one attempt in ms, from BEGIN to COMMIT (default 30,000); then ROLLBACK and OverrunError. */
+  /** Bound of one attempt in ms, from BEGIN to the end of the work (default 30,000); then ROLLBACK and OverrunError. */
   readonly timeoutMs?: number;
-  /** Bound of ROLLBACK in ms (default 5,000); then the connection counts as broken. */
-  readonly rollbackMs?: number;
+  /** Bound of COMMIT, and of ROLLBACK, in ms (default 5,000); then the connection is in an unknown state. */
+  readonly endMs?: number;
   /** Attempts when `isDeadlock` says so, the first included (default 3). */
   readonly attempts?: number;
   /** Longest random delay before the second attempt in ms, doubled for each further one (default 50, full jitter). */
@@ -41,7 +41,7 @@ export interface SqlScope<Connection extends SqlConnection> {
 export interface SqlTransaction extends Reporting {
   /**
    * Runs the work between BEGIN and COMMIT. @throws what the work threw, after ROLLBACK; OverrunError; the signal's reason;
-   * RollbackError when ROLLBACK failed: the connection must not be used again (destroy its lease).
+   * RollbackError when ROLLBACK failed, CommitUnknownError when COMMIT was not answered: the connection must not be used again.
    */
   run<Connection extends SqlConnection, Value>(
     connection: Connection,
@@ -56,11 +56,19 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
   const { system } = guard;
   const begin = options.begin ?? "BEGIN";
   const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? 30_000, 1, Infinity);
-  const rollbackMs = guard.number("rollbackMs", options.rollbackMs ?? 5000, 1);
+  const endMs = guard.number("endMs", options.endMs ?? 5000, 1);
   const attempts = guard.integer("attempts", options.attempts ?? 3, 1, 100);
   const delayMs = guard.number("delayMs", options.delayMs ?? 50, 0);
   const isDeadlock = options.isDeadlock ?? isDeadlockError;
-  const count = { begun: 0, committed: 0, rolledBack: 0, rollbackFailures: 0, deadlocks: 0, overruns: 0 };
+  const count = {
+    begun: 0,
+    committed: 0,
+    rolledBack: 0,
+    rollbackFailures: 0,
+    commitsUnknown: 0,
+    deadlocks: 0,
+    overruns: 0,
+  };
   let active = 0;
 
   async function attemptOnce<Connection extends SqlConnection, Value>(
@@ -70,35 +78,57 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     signal: CancelSignal | undefined,
   ): Promise<Value> {
     count.begun += 1;
+    let open = false;
     const run = bounded(
       { system, limitMs: timeoutMs, guardName: guard.name, what: "the transaction", signal },
       async (own) => {
         await connection.execute(begin);
-        const value = await work(scopeOf(connection, own, attempt));
-        // Given up in the meantime: whoever gave it up rolls back, and must not find it committed.
-        throwIfAborted(own, guard.name);
-        await connection.execute("COMMIT");
-        return value;
+        open = true;
+        return work(scopeOf(connection, own, attempt));
       },
     );
     const outcome = await run.outcome;
     if (outcome.kind === "done") {
-      count.committed += 1;
-      return outcome.value;
+      // Outside the bound of the work: a COMMIT that was sent cannot be taken back.
+      const commit = bounded({ system, limitMs: endMs, guardName: guard.name, what: "COMMIT" }, () =>
+        connection.execute("COMMIT"),
+      );
+      const committed = await commit.outcome;
+      if (committed.kind === "done") {
+        count.committed += 1;
+        return outcome.value;
+      }
+      if (committed.kind !== "failed") {
+        count.commitsUnknown += 1;
+        guard.say("commit-unknown", "trip", { attempt, endMs });
+        throw new CommitUnknownError(guard.name, committed.kind === "overrun" ? committed.error : committed.reason);
+      }
+      return undo(connection, committed.error, attempt);
     }
     if (outcome.kind === "overrun") count.overruns += 1;
     const error = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
-    const undo = bounded({ system, limitMs: rollbackMs, guardName: guard.name, what: "ROLLBACK" }, () =>
+    // Where BEGIN was refused there is nothing to roll back.
+    if (outcome.kind === "failed" && !open) throw error;
+    return undo(connection, error, attempt);
+  }
+
+  /** Rolls back and throws `error`, or RollbackError. */
+  async function undo(connection: SqlConnection, error: unknown, attempt: number): Promise<never> {
+    const rollback = bounded({ system, limitMs: endMs, guardName: guard.name, what: "ROLLBACK" }, () =>
       connection.execute("ROLLBACK"),
     );
-    const undone = await undo.outcome;
-    if (undone.kind === "done") {
+    const outcome = await rollback.outcome;
+    // SQLite rolls back by itself after some errors and then has nothing left to roll back.
+    if (
+      outcome.kind === "done" ||
+      (outcome.kind === "failed" && /no transaction is active/.test(String(outcome.error)))
+    ) {
       count.rolledBack += 1;
       guard.say("rolled-back", "info", { attempt, why: String(error) });
       throw error;
     }
     count.rollbackFailures += 1;
-    const failure = undone.kind === "cancelled" ? undone.reason : undone.error;
+    const failure = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
     guard.say("rollback-failed", "trip", { attempt, why: String(error), failure: String(failure) });
     throw new RollbackError(guard.name, [failure], error);
   }
@@ -145,7 +175,8 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
             try {
               return await attemptOnce(connection, work, attempt, signal);
             } catch (error) {
-              if (error instanceof RollbackError || !isDeadlock(error)) throw error;
+              if (error instanceof RollbackError || error instanceof CommitUnknownError || !isDeadlock(error))
+                throw error;
               count.deadlocks += 1;
               guard.say("deadlock", "trip", { attempt, attempts });
               if (attempt >= attempts) throw error;

@@ -6,7 +6,7 @@ import { isDeadlockError } from "./deadlock.ts";
 import { RollbackError } from "./errors.ts";
 import { Guard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import { throwIfAborted } from "./signal.ts";
+import { abortController, onAbort, throwIfAborted } from "./signal.ts";
 import type { CancelSignal } from "./signal.ts";
 import { sleep } from "./sleep.ts";
 
@@ -163,9 +163,11 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     signal: CancelSignal | undefined,
   ): Promise<{ readonly value: Value } | { readonly error: unknown; readonly clean: boolean }> {
     const ledger: Ledger = emptyLedger();
-    const run = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "an attempt", signal }, (own) =>
-      work(scopeOf(ledger, own, attempt)),
-    );
+    const controller = abortController();
+    const run = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "an attempt", signal }, (own) => {
+      onAbort(own, (reason) => controller.abort(reason));
+      return work(scopeOf(ledger, controller.signal, attempt));
+    });
     const outcome = await run.outcome;
     if (outcome.kind === "done") {
       ledger.over = true;
@@ -173,6 +175,8 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     }
     if (outcome.kind === "overrun") count.overruns += 1;
     const error = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
+    // A step beside the one that failed is told, too.
+    controller.abort(error);
     const failures = await rollback(ledger);
     count.rolledBack += 1;
     if (failures.length === 0) {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { isDeadlockError, OverrunError, RollbackError, sqlTransaction, transaction } from "@prunella/resilience";
+import {
+  CommitUnknownError,
+  isDeadlockError,
+  OverrunError,
+  RollbackError,
+  sqlTransaction,
+  transaction,
+} from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 import type { ManualSystem } from "@prunella/resilience/testing";
 
@@ -217,6 +224,72 @@ test("the caller's abort rolls back and rejects with its reason", async () => {
   assert.deepEqual(log, ["undo a"]);
 });
 
+test("a step beside the one that failed is aborted, and a scope is of no use after its commit", async () => {
+  const own = transaction({ system: manualSystem() });
+  let told: unknown;
+  const failing = own.run((scope) =>
+    Promise.all([
+      scope.step("a", () => Promise.reject(new Error("a failed"))),
+      scope.step(
+        "b",
+        (signal) =>
+          new Promise<void>((resolve) =>
+            signal.addEventListener("abort", () => resolve((told = signal.reason) as void)),
+          ),
+      ),
+    ]),
+  );
+  await assert.rejects(failing, /a failed/);
+  assert.match(String(told), /a failed/);
+  const kept = await own.run(async (scope) => scope);
+  await assert.rejects(
+    kept.step("late", () => assert.fail("ran")),
+    /came after the end/,
+  );
+  assert.deepEqual([own.snapshot().state, own.snapshot().values["active"]], ["ok", 0]);
+});
+
+test("SQL: a refused BEGIN is not rolled back but tried again; SQLite's own rollback counts as one", async () => {
+  const system = manualSystem();
+  const own = sqlTransaction({ system });
+  const busy = connection((sql, at) =>
+    sql === "ROLLBACK"
+      ? new Error("cannot rollback - no transaction is active")
+      : at === 1
+        ? { errcode: 5 }
+        : undefined,
+  );
+  const running = own.run(busy, () => "written");
+  await system.advance(1000);
+  assert.equal(await running, "written");
+  assert.deepEqual(busy.log, ["BEGIN", "BEGIN", "COMMIT"]);
+  await assert.rejects(
+    own.run(busy, () => Promise.reject(new Error("disk full"))),
+    /disk full/,
+  );
+});
+
+test("SQL: a COMMIT that fails is rolled back; one that is not answered leaves the outcome unknown and is not repeated", async () => {
+  const system = manualSystem();
+  const own = sqlTransaction({ system, endMs: 100, timeoutMs: 50 });
+  const refused = connection((sql) => (sql === "COMMIT" ? new Error("deferred constraint") : undefined));
+  await assert.rejects(
+    own.run(refused, () => 1),
+    /deferred constraint/,
+  );
+  assert.deepEqual(refused.log, ["BEGIN", "COMMIT", "ROLLBACK"]);
+  const log: string[] = [];
+  const deaf = { execute: (sql: string) => (log.push(sql), sql === "COMMIT" ? new Promise(() => {}) : undefined) };
+  const rejected = assert.rejects(
+    own.run(deaf, () => 1),
+    CommitUnknownError,
+  );
+  await system.advance(60);
+  await system.advance(40);
+  await rejected;
+  assert.deepEqual(log, ["BEGIN", "COMMIT"]);
+});
+
 test("deadlock errors of five databases are known, also as a cause; others are not", () => {
   const yes = [
     { code: "40P01" },
@@ -365,6 +438,7 @@ test("SQL: a deadlock is run again on the same connection; a failed ROLLBACK is 
     committed: 1,
     rolledBack: 1,
     rollbackFailures: 1,
+    commitsUnknown: 0,
     deadlocks: 1,
     overruns: 0,
   });
