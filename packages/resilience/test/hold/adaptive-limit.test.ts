@@ -183,3 +183,37 @@ test("permits count once, inflight is exact and the limit stays within its bound
     ),
   );
 });
+
+test("the algorithm sees each call's own latency, the calls in flight at its start, and whether it was dropped", async () => {
+  const system = manualSystem();
+  const seen: unknown[] = [];
+  const own = adaptiveLimit({ system, algorithm: { initial: 5, update: (sample) => (seen.push(sample), 5) } });
+  await system.advance(1000);
+  const first = own.tryAcquire();
+  await system.advance(10);
+  const second = own.tryAcquire();
+  await system.advance(5);
+  first?.success();
+  second?.drop();
+  second?.success();
+  own.tryAcquire()?.ignore();
+  assert.deepEqual(seen, [
+    { rttMs: 15, inflight: 1, dropped: false },
+    { rttMs: 5, inflight: 2, dropped: true },
+  ]);
+  await own.run(() => 1);
+  assert.equal(seen.length, 3);
+  assert.equal(own.inflight, 0);
+});
+
+test("a limit that doubled or halved is told once, and refusals once per trouble", () => {
+  let next = 10;
+  const events: string[] = [];
+  const own = adaptiveLimit({ system: manualSystem(), algorithm: { initial: 10, update: () => next } });
+  own.listen(({ event, detail }) => events.push(`${event} ${String(detail["limit"])}`));
+  for (next of [15, 20, 25, 10, 10]) own.tryAcquire()?.success();
+  while (own.tryAcquire() !== undefined) next += 0;
+  own.tryAcquire();
+  assert.deepEqual(events, ["limit-changed 20", "limit-changed 10", "limiting 10"]);
+  assert.equal(own.snapshot().state, "limiting");
+});

@@ -312,3 +312,19 @@ test("reset makes a new one; one being made then is answered and not kept; makin
   await system.advance(50);
   await rejected;
 });
+
+test("a raised limit starts waiting items at once", async () => {
+  const system = manualSystem();
+  const own = batch({ system, limit: 1 });
+  let started = 0;
+  void own.map([1, 2, 3], () => {
+    started += 1;
+    return new Promise(() => {});
+  });
+  await system.advance(0);
+  assert.equal(started, 1);
+  own.limit = 3;
+  await system.advance(0);
+  assert.equal(started, 3);
+  assert.equal(own.snapshot().state, "full");
+});

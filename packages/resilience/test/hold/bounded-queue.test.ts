@@ -341,3 +341,23 @@ test("any mix of waiting, aborting and timing out delivers every accepted item e
     }),
   );
 });
+
+test("takeAll and tryTake of an empty queue change nothing; a bounded line of producers refuses one more", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, waitersMax: 1, system: manualSystem() });
+  assert.deepEqual(queue.takeAll(), []);
+  assert.equal(queue.tryTake(), undefined);
+  assert.equal(queue.size, 0);
+  queue.offer(1);
+  const waiting = queue.put(2);
+  await assert.rejects(queue.put(3), QueueFullError);
+  assert.deepEqual(queue.takeAll(1), [1]);
+  await waiting;
+  assert.deepEqual(queue.takeAll(), [2]);
+  balanced(queue);
+  const gone = new AbortController();
+  gone.abort(new Error("gone"));
+  await assert.rejects(queue.put(4, { signal: gone.signal }), /gone/);
+  await assert.rejects(queue.take({ signal: gone.signal }), /gone/);
+  assert.throws(() => queue.offer(undefined as never), /anything but undefined/);
+  assert.equal(queue.snapshot().state, "ok");
+});

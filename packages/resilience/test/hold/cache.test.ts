@@ -191,3 +191,32 @@ test("any sequence keeps both bounds, answers only what was set last, and forget
     }),
   );
 });
+
+test("when every entry was used since the hand passed, the oldest goes and the others get a second chance", () => {
+  const own = cache<number, number>({ entriesMax: 3, system: manualSystem() });
+  for (const key of [1, 2, 3]) own.set(key, key);
+  for (const key of [1, 2, 3]) own.get(key);
+  own.set(4, 4);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((key) => own.has(key)),
+    [false, true, true, true],
+  );
+  own.set(5, 5);
+  assert.deepEqual(
+    [2, 3, 4, 5].map((key) => own.has(key)),
+    [false, true, true, true],
+    "their marks are cleared",
+  );
+});
+
+test("a time to live of one entry overrides the cache's, and expired entries are counted", async () => {
+  const system = manualSystem();
+  const own = cache<string, number>({ system, ttlMs: 100 });
+  own.set("short", 1, { ttlMs: 10 });
+  own.set("long", 2);
+  await system.advance(10);
+  assert.deepEqual([own.get("short"), own.get("long")], [undefined, 2]);
+  assert.equal(own.snapshot().counts["expired"], 1);
+  assert.equal(own.size, 1);
+  assert.throws(() => own.set("bad", 1, { ttlMs: -1 }), /ttlMs/);
+});

@@ -272,3 +272,13 @@ test("unordered locks without timeouts: no set of waits is ever a deadlock", asy
     }),
   );
 });
+
+test("who holds what, and for how long, can be read", async () => {
+  const system = manualSystem();
+  const locks = lockHierarchy({ system });
+  await system.advance(100);
+  await locks.owner("job").acquire("a", { site: "here", mode: "read" });
+  await system.advance(30);
+  assert.deepEqual(locks.holders(), [{ lock: "a", owner: "job", mode: "read", site: "here", heldMs: 30 }]);
+  assert.equal(locks.snapshot().state, "ok");
+});

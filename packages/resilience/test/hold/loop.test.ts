@@ -214,3 +214,35 @@ test("any mix of starting, waking, stopping and slow or failing work never overl
     ),
   );
 });
+
+test("periods are counted from the start, whenever that was", async () => {
+  const system = manualSystem();
+  await system.advance(37);
+  const starts: number[] = [];
+  const own = loop({ system, intervalMs: 100, run: () => void starts.push(system.now()) });
+  own.start();
+  own.start();
+  assert.equal(own.running, true);
+  await system.advance(250);
+  assert.deepEqual(starts, [37, 137, 237]);
+  assert.equal(own.snapshot().state, "ok");
+  await own.stop();
+  assert.equal(own.snapshot().state, "stopped");
+});
+
+test("a woken iteration keeps its distance, and a loop that is stopped is not woken", async () => {
+  const system = manualSystem();
+  const starts: number[] = [];
+  const own = loop({ system, intervalMs: 1000, wakeGapMs: 40, run: () => void starts.push(system.now()) });
+  own.wake();
+  own.start();
+  await system.advance(10);
+  own.wake();
+  await system.advance(100);
+  assert.deepEqual(starts, [0, 50]);
+  assert.equal(own.snapshot().counts["woken"], 1);
+  await own.stop();
+  own.wake();
+  await system.advance(5000);
+  assert.equal(starts.length, 2);
+});
