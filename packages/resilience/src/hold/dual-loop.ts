@@ -37,6 +37,8 @@ export interface DualLoopOptions<ToFirst, ToSecond> extends GuardOptions {
   readonly second: DualLoopSide<ToSecond, ToFirst>;
   /** Most updates waiting in each direction (default 1,000); the oldest is shed. */
   readonly updatesMax?: number;
+  /** Shortest rest of a side before it is woken by an update, in ms (default a twentieth of its interval): two sides cannot spin. */
+  readonly wakeGapMs?: number;
   /** Longest wait of `ask` in ms (default: half the interval of the asking side). */
   readonly answerMs?: number;
 }
@@ -54,6 +56,7 @@ interface Update<Value> {
   readonly taken: (() => void) | undefined;
 }
 
+/** Two loops with bounded updates between them. @throws BadOptionError for an option out of its range. */
 export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, ToSecond>): DualLoop {
   const guard = new Guard("dual-loop", options);
   const updatesMax = guard.integer("updatesMax", options.updatesMax ?? 1000, 1);
@@ -78,6 +81,7 @@ export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, To
       ...(options.name === undefined ? {} : { name: `${options.name}.${own.name}` }),
       system: guard.system,
       intervalMs: own.intervalMs,
+      wakeGapMs: options.wakeGapMs ?? own.intervalMs / 20,
       ...(own.timeoutMs === undefined ? {} : { timeoutMs: own.timeoutMs }),
       ...(own.onError === undefined ? {} : { onError: own.onError }),
       async run(iteration) {

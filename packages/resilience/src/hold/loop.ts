@@ -47,6 +47,7 @@ export interface Loop extends Reporting {
   readonly running: boolean;
 }
 
+/** A loop whose iterations are bounded by its interval. @throws BadOptionError for an option out of its range. */
 export function loop(options: LoopOptions): Loop {
   const guard = new Guard("loop", options);
   const { system } = guard;
@@ -61,6 +62,7 @@ export function loop(options: LoopOptions): Loop {
   let timer: Timer | undefined;
   let woken = false;
   let current: Bounded<unknown> | undefined;
+  let stopping: Promise<void> | undefined;
   let deadline = 0;
   let abandoned = 0;
   let lastMs = 0;
@@ -77,7 +79,7 @@ export function loop(options: LoopOptions): Loop {
   }
 
   function schedule(afterStall = false): void {
-    if (!running) return;
+    if (!running || stopping !== undefined) return;
     const now = system.now();
     // A stall ends about where a period begins: that period is started, however late its timer, not skipped.
     const next = nextPeriod(afterStall ? deadline - intervalMs / 10 : now);
@@ -119,22 +121,43 @@ export function loop(options: LoopOptions): Loop {
           break;
         case "overrun":
           count.stalled += 1;
-          abandoned += 1;
-          void work.settled.then(() => (abandoned -= 1));
+          abandon(work);
           guard.say("stalled", "trip", { iteration: number, timeoutMs, abandoned });
           tellError(outcome.error, number);
           break;
         case "cancelled":
+          abandon(work);
           break;
       }
       schedule(outcome.kind === "overrun");
     });
   }
 
+  /** Counts an iteration that was given up until it ends. */
+  function abandon(work: Bounded<unknown>): void {
+    abandoned += 1;
+    void work.settled.then(() => (abandoned -= 1));
+  }
+
   function wake(): void {
     if (!running || woken) return;
     woken = true;
     if (current === undefined) schedule();
+  }
+
+  /** Ends the iteration in flight: aborts it, and waits for it until its deadline. */
+  async function halt(): Promise<void> {
+    const work = current;
+    let leftRunning = false;
+    if (work !== undefined) {
+      const limitMs = Math.max(0, deadline - system.now());
+      const ended = bounded({ system, limitMs, guardName: guard.name, what: "stopping" }, () => {
+        work.cancel(new Error(`loop "${guard.name}" stops`));
+        return work.settled;
+      });
+      leftRunning = (await ended.outcome).kind === "overrun";
+    }
+    guard.say("stopped", leftRunning ? "trip" : "info", { leftRunning });
   }
 
   function tellError(error: unknown, iteration: number): void {
@@ -152,24 +175,18 @@ export function loop(options: LoopOptions): Loop {
         running = true;
         origin = system.now();
         guard.say("started", "info", { intervalMs });
-        if (current === undefined) iterate(origin);
+        // A loop that is still stopping begins when it has stopped, so that iterations never overlap.
+        if (stopping === undefined) iterate(origin);
+        else void stopping.then(() => (running && current === undefined ? sleepUntil(system.now()) : undefined));
       },
       wake,
-      async stop() {
+      stop() {
         running = false;
         woken = false;
         timer?.cancel();
         timer = undefined;
-        const work = current;
-        if (work === undefined) return;
-        // The bound still holds: whoever ignores the signal is waited for until the deadline, then abandoned.
-        const limitMs = Math.max(0, deadline - system.now());
-        const stopped = bounded({ system, limitMs, guardName: guard.name, what: "stopping" }, () => {
-          work.cancel(new Error(`loop "${guard.name}" stops`));
-          return work.settled;
-        });
-        const outcome = await stopped.outcome;
-        guard.say("stopped", outcome.kind === "overrun" ? "trip" : "info", { leftRunning: outcome.kind === "overrun" });
+        stopping ??= halt().finally(() => (stopping = undefined));
+        return stopping;
       },
       get running() {
         return running;

@@ -177,11 +177,26 @@ test("a bad option names itself, the rule and the value", () => {
   assert.throws(() => boundedQueue({ highWater: 1.5 }), /highWater is 1.5/);
 });
 
-test("LOW-002: taking from a queue does not walk it", () => {
+test("LOW-002: a list whose length is found by walking visits every item per take; the queue visits the one it takes", () => {
+  type Node = { next?: Node };
+  let first: Node | undefined;
+  for (let at = 0; at < 1000; at += 1) first = first === undefined ? {} : { next: first };
+  let visits = 0;
+  const isEmpty = (): boolean => {
+    let length = 0;
+    for (let node = first; node !== undefined; node = node.next) {
+      length += 1;
+      visits += 1;
+    }
+    return length === 0;
+  };
+  while (!isEmpty()) first = first?.next;
+  assert.equal(visits, (1000 * 1001) / 2);
+
   const queue = boundedQueue<number>({ capacity: 1_000_000, system: manualSystem() });
   assert.equal(queue.tryTake(), undefined);
-  for (let at = 0; at < 100_000; at += 1) queue.offer(at);
-  for (let at = 0; at < 100_000; at += 1) assert.equal(queue.tryTake(), at);
+  for (let at = 0; at < 300_000; at += 1) queue.offer(at);
+  for (let at = 0; at < 300_000; at += 1) if (queue.tryTake() !== at) assert.fail(`out of order at ${at}`);
   assert.equal(queue.tryTake(), undefined);
 });
 
@@ -325,4 +340,24 @@ test("any mix of waiting, aborting and timing out delivers every accepted item e
       assert.equal(system.pending, 0);
     }),
   );
+});
+
+test("takeAll and tryTake of an empty queue change nothing; a bounded line of producers refuses one more", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, waitersMax: 1, system: manualSystem() });
+  assert.deepEqual(queue.takeAll(), []);
+  assert.equal(queue.tryTake(), undefined);
+  assert.equal(queue.size, 0);
+  queue.offer(1);
+  const waiting = queue.put(2);
+  await assert.rejects(queue.put(3), QueueFullError);
+  assert.deepEqual(queue.takeAll(1), [1]);
+  await waiting;
+  assert.deepEqual(queue.takeAll(), [2]);
+  balanced(queue);
+  const gone = new AbortController();
+  gone.abort(new Error("gone"));
+  await assert.rejects(queue.put(4, { signal: gone.signal }), /gone/);
+  await assert.rejects(queue.take({ signal: gone.signal }), /gone/);
+  assert.throws(() => queue.offer(undefined as never), /anything but undefined/);
+  assert.equal(queue.snapshot().state, "ok");
 });

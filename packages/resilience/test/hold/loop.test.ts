@@ -178,11 +178,12 @@ test("any mix of starting, waking, stopping and slow or failing work never overl
       async (steps, costs) => {
         const system = manualSystem();
         let live = 0;
+        let overlaps = 0;
         const own = loop({
           system,
           intervalMs: 100,
           run: async ({ number, signal }) => {
-            assert.equal(live, 0, "one at a time");
+            if (live > 0) overlaps += 1;
             live += 1;
             const ms = costs[number % Math.max(1, costs.length)] ?? 5;
             await new Promise<void>((resolve) => {
@@ -205,6 +206,7 @@ test("any mix of starting, waking, stopping and slow or failing work never overl
         await system.advance(300);
         await stopping;
         assert.equal(live, 0);
+        assert.equal(overlaps, 0, "one at a time, also over stops and starts");
         assert.equal(system.pending, 0);
         const { counts } = own.snapshot();
         assert.ok(
@@ -213,4 +215,66 @@ test("any mix of starting, waking, stopping and slow or failing work never overl
       },
     ),
   );
+});
+
+test("periods are counted from the start, whenever that was", async () => {
+  const system = manualSystem();
+  await system.advance(37);
+  const starts: number[] = [];
+  const own = loop({ system, intervalMs: 100, run: () => void starts.push(system.now()) });
+  own.start();
+  own.start();
+  assert.equal(own.running, true);
+  await system.advance(250);
+  assert.deepEqual(starts, [37, 137, 237]);
+  assert.equal(own.snapshot().state, "ok");
+  await own.stop();
+  assert.equal(own.snapshot().state, "stopped");
+});
+
+test("a woken iteration keeps its distance, and a loop that is stopped is not woken", async () => {
+  const system = manualSystem();
+  const starts: number[] = [];
+  const own = loop({ system, intervalMs: 1000, wakeGapMs: 40, run: () => void starts.push(system.now()) });
+  own.wake();
+  own.start();
+  await system.advance(10);
+  own.wake();
+  await system.advance(100);
+  assert.deepEqual(starts, [0, 50]);
+  assert.equal(own.snapshot().counts["woken"], 1);
+  await own.stop();
+  own.wake();
+  await system.advance(5000);
+  assert.equal(starts.length, 2);
+});
+
+test("a loop that is started again while it stops begins when the last iteration has ended", async () => {
+  const system = manualSystem();
+  const log: string[] = [];
+  const own = loop({
+    system,
+    intervalMs: 100,
+    run: ({ number, signal }) => {
+      log.push(`${number} at ${system.now()}`);
+      return new Promise<void>((resolve) =>
+        signal.addEventListener(
+          "abort",
+          () => void system.setTimer(() => (log.push(`${number} ended`), resolve()), 20),
+        ),
+      );
+    },
+  });
+  own.start();
+  await system.advance(10);
+  const stopping = own.stop();
+  own.start();
+  await system.advance(30);
+  await stopping;
+  assert.deepEqual(log, ["1 at 0", "1 ended", "2 at 30"]);
+  assert.equal(own.snapshot().values["abandoned"], 0);
+  const again = own.stop();
+  await system.advance(100);
+  await again;
+  assert.equal(system.pending, 0);
 });
