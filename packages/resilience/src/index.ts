@@ -1,2 +1,3 @@
 export * from "./system.ts";
 export * from "./report.ts";
+export * from "./hold/index.ts";

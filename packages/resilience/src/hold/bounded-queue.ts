@@ -1,0 +1,312 @@
+// A queue that never holds more than its capacity and accounts for every item: in = out + shed + held, always.
+// Constant-time put and take; waiting producers and consumers leave the line the moment they are cancelled.
+import type { Reporting } from "../report.ts";
+import { ClosedError, QueueFullError } from "./errors.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import { Ring } from "./ring.ts";
+import { throwIfAborted } from "./signal.ts";
+import type { CancelSignal } from "./signal.ts";
+import { WaitLine } from "./wait-line.ts";
+
+/** What happens to an item that arrives at a full queue. */
+export type QueuePolicy =
+  /** `put` waits for room; `offer` refuses. */
+  | "backpressure"
+  /** `put` rejects with QueueFullError; `offer` refuses. */
+  | "refuse"
+  /** The oldest items make room (down to `drainTo`). */
+  | "drop-oldest"
+  /** The arriving item is shed. */
+  | "drop-newest"
+  /** The newest item of the lowest priority below the arriving one makes room; without such an item the arriving one is shed. */
+  | "priority";
+
+export type QueueOutcome = "accepted" | "shed" | "refused";
+
+export interface QueueOptions<Item> extends GuardOptions {
+  /** Most items held (default 1,000). */
+  readonly capacity?: number;
+  /** What happens at the bound (default "backpressure"). */
+  readonly policy?: QueuePolicy;
+  /** Share of the capacity at which "high-water" is told (default 0.8). */
+  readonly highWater?: number;
+  /** Share of the capacity at or below which the alert ends (default 0.5). */
+  readonly lowWater?: number;
+  /** "drop-oldest" only: share of the capacity to which an overflow drains (default 1: sheds only what must go). */
+  readonly drainTo?: number;
+  /** "priority" only: number of levels, 0 the lowest (default 3, at most 64). Higher levels are taken first. */
+  readonly levels?: number;
+  /** Most producers and most consumers waiting (default 10,000 each); one more is refused with QueueFullError. */
+  readonly waitersMax?: number;
+  /** Hears of every item that was accepted or offered and then shed; its errors are ignored. */
+  readonly onShed?: (item: Item, why: "overflow" | "drained" | "closed") => void;
+}
+
+export interface WaitForQueue {
+  readonly signal?: CancelSignal;
+  /** Longest wait in ms (default: none); then WaitTimeoutError. */
+  readonly timeoutMs?: number;
+}
+
+export interface BoundedQueue<Item> extends Reporting {
+  readonly capacity: number;
+  /** Items held now. */
+  readonly size: number;
+  /** Items in, taken out, and shed or refused so far: in = out + shed + size. */
+  readonly accounts: { readonly in: number; readonly out: number; readonly shed: number };
+  /** Adds without waiting. `priority` is a level, clamped to 0..levels-1 (default 0). */
+  offer(item: Item, priority?: number): QueueOutcome;
+  /**
+   * Adds; under "backpressure" waits for room. Resolves with what became of the item.
+   * @throws QueueFullError under "refuse" or when too many producers wait; WaitTimeoutError; ClosedError; the signal's reason.
+   */
+  put(item: Item, options?: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome>;
+  /** The next item, or undefined when there is none. Constant time. */
+  tryTake(): Item | undefined;
+  /** The next item, waiting for one. @throws ClosedError when closed and empty, QueueFullError when too many wait, WaitTimeoutError, the signal's reason. */
+  take(options?: WaitForQueue): Promise<Item>;
+  /** Takes out up to `max` items at once (default all), counted as taken. */
+  takeAll(max?: number): Item[];
+  /** Sheds the oldest items until `share` of the capacity is held (default 0: empty); returns how many were shed. */
+  drain(share?: number): number;
+  /** Accepts no more; consumers get what is held, then ClosedError. Waiting producers are refused. */
+  close(): void;
+}
+
+/** Waiting producers admitted at once when room appears; the rest follow in later turns of the event loop. */
+const admitSlice = 256;
+
+/** A bounded queue. Items must not be `undefined` (it is the answer for "nothing there"). */
+export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQueue<Item> {
+  const guard = new Guard("queue", options);
+  const { system } = guard;
+  const capacity = guard.integer("capacity", options.capacity ?? 1000, 1);
+  const policy = options.policy ?? "backpressure";
+  const highItems = guard.number("highWater", options.highWater ?? 0.8, 0, 1) * capacity;
+  const lowItems = guard.number("lowWater", options.lowWater ?? 0.5, 0, options.highWater ?? 0.8) * capacity;
+  const drainTo = guard.number("drainTo", options.drainTo ?? 1, 0, 1);
+  const levels = policy === "priority" ? guard.integer("levels", options.levels ?? 3, 1, 64) : 1;
+  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 10_000, 0);
+  const rings = Array.from({ length: levels }, () => new Ring<Item>());
+  const producers = new WaitLine<{ readonly item: Item; readonly level: number }, QueueOutcome>(system, guard.name);
+  const consumers = new WaitLine<undefined, Item>(system, guard.name);
+  const count = { in: 0, out: 0, shed: 0, refused: 0, alerts: 0 };
+  let size = 0;
+  let alerted = false;
+  let overflowed = false;
+  let closed = false;
+  let admitLater = false;
+
+  const levelOf = (priority: number | undefined): number =>
+    Math.min(levels - 1, Math.max(0, Math.trunc(priority ?? 0) || 0));
+
+  function watermark(): void {
+    if (!alerted && size >= highItems) {
+      alerted = true;
+      count.alerts += 1;
+      guard.say("high-water", "trip", { size, capacity, policy });
+    } else if (alerted && size <= lowItems) {
+      alerted = false;
+      overflowed = false;
+      guard.say("low-water", "info", { size, capacity });
+    }
+  }
+
+  function shed(item: Item, why: "overflow" | "drained" | "closed"): void {
+    count.shed += 1;
+    if (options.onShed === undefined) return;
+    try {
+      options.onShed(item, why);
+    } catch {
+      // The shed item's listener must not break the queue; it has no caller to report to.
+    }
+  }
+
+  /** Puts an item where it belongs; there is room or a waiting consumer. */
+  function admit(item: Item, level: number): void {
+    count.in += 1;
+    const consumer = consumers.shift();
+    if (consumer !== undefined) {
+      count.out += 1;
+      consumer.resolve(item);
+      return;
+    }
+    (rings[level] as Ring<Item>).push(item);
+    size += 1;
+    if (!alerted) watermark();
+  }
+
+  /** Lets waiting producers in while there is room, a slice at a time. */
+  function admitWaiting(): void {
+    for (let admitted = 0; size < capacity && producers.size > 0; admitted += 1) {
+      if (admitted === admitSlice) {
+        if (!admitLater) {
+          admitLater = true;
+          system.setTimer(() => {
+            admitLater = false;
+            admitWaiting();
+          }, 0);
+        }
+        return;
+      }
+      const producer = producers.shift();
+      if (producer === undefined) return;
+      admit(producer.payload.item, producer.payload.level);
+      producer.resolve("accepted");
+    }
+  }
+
+  function remove(from: (ring: Ring<Item>) => Item | undefined, order: "highest" | "lowest"): Item | undefined {
+    for (let step = 0; step < levels; step += 1) {
+      const ring = rings[order === "highest" ? levels - 1 - step : step] as Ring<Item>;
+      if (ring.size === 0) continue;
+      size -= 1;
+      return from(ring);
+    }
+    return undefined;
+  }
+  const removeNext = (): Item | undefined => remove((ring) => ring.shift(), "highest");
+  const removeOldest = (): Item | undefined => remove((ring) => ring.shift(), "lowest");
+
+  function shedDownTo(items: number, why: "overflow" | "drained"): number {
+    const before = size;
+    while (size > items) {
+      const item = removeOldest();
+      if (item === undefined) break;
+      shed(item, why);
+    }
+    return before - size;
+  }
+
+  /** Tells the first overflow of an alert; the counts tell the rest. */
+  function tellOverflow(shedItems = 1): void {
+    if (overflowed) return;
+    overflowed = true;
+    guard.say("overflow", "trip", { shed: shedItems, size, capacity, policy });
+  }
+
+  function turnAway(item: Item, outcome: "shed" | "refused"): QueueOutcome {
+    count.in += 1;
+    if (outcome === "refused") {
+      count.refused += 1;
+      count.shed += 1;
+    } else shed(item, "overflow");
+    tellOverflow();
+    return outcome;
+  }
+
+  function offer(item: Item, priority?: number): QueueOutcome {
+    if (closed) return turnAway(item, "refused");
+    const level = levelOf(priority);
+    // Nobody overtakes a producer that already waits.
+    if (size < capacity && producers.size === 0) {
+      admit(item, level);
+      return "accepted";
+    }
+    switch (policy) {
+      case "backpressure":
+      case "refuse":
+        return turnAway(item, "refused");
+      case "drop-newest":
+        return turnAway(item, "shed");
+      case "drop-oldest": {
+        const dropped = shedDownTo(Math.min(capacity - 1, Math.floor(drainTo * capacity)), "overflow");
+        tellOverflow(dropped);
+        break;
+      }
+      case "priority": {
+        const lowest = rings.findIndex((ring) => ring.size > 0);
+        if (lowest < 0 || lowest >= level) return turnAway(item, "shed");
+        const displaced = (rings[lowest] as Ring<Item>).pop();
+        size -= 1;
+        if (displaced !== undefined) shed(displaced, "overflow");
+        tellOverflow();
+        break;
+      }
+    }
+    admit(item, level);
+    if (alerted) watermark();
+    return "accepted";
+  }
+
+  function tryTake(): Item | undefined {
+    const item = removeNext();
+    if (item === undefined) return undefined;
+    count.out += 1;
+    if (producers.size > 0) admitWaiting();
+    if (alerted) watermark();
+    return item;
+  }
+
+  function drain(share = 0): number {
+    const drained = shedDownTo(Math.floor(guard.number("share", share, 0, 1) * capacity), "drained");
+    if (drained > 0) guard.say("drained", "trip", { shed: drained, size, capacity });
+    admitWaiting();
+    if (alerted) watermark();
+    return drained;
+  }
+
+  return guard.complete<BoundedQueue<Item>>(
+    {
+      capacity,
+      offer,
+      tryTake,
+      get size() {
+        return size;
+      },
+      get accounts() {
+        return { in: count.in, out: count.out, shed: count.shed };
+      },
+      async put(item, wait = {}) {
+        throwIfAborted(wait.signal, guard.name);
+        const mustWait = policy === "backpressure" && !closed && (size >= capacity || producers.size > 0);
+        if (!mustWait) {
+          const outcome = offer(item, wait.priority);
+          if (outcome === "refused")
+            throw closed ? new ClosedError(guard.name, "queue") : new QueueFullError(guard.name, capacity);
+          return outcome;
+        }
+        if (producers.size >= waitersMax) {
+          turnAway(item, "refused");
+          throw new QueueFullError(guard.name, waitersMax, "waiting producers");
+        }
+        return producers.wait({ item, level: levelOf(wait.priority) }, { ...wait, what: "room" });
+      },
+      async take(wait = {}) {
+        throwIfAborted(wait.signal, guard.name);
+        const item = tryTake();
+        if (item !== undefined) return item;
+        if (closed) throw new ClosedError(guard.name, "queue");
+        if (consumers.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting consumers");
+        return consumers.wait(undefined, { ...wait, what: "an item" });
+      },
+      takeAll(max = Infinity) {
+        const items: Item[] = [];
+        while (items.length < max) {
+          const item = removeNext();
+          if (item === undefined) break;
+          items.push(item);
+        }
+        count.out += items.length;
+        admitWaiting();
+        if (alerted) watermark();
+        return items;
+      },
+      drain,
+      close() {
+        if (closed) return;
+        closed = true;
+        producers.rejectAll(() => new ClosedError(guard.name, "queue"));
+        consumers.rejectAll(() => new ClosedError(guard.name, "queue"));
+        guard.say("closed", "info", { size });
+      },
+      controls: { drain: (share) => void drain(Math.min(1, Math.max(0, Number(share ?? 0) || 0))) },
+    },
+    () => ({
+      state: closed ? "closed" : size >= capacity ? "full" : alerted ? "high" : "ok",
+      values: { size, capacity, producersWaiting: producers.size, consumersWaiting: consumers.size },
+      counts: { ...count },
+    }),
+  );
+}

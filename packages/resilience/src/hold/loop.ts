@@ -1,0 +1,185 @@
+// A loop whose iterations are bounded by its interval. One that stalls is told so (its signal aborts), abandoned and
+// counted, and the next starts at its next period. Level-triggered: `wake` asks for a look soon, however often called.
+import type { Reporting } from "../report.ts";
+import type { Timer } from "../system.ts";
+import { bounded } from "./bounded.ts";
+import type { Bounded } from "./bounded.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { CancelSignal } from "./signal.ts";
+
+export interface Iteration {
+  /** 1 for the first. */
+  readonly number: number;
+  /** Aborts when the iteration is abandoned or the loop stops. */
+  readonly signal: CancelSignal;
+  /** Monotonic ms at which it is abandoned. */
+  readonly deadline: number;
+}
+
+export interface LoopOptions extends GuardOptions {
+  /** Period in ms; periods are counted from `start`, missed ones are skipped, never caught up. */
+  readonly intervalMs: number;
+  /** One iteration: looks at the state as it is and does what should be done. */
+  readonly run: (iteration: Iteration) => unknown;
+  /** Bound of one iteration in ms (default: the interval). */
+  readonly timeoutMs?: number;
+  /** Shortest time between the end of an iteration and the start of a woken one, in ms (default 0: next turn). */
+  readonly wakeGapMs?: number;
+  /** Abandoned iterations that may still be running (default 100). At the bound periods are skipped and counted until one ends. */
+  readonly abandonedMax?: number;
+  /** Hears what an iteration throws (default: nobody; it is counted and told as an event). Its own errors are ignored. */
+  readonly onError?: (error: unknown, iteration: number) => void;
+  /** Whether the loop's timer keeps the process alive (default false). */
+  readonly keepAlive?: boolean;
+}
+
+export interface Loop extends Reporting {
+  /** Starts with an iteration at once; does nothing while running. */
+  start(): void;
+  /** Asks for an iteration before the next period. During an iteration: one more after it. */
+  wake(): void;
+  /**
+   * Starts no more, aborts the iteration in flight and resolves when it has ended, at the latest at its deadline.
+   * No timer is left.
+   */
+  stop(): Promise<void>;
+  readonly running: boolean;
+}
+
+export function loop(options: LoopOptions): Loop {
+  const guard = new Guard("loop", options);
+  const { system } = guard;
+  const intervalMs = guard.number("intervalMs", options.intervalMs, 1);
+  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? intervalMs, 1);
+  const wakeGapMs = guard.number("wakeGapMs", options.wakeGapMs ?? 0, 0);
+  const abandonedMax = guard.integer("abandonedMax", options.abandonedMax ?? 100, 1);
+  const keepAlive = options.keepAlive ?? false;
+  const count = { started: 0, completed: 0, failed: 0, stalled: 0, skipped: 0, woken: 0 };
+  let running = false;
+  let origin = 0;
+  let timer: Timer | undefined;
+  let woken = false;
+  let current: Bounded<unknown> | undefined;
+  let deadline = 0;
+  let abandoned = 0;
+  let lastMs = 0;
+  let lateMs = 0;
+
+  function sleepUntil(at: number): void {
+    timer?.cancel();
+    timer = system.setTimer(() => iterate(at), Math.max(0, at - system.now()), keepAlive);
+  }
+
+  /** The first period boundary after `now`. */
+  function nextPeriod(now: number): number {
+    return origin + (Math.floor((now - origin) / intervalMs) + 1) * intervalMs;
+  }
+
+  function schedule(afterStall = false): void {
+    if (!running) return;
+    const now = system.now();
+    // A stall ends about where a period begins: that period is started, however late its timer, not skipped.
+    const next = nextPeriod(afterStall ? deadline - intervalMs / 10 : now);
+    sleepUntil(woken ? Math.min(now + wakeGapMs, next) : next);
+  }
+
+  function iterate(dueAt: number): void {
+    timer = undefined;
+    if (!running || current !== undefined) return;
+    if (abandoned >= abandonedMax) {
+      count.skipped += 1;
+      guard.say("skipped", "trip", { abandoned, abandonedMax });
+      woken = false;
+      schedule();
+      return;
+    }
+    const startedAt = system.now();
+    lateMs = startedAt - dueAt;
+    if (woken) count.woken += 1;
+    woken = false;
+    count.started += 1;
+    const number = count.started;
+    deadline = startedAt + timeoutMs;
+    const work = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "an iteration" }, (signal) =>
+      options.run({ number, signal, deadline }),
+    );
+    current = work;
+    void work.outcome.then((outcome) => {
+      current = undefined;
+      lastMs = system.now() - startedAt;
+      switch (outcome.kind) {
+        case "done":
+          count.completed += 1;
+          break;
+        case "failed":
+          count.failed += 1;
+          guard.say("failed", "trip", { iteration: number, message: String(outcome.error) });
+          tellError(outcome.error, number);
+          break;
+        case "overrun":
+          count.stalled += 1;
+          abandoned += 1;
+          void work.settled.then(() => (abandoned -= 1));
+          guard.say("stalled", "trip", { iteration: number, timeoutMs, abandoned });
+          tellError(outcome.error, number);
+          break;
+        case "cancelled":
+          break;
+      }
+      schedule(outcome.kind === "overrun");
+    });
+  }
+
+  function wake(): void {
+    if (!running || woken) return;
+    woken = true;
+    if (current === undefined) schedule();
+  }
+
+  function tellError(error: unknown, iteration: number): void {
+    try {
+      options.onError?.(error, iteration);
+    } catch {
+      // The hook is the last to hear; there is nobody else to tell.
+    }
+  }
+
+  return guard.complete<Loop>(
+    {
+      start() {
+        if (running) return;
+        running = true;
+        origin = system.now();
+        guard.say("started", "info", { intervalMs });
+        if (current === undefined) iterate(origin);
+      },
+      wake,
+      async stop() {
+        running = false;
+        woken = false;
+        timer?.cancel();
+        timer = undefined;
+        const work = current;
+        if (work === undefined) return;
+        // The bound still holds: whoever ignores the signal is waited for until the deadline, then abandoned.
+        const limitMs = Math.max(0, deadline - system.now());
+        const stopped = bounded({ system, limitMs, guardName: guard.name, what: "stopping" }, () => {
+          work.cancel(new Error(`loop "${guard.name}" stops`));
+          return work.settled;
+        });
+        const outcome = await stopped.outcome;
+        guard.say("stopped", outcome.kind === "overrun" ? "trip" : "info", { leftRunning: outcome.kind === "overrun" });
+      },
+      get running() {
+        return running;
+      },
+      controls: { wake },
+    },
+    () => ({
+      state: !running ? "stopped" : abandoned > 0 ? "stalled" : "ok",
+      values: { intervalMs, inFlight: current === undefined ? 0 : 1, abandoned, lastMs, lateMs },
+      counts: { ...count },
+    }),
+  );
+}

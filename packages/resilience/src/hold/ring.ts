@@ -1,0 +1,52 @@
+// A growing circular array: constant-time push, shift and pop at both ends. Knows no bound; its owner keeps one.
+
+export class Ring<Item> {
+  #slots: (Item | undefined)[] = Array.from({ length: 16 });
+  #head = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(item: Item): void {
+    if (this.#size === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item;
+    this.#size += 1;
+  }
+
+  shift(): Item | undefined {
+    if (this.#size === 0) return undefined;
+    const item = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#size -= 1;
+    return item;
+  }
+
+  pop(): Item | undefined {
+    if (this.#size === 0) return undefined;
+    this.#size -= 1;
+    const at = (this.#head + this.#size) & (this.#slots.length - 1);
+    const item = this.#slots[at];
+    this.#slots[at] = undefined;
+    return item;
+  }
+
+  /** The item at `index` from the oldest. */
+  at(index: number): Item | undefined {
+    return index < 0 || index >= this.#size ? undefined : this.#slots[(this.#head + index) & (this.#slots.length - 1)];
+  }
+
+  /** Oldest first. */
+  toArray(): Item[] {
+    return Array.from({ length: this.#size }, (_, index) => this.at(index) as Item);
+  }
+
+  #grow(): void {
+    const items = this.toArray() as (Item | undefined)[];
+    items.length = this.#slots.length * 2;
+    this.#slots = items;
+    this.#head = 0;
+  }
+}

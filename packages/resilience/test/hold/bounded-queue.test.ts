@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { boundedQueue, ClosedError, QueueFullError, WaitTimeoutError } from "@prunella/resilience";
+import type { BoundedQueue, GuardEvent, QueuePolicy } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+
+function balanced(queue: BoundedQueue<number>): void {
+  const { in: accepted, out, shed } = queue.accounts;
+  assert.equal(accepted, out + shed + queue.size);
+  assert.ok(queue.size <= queue.capacity);
+}
+
+test("MED-003: without a bound a fast producer grows the list, the queue stays at its capacity and accounts for all", () => {
+  const list: number[] = [];
+  const queue = boundedQueue<number>({ capacity: 100, policy: "drop-oldest", system: manualSystem() });
+  for (let at = 0; at < 3000; at += 1) {
+    list.push(at);
+    queue.offer(at);
+    if (at % 3 === 0) {
+      list.shift();
+      queue.tryTake();
+    }
+    balanced(queue);
+  }
+  assert.equal(list.length, 2000);
+  assert.ok(queue.size <= 100);
+  assert.equal(queue.tryTake(), 2999 - queue.size);
+});
+
+test("MED-003: the alert comes at 80 % once, ends at 50 %, and comes again", () => {
+  const queue = boundedQueue<number>({ capacity: 10, system: manualSystem() });
+  const events: string[] = [];
+  queue.listen(({ event }) => events.push(`${event}@${queue.size}`));
+  for (let at = 0; at < 8; at += 1) queue.offer(at);
+  queue.tryTake();
+  queue.offer(8);
+  assert.deepEqual(events, ["high-water@8"]);
+  queue.takeAll(3);
+  assert.deepEqual(events, ["high-water@8", "low-water@5"]);
+  for (let at = 0; at < 3; at += 1) queue.offer(at);
+  assert.deepEqual(events, ["high-water@8", "low-water@5", "high-water@8"]);
+});
+
+test("backpressure makes the producer wait and hands room over in order", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  await queue.put(1);
+  const order: string[] = [];
+  const second = queue.put(2).then(() => order.push("second in"));
+  const third = queue.put(3).then(() => order.push("third in"));
+  assert.equal(queue.offer(4), "refused", "nobody overtakes those who wait");
+  assert.equal(queue.tryTake(), 1);
+  await second;
+  assert.deepEqual(order, ["second in"]);
+  assert.equal(await queue.take(), 2);
+  await third;
+  assert.equal(queue.tryTake(), 3);
+  assert.equal(queue.tryTake(), undefined);
+  balanced(queue);
+});
+
+test("an aborted wait ends at once with the caller's reason, and the next in line is served", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  const first = new AbortController();
+  const taking = queue.take({ signal: first.signal });
+  const next = queue.take();
+  const reason = new Error("changed my mind");
+  first.abort(reason);
+  await assert.rejects(taking, reason);
+  queue.offer(7);
+  assert.equal(await next, 7);
+});
+
+test("one signal used for many waits keeps no listener", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  const { signal } = new AbortController();
+  let listening = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: any[]) => {
+    listening += 1;
+    (add as any)(...args);
+  };
+  signal.removeEventListener = (...args: any[]) => {
+    listening -= 1;
+    (remove as any)(...args);
+  };
+  for (let at = 0; at < 100; at += 1) {
+    const taking = queue.take({ signal });
+    queue.offer(at);
+    assert.equal(await taking, at);
+  }
+  assert.equal(listening, 0);
+});
+
+test("a wait with a limit ends there, leaves no timer and takes nothing afterwards", async () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1, system });
+  const taking = queue.take({ timeoutMs: 50 });
+  const rejected = assert.rejects(taking, WaitTimeoutError);
+  await system.advance(50);
+  await rejected;
+  queue.offer(1);
+  assert.equal(queue.size, 1);
+  assert.equal(system.pending, 0);
+});
+
+test("refuse rejects with a stable code; drop-newest sheds the arrival", async () => {
+  const refusing = boundedQueue<number>({ name: "mail", capacity: 1, policy: "refuse", system: manualSystem() });
+  await refusing.put(1);
+  await assert.rejects(
+    refusing.put(2),
+    (error) => error instanceof QueueFullError && error.code === "PRUNELLA_QUEUE_FULL",
+  );
+  const dropping = boundedQueue<number>({ capacity: 1, policy: "drop-newest", system: manualSystem() });
+  await dropping.put(1);
+  assert.equal(await dropping.put(2), "shed");
+  assert.equal(dropping.tryTake(), 1);
+});
+
+test("by priority: the newest of the lowest level makes room, the higher level leaves first", () => {
+  const shed: string[] = [];
+  const queue = boundedQueue<string>({ capacity: 3, policy: "priority", levels: 3, onShed: (item) => shed.push(item) });
+  queue.offer("low 1", 0);
+  queue.offer("low 2", 0);
+  queue.offer("high 1", 2);
+  assert.equal(queue.offer("middle", 1), "accepted");
+  assert.equal(queue.offer("low 3", 0), "shed");
+  assert.deepEqual(shed, ["low 2", "low 3"]);
+  assert.deepEqual(queue.takeAll(), ["high 1", "middle", "low 1"]);
+});
+
+test("an overflow drains to the chosen share and tells once", () => {
+  const queue = boundedQueue<number>({ capacity: 10, policy: "drop-oldest", drainTo: 0.4, system: manualSystem() });
+  const trips: GuardEvent[] = [];
+  queue.listen((event) => event.event === "overflow" && trips.push(event));
+  for (let at = 0; at < 11; at += 1) queue.offer(at);
+  assert.equal(queue.size, 5);
+  assert.equal(trips.length, 1);
+  assert.deepEqual(queue.takeAll(), [6, 7, 8, 9, 10]);
+});
+
+test("drain releases thousands of waiting producers in slices, in order", async () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1000, system });
+  for (let at = 0; at < 1000; at += 1) queue.offer(at);
+  const puts = Array.from({ length: 1000 }, (_, at) => queue.put(1000 + at));
+  queue.drain();
+  assert.equal(queue.size, 256, "the first slice only");
+  await system.advance(10);
+  assert.equal(queue.size, 1000);
+  await Promise.all(puts);
+  assert.equal(queue.tryTake(), 1000);
+  balanced(queue);
+});
+
+test("close refuses new items and waiting producers, and lets consumers finish what is held", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  queue.offer(1);
+  const blocked = assert.rejects(queue.put(2), ClosedError);
+  queue.close();
+  await blocked;
+  assert.equal(queue.offer(3), "refused");
+  assert.equal(await queue.take(), 1);
+  await assert.rejects(queue.take(), ClosedError);
+  balanced(queue);
+});
+
+test("too many waiting consumers are refused", async () => {
+  const queue = boundedQueue<number>({ waitersMax: 1, system: manualSystem() });
+  void queue.take();
+  await assert.rejects(queue.take(), QueueFullError);
+});
+
+test("a bad option names itself, the rule and the value", () => {
+  assert.throws(() => boundedQueue({ capacity: 0 }), /capacity is 0, but must be a whole number from 1/);
+  assert.throws(() => boundedQueue({ highWater: 1.5 }), /highWater is 1.5/);
+});
+
+test("LOW-002: taking from a queue does not walk it", () => {
+  const queue = boundedQueue<number>({ capacity: 1_000_000, system: manualSystem() });
+  assert.equal(queue.tryTake(), undefined);
+  for (let at = 0; at < 100_000; at += 1) queue.offer(at);
+  for (let at = 0; at < 100_000; at += 1) assert.equal(queue.tryTake(), at);
+  assert.equal(queue.tryTake(), undefined);
+});
+
+// The model: plain arrays, one per level, the policy written out naively.
+const policies: readonly QueuePolicy[] = ["backpressure", "refuse", "drop-oldest", "drop-newest", "priority"];
+type Command = { readonly op: "offer"; readonly priority: number } | { readonly op: "take" | "drain" | "takeAll" };
+
+test("any sequence of commands agrees with a naive model", () => {
+  const command: fc.Arbitrary<Command> = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({ op: fc.constant("offer" as const), priority: fc.integer({ min: 0, max: 2 }) }),
+    },
+    { weight: 4, arbitrary: fc.record({ op: fc.constant("take" as const) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constantFrom("drain" as const, "takeAll" as const) }) },
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...policies),
+      fc.integer({ min: 1, max: 20 }),
+      fc.array(command, { maxLength: 120 }),
+      (policy, capacity, commands) => {
+        const shed: number[] = [];
+        const queue = boundedQueue<number>({
+          capacity,
+          policy,
+          system: manualSystem(),
+          onShed: (item) => shed.push(item),
+        });
+        let model: { item: number; level: number }[] = [];
+        const modelShed: number[] = [];
+        const next = (): number | undefined => {
+          if (model.length === 0) return undefined;
+          const top = Math.max(...model.map(({ level }) => level));
+          return model.splice(
+            model.findIndex(({ level }) => level === top),
+            1,
+          )[0]?.item;
+        };
+        commands.forEach((each, item) => {
+          switch (each.op) {
+            case "offer": {
+              const level = policy === "priority" ? each.priority : 0;
+              let expected = "accepted";
+              if (model.length >= capacity) {
+                if (policy === "drop-oldest") modelShed.push((model.shift() as { item: number }).item);
+                else if (policy === "priority") {
+                  const lowest = Math.min(...model.map((held) => held.level));
+                  const victim = model.findLastIndex((held) => held.level === lowest);
+                  if (lowest < level) modelShed.push((model.splice(victim, 1)[0] as { item: number }).item);
+                  else expected = "shed";
+                } else expected = policy === "drop-newest" ? "shed" : "refused";
+              }
+              if (expected === "accepted") model.push({ item, level });
+              else if (expected === "shed") modelShed.push(item);
+              assert.equal(queue.offer(item, each.priority), expected);
+              break;
+            }
+            case "take":
+              assert.equal(queue.tryTake(), next());
+              break;
+            case "takeAll": {
+              const all = Array.from({ length: model.length }, next);
+              assert.deepEqual(queue.takeAll(), all);
+              break;
+            }
+            case "drain":
+              for (let level = 0; level < 3; level += 1)
+                modelShed.push(...model.filter((held) => held.level === level).map((held) => held.item));
+              model = [];
+              queue.drain();
+              break;
+          }
+          assert.equal(queue.size, model.length);
+          balanced(queue);
+        });
+        assert.deepEqual(shed, modelShed);
+      },
+    ),
+  );
+});
+
+test("any mix of waiting, aborting and timing out delivers every accepted item exactly once, in order", async () => {
+  const step = fc.constantFrom("put", "take", "abort put", "abort take", "time", "try");
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 60 }), async (capacity, steps) => {
+      const system = manualSystem();
+      const queue = boundedQueue<number>({ capacity, system });
+      const accepted: number[] = [];
+      const received: number[] = [];
+      const putting: AbortController[] = [];
+      const taking: AbortController[] = [];
+      let item = 0;
+      for (const each of steps) {
+        switch (each) {
+          case "put": {
+            const controller = new AbortController();
+            putting.push(controller);
+            const own = item++;
+            queue.put(own, { signal: controller.signal, timeoutMs: 30 }).then(
+              () => accepted.push(own),
+              () => {},
+            );
+            break;
+          }
+          case "take": {
+            const controller = new AbortController();
+            taking.push(controller);
+            queue.take({ signal: controller.signal, timeoutMs: 20 }).then(
+              (got) => received.push(got),
+              () => {},
+            );
+            break;
+          }
+          case "abort put":
+            putting.shift()?.abort();
+            break;
+          case "abort take":
+            taking.shift()?.abort();
+            break;
+          case "time":
+            await system.advance(11);
+            break;
+          case "try": {
+            await system.advance(0);
+            const got = queue.tryTake();
+            if (got !== undefined) received.push(got);
+            break;
+          }
+        }
+        balanced(queue);
+      }
+      await system.advance(100);
+      received.push(...queue.takeAll());
+      await system.advance(100);
+      received.push(...queue.takeAll());
+      assert.deepEqual(
+        received,
+        accepted.toSorted((a, b) => a - b),
+      );
+      assert.equal(system.pending, 0);
+    }),
+  );
+});

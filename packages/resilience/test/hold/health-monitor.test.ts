@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { healthMonitor } from "@prunella/resilience";
+import type { HealthResult } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+import type { ManualSystem } from "@prunella/resilience/testing";
+
+const never = (): Promise<never> => new Promise(() => {});
+const after = (system: ManualSystem, ms: number): Promise<void> =>
+  new Promise((resolve) => void system.setTimer(resolve, ms));
+
+test("MED-001: one check that never answers stalls a naive monitor; here the round ends within 0.8 of the interval", async () => {
+  const system = manualSystem();
+  let naiveRounds = 0;
+  const naive = async (): Promise<void> => {
+    await Promise.all([Promise.resolve(), never()]);
+    naiveRounds += 1;
+  };
+  void naive();
+
+  const rounds: { at: number; statuses: string[] }[] = [];
+  const monitor = healthMonitor({
+    system,
+    checks: [
+      { name: "quick", check: () => after(system, 30) },
+      { name: "deaf", check: never },
+    ],
+    onRound: (results) => rounds.push({ at: system.now(), statuses: results.map(({ status }) => status) }),
+  });
+  monitor.start();
+  await system.advance(10_000);
+  assert.equal(naiveRounds, 0);
+  assert.deepEqual(rounds, [
+    { at: 4000, statuses: ["healthy", "timed-out"] },
+    { at: 9000, statuses: ["healthy", "timed-out"] },
+  ]);
+  void monitor.stop();
+  await system.advance(4000);
+});
+
+test("MED-001: 200 checks at once, 10 of them stuck: the other 190 answer on time", async () => {
+  const system = manualSystem();
+  let results: readonly HealthResult[] = [];
+  const monitor = healthMonitor({
+    system,
+    checks: Array.from({ length: 200 }, (_, at) => ({
+      name: `check ${at}`,
+      check: () => (at % 20 === 0 ? never() : after(system, 10)),
+    })),
+    onRound: (round) => (results = round),
+  });
+  monitor.start();
+  await system.advance(4000);
+  assert.equal(results.filter(({ status, durationMs }) => status === "healthy" && durationMs === 10).length, 190);
+  assert.equal(results.filter(({ status }) => status === "timed-out").length, 10);
+  await monitor.stop();
+});
+
+test("stop returns within one round with no timer left", async () => {
+  const system = manualSystem();
+  const monitor = healthMonitor({ system, checks: [{ name: "deaf", check: never }] });
+  monitor.start();
+  await system.advance(100);
+  let stopped = false;
+  void monitor.stop().then(() => (stopped = true));
+  await system.advance(5000);
+  assert.equal(stopped, true);
+  assert.equal(system.pending, 0);
+});
+
+test("stop aborts obedient checks and returns at once", async () => {
+  const system = manualSystem();
+  let aborted = false;
+  const monitor = healthMonitor({
+    system,
+    checks: [
+      {
+        name: "obedient",
+        check: (signal) =>
+          new Promise((_, reject) =>
+            signal.addEventListener("abort", () => {
+              aborted = true;
+              reject(new Error("gone"));
+            }),
+          ),
+      },
+    ],
+  });
+  monitor.start();
+  await system.advance(1);
+  await monitor.stop();
+  assert.equal(aborted, true);
+  assert.equal(system.pending, 0);
+});
+
+test("a check whose earlier runs never end is not piled up, and recovers when one ends", async () => {
+  const system = manualSystem();
+  let running = 0;
+  let most = 0;
+  const release: (() => void)[] = [];
+  let sick = true;
+  const monitor = healthMonitor({
+    system,
+    outstandingMax: 2,
+    checks: [
+      {
+        name: "db",
+        check: () => {
+          running += 1;
+          most = Math.max(most, running);
+          return sick
+            ? new Promise<void>((resolve) =>
+                release.push(() => {
+                  running -= 1;
+                  resolve();
+                }),
+              )
+            : void (running -= 1);
+        },
+      },
+    ],
+  });
+  monitor.start();
+  await system.advance(60_000);
+  assert.equal(most, 2);
+  assert.equal(monitor.results()[0]?.status, "stuck");
+  sick = false;
+  for (const free of release) free();
+  await system.advance(5000);
+  assert.equal(monitor.results()[0]?.status, "healthy");
+  await monitor.stop();
+});
+
+test("a check that holds the thread is told, goes last next time, and costs nobody a verdict", async () => {
+  let skew = 0;
+  const manual = manualSystem();
+  const system = { ...manual, now: () => manual.now() + skew, setTimer: manual.setTimer };
+  const order: string[] = [];
+  const events: string[] = [];
+  const monitor = healthMonitor({
+    system,
+    checks: [
+      {
+        name: "blocker",
+        check: () => {
+          order.push("blocker");
+          skew += 4500;
+        },
+      },
+      { name: "innocent", check: () => void order.push("innocent") },
+    ],
+  });
+  monitor.listen(({ event, detail }) => events.push(`${event} ${String(detail["check"])}`));
+  monitor.start();
+  await manual.advance(0);
+  assert.deepEqual(order, ["blocker"]);
+  assert.deepEqual(
+    monitor.results().map(({ check }) => check),
+    ["blocker"],
+    "no verdict on the innocent",
+  );
+  await manual.advance(5000);
+  assert.deepEqual(order.slice(1, 3), ["innocent", "blocker"]);
+  assert.ok(events.includes("blocking blocker"));
+  assert.equal(monitor.results().find(({ check }) => check === "innocent")?.status, "healthy");
+  await monitor.stop();
+});
+
+test("health changes are told once, with the count of verdicts in a row", async () => {
+  const system = manualSystem();
+  let answer: boolean | Error = true;
+  const events: string[] = [];
+  const monitor = healthMonitor({
+    system,
+    intervalMs: 1000,
+    checks: [
+      {
+        name: "api",
+        check: () => {
+          if (answer instanceof Error) throw answer;
+          return answer;
+        },
+      },
+    ],
+  });
+  monitor.listen(({ event }) => events.push(event));
+  monitor.start();
+  await system.advance(1000);
+  answer = false;
+  await system.advance(1000);
+  answer = new Error("refused");
+  await system.advance(1000);
+  assert.equal(monitor.results()[0]?.inARow, 2);
+  answer = true;
+  await system.advance(1000);
+  assert.deepEqual(events, ["became-unhealthy", "became-healthy"]);
+  monitor.remove("api");
+  assert.equal(monitor.snapshot().values["checks"], 0);
+  await monitor.stop();
+});
+
+test("one check too many is refused by name", () => {
+  assert.throws(
+    () =>
+      healthMonitor({
+        checksMax: 1,
+        checks: [
+          { name: "a", check: never },
+          { name: "b", check: never },
+        ],
+      }),
+    /at most 1 checks/,
+  );
+});
