@@ -80,6 +80,8 @@ export class Breaker extends CallGuard {
   #failures = 0;
   #openings = 0;
   #openUntil = 0;
+  /** When a call was last refused or let through by an open breaker. */
+  #askedAt = 0;
   #admitted = 0;
   #trialSuccesses = 0;
   #trialAt = 0;
@@ -187,9 +189,10 @@ export class Breaker extends CallGuard {
     if (this.#state === halfOpen) this.#admitted = Math.max(0, this.#admitted - 1);
   }
 
-  /** The error that a refused caller gets. */
+  /** The error that a caller gets who was refused just now. */
   refusal(): BreakerOpenError {
-    return new BreakerOpenError(this.name, this.retryAfterMs, this.#lastError);
+    const retryAfterMs = this.#state === open ? Math.max(0, this.#openUntil - this.#askedAt) : this.retryAfterMs;
+    return new BreakerOpenError(this.name, retryAfterMs, this.#lastError);
   }
 
   /** Opens it now, for `forMs` (default: as after a failure); half-open after that. */
@@ -270,7 +273,10 @@ export class Breaker extends CallGuard {
   }
 
   #acquireTrial(): number {
-    if (this.#state === open && this.system.now() >= this.#openUntil) this.#halfOpen();
+    if (this.#state === open) {
+      this.#askedAt = this.system.now();
+      if (this.#askedAt >= this.#openUntil) this.#halfOpen();
+    }
     if (this.#state === halfOpen) {
       if (this.#admitted >= this.#trials && this.#trialOverdue()) this.#halfOpen();
       if (this.#admitted < this.#trials) {

@@ -43,6 +43,22 @@ export interface CallPlan {
   readonly onTimeout: (timeoutMs: number, total: boolean) => void;
 }
 
+/** A plan with no parts, to start from. */
+export const planOfNothing: Omit<CallPlan, "name" | "system" | "onTimeout"> = {
+  timeoutMs: Infinity,
+  early: true,
+  precise: false,
+  keepAlive: true,
+  totalMs: Infinity,
+  limiter: undefined,
+  bulkhead: undefined,
+  breaker: undefined,
+  measuresSlow: false,
+  retry: undefined,
+  latency: undefined,
+  discard: undefined,
+};
+
 /** Records kept for reuse by one policy. */
 const spareMax = 256;
 

@@ -6,8 +6,8 @@ import { breaker, Breaker } from "./breaker.ts";
 import type { BreakerOptions, CallOutcome } from "./breaker.ts";
 import { bulkhead, Bulkhead } from "./bulkhead.ts";
 import type { BulkheadOptions } from "./bulkhead.ts";
-import { CallRunner } from "./call.ts";
-import type { CallLimiter, CallPlan } from "./call.ts";
+import { CallRunner, planOfNothing } from "./call.ts";
+import type { CallLimiter } from "./call.ts";
 import type { Cancel, Work } from "./context.ts";
 import type { Fallback } from "./fallback.ts";
 import { CallGuard } from "./guard.ts";
@@ -89,10 +89,11 @@ export class Pipeline<Ours = unknown> extends CallGuard {
       breaker: this.breaker,
       measuresSlow: this.breaker?.judgesDuration ?? false,
     };
-    if (this.hedge === undefined) this.#runner = new CallRunner({ ...common, ...outside, ...inside });
+    const whole = { ...planOfNothing, ...common };
+    if (this.hedge === undefined) this.#runner = new CallRunner({ ...whole, ...outside, ...inside });
     else {
-      this.#runner = new CallRunner({ ...common, ...outside, ...noInside });
-      this.#inner = new CallRunner({ ...common, ...noOutside, ...inside });
+      this.#runner = new CallRunner({ ...whole, ...outside });
+      this.#inner = new CallRunner({ ...whole, ...inside });
     }
   }
 
@@ -143,15 +144,3 @@ export class Pipeline<Ours = unknown> extends CallGuard {
     return this.#runner.run(hedged, cancel, priority);
   }
 }
-
-type Outside = Pick<CallPlan, "totalMs" | "retry" | "latency">;
-type Inside = Pick<CallPlan, "timeoutMs" | "early" | "limiter" | "bulkhead" | "breaker" | "measuresSlow">;
-const noOutside: Outside = { totalMs: Infinity, retry: undefined, latency: undefined };
-const noInside: Inside = {
-  timeoutMs: Infinity,
-  early: true,
-  limiter: undefined,
-  bulkhead: undefined,
-  breaker: undefined,
-  measuresSlow: false,
-};

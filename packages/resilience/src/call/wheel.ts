@@ -41,6 +41,7 @@ export class Wheel {
   #tick = 0;
   #size = 0;
   #timer: Timer | undefined;
+  #wakeAt = 0;
   /** True when the timer is set for the next grain, or the tick is running and will set it. */
   #soon = false;
 
@@ -58,7 +59,7 @@ export class Wheel {
     entry.at = delayMs;
     link(entry, this.#fresh);
     this.#size += 1;
-    if (!this.#soon) this.#sleep(grainMs);
+    if (!this.#soon) this.#hurry();
   }
 
   /** Disarms; an entry that is not armed is left alone. */
@@ -66,11 +67,26 @@ export class Wheel {
     if (entry.next === undefined) return;
     unlink(entry);
     this.#size -= 1;
+    // A tick that is close is left to find the wheel empty: cancelling it for every call would cost more.
+    if (this.#size === 0 && !this.#soon) this.#stop();
   }
 
-  #sleep(delayMs: number): void {
+  #stop(): void {
     this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Sees to a tick within a grain, without putting off one that is due sooner. */
+  #hurry(): void {
+    const now = this.#system.now();
+    if (this.#timer !== undefined && this.#wakeAt <= now + grainMs) this.#soon = true;
+    else this.#sleep(grainMs, now);
+  }
+
+  #sleep(delayMs: number, now: number): void {
+    this.#stop();
     this.#soon = delayMs <= grainMs;
+    this.#wakeAt = now + delayMs;
     this.#timer = this.#system.setTimer(this.#turn, delayMs, this.#keepAlive);
   }
 
@@ -127,10 +143,10 @@ export class Wheel {
     }
     this.#soon = false;
     if (this.#size === 0) return;
-    if (this.#fresh.next !== this.#fresh) return this.#sleep(grainMs);
+    if (this.#fresh.next !== this.#fresh) return this.#sleep(grainMs, now);
     for (let ahead = 1; ahead <= slotCount; ahead += 1) {
       const slot = this.#slots[(this.#tick + ahead) % slotCount];
-      if (slot !== undefined && slot.next !== slot) return this.#sleep((this.#tick + ahead) * grainMs - now);
+      if (slot !== undefined && slot.next !== slot) return this.#sleep((this.#tick + ahead) * grainMs - now, now);
     }
   }
 }
