@@ -150,6 +150,8 @@ class Call extends WheelEntry {
   #total: Deadline | undefined = undefined;
   /** Why a cooperative attempt was told to stop. */
   #stopped: CallError | undefined = undefined;
+  /** Whether that tells against the dependency. */
+  #judges = false;
   /** What ends a wait between attempts; its identity tells whether it is still wanted. */
   #resume: (() => void) | undefined = undefined;
   #ok!: (value: unknown) => void;
@@ -187,7 +189,7 @@ class Call extends WheelEntry {
     const { timeoutMs, early, name } = this.#plan;
     this.#plan.onTimeout(timeoutMs, false);
     const error = new TimeoutError(name, timeoutMs);
-    if (!early) return this.#tellToStop(error, error);
+    if (!early) return this.#tellToStop(error, error, true);
     this.#giveUpAttempt(error);
     this.#plan.breaker?.recordFailure(this.#permit, error, timeoutMs);
     this.#plan.bulkhead?.release();
@@ -290,9 +292,10 @@ class Call extends WheelEntry {
     const { breaker, bulkhead } = this.#plan;
     this.#disarm();
     const stopped = this.#stopped;
+    this.#stopped = undefined;
     if (stopped !== undefined) stopped.cause ??= thrown;
     const error = stopped ?? thrown;
-    if (stopped instanceof AbortedError) breaker?.release(this.#permit);
+    if (stopped !== undefined && !this.#judges) breaker?.release(this.#permit);
     else breaker?.recordFailure(this.#permit, error, this.#duration());
     bulkhead?.release();
     this.#over(error);
@@ -362,7 +365,7 @@ class Call extends WheelEntry {
         this.#resume = undefined;
         return this.#answer(error);
       case "running":
-        if (!early) return this.#tellToStop(error, error instanceof AbortedError ? error.cause : error);
+        if (!early) return this.#tellToStop(error, error instanceof AbortedError ? error.cause : error, judges);
         this.#giveUpAttempt(error instanceof AbortedError ? error.cause : error);
         if (judges) breaker?.recordFailure(this.#permit, error);
         else breaker?.release(this.#permit);
@@ -372,8 +375,11 @@ class Call extends WheelEntry {
   }
 
   /** Cooperative: the work is told, and the caller hears when it has ended. */
-  #tellToStop(error: CallError, reason: unknown): void {
-    this.#stopped ??= error;
+  #tellToStop(error: CallError, reason: unknown, judges: boolean): void {
+    if (this.#stopped === undefined) {
+      this.#stopped = error;
+      this.#judges = judges;
+    }
     this.#scope?.abort(reason);
   }
 
@@ -410,8 +416,8 @@ class Call extends WheelEntry {
     this.#phase = "idle";
     this.#work = undefined;
     this.#scope = undefined;
-    this.#lastError = undefined;
     this.#stopped = undefined;
+    this.#lastError = undefined;
     this.#lastMs = 0;
     this.#runner.keep(this);
   }

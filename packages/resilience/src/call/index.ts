@@ -22,3 +22,4 @@ export * from "./fallback.ts";
 export * from "./degrade.ts";
 export { pipeline, type Pipeline, type PipelineOptions } from "./pipeline.ts";
 export type { CallLimiter } from "./call.ts";
+export { grainMs as wheelGrainMs, Wheel, WheelEntry, wheelOf } from "./wheel.ts";

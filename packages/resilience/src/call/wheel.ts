@@ -1,14 +1,15 @@
-// A coarse timer wheel (Varghese and Lauck 1987): arming and disarming cost a few nanoseconds and read no clock. Never
-// early; late by at most two grains of 5 ms on a free event loop. An empty wheel has no timer; delays have no upper
-// bound. One entry is in at most one wheel.
+// A coarse hierarchical timer wheel (Varghese and Lauck 1987): arming and disarming cost a few nanoseconds and read no
+// clock. Never early; late by at most two grains of 5 ms on a free event loop. An empty wheel has no timer, one that
+// waits for something far away hardly wakes; delays have no upper bound. One entry is in at most one wheel.
 import type { System, Timer } from "../system.ts";
 
 /** Resolution in ms. */
 export const grainMs = 5;
 /** Delays below this (ms) deserve a timer of their own: the wheel's lateness would be a large part of them. */
 export const coarseMsMin = 50;
-/** Slots of the wheel; a delay beyond slots x grain goes round more than once. */
+/** Slots of each of the three levels: 5 ms, 2.56 s and 22 min apart. What is further away than 7.7 days is placed again on the way. */
 const slotCount = 512;
+const spans = [1, slotCount, slotCount ** 2] as const;
 
 /** Something to be woken. Owners extend it, so that arming allocates nothing. */
 export abstract class WheelEntry {
@@ -37,7 +38,7 @@ export class Wheel {
   readonly #keepAlive: boolean;
   /** New entries. They get their deadline at the next tick, which is later than their arrival: hence never early. */
   readonly #fresh = new Head();
-  readonly #slots: Head[] = [];
+  readonly #levels: (Head | undefined)[][] = [[], [], []];
   #tick = 0;
   #size = 0;
   #timer: Timer | undefined;
@@ -94,43 +95,49 @@ export class Wheel {
     this.#timer = undefined;
     this.#soon = true;
     const now = this.#system.now();
-    const tick = Math.floor(now / grainMs);
     const due = new Head();
-    this.#collect(due, tick);
-    this.#tick = tick;
-    this.#place(now);
+    this.#advance(Math.floor(now / grainMs), due);
+    for (let entry = this.#fresh.next as WheelEntry; entry !== this.#fresh; entry = this.#fresh.next as WheelEntry) {
+      unlink(entry);
+      entry.at = Math.max(this.#tick + 1, Math.ceil((now + entry.at) / grainMs));
+      this.#place(entry, due);
+    }
     try {
-      for (let entry = due.next; entry !== due; entry = due.next) {
-        this.remove(entry as WheelEntry);
-        (entry as WheelEntry).onDue();
+      for (let entry = due.next as WheelEntry; entry !== due; entry = due.next as WheelEntry) {
+        this.remove(entry);
+        entry.onDue();
       }
     } finally {
       this.#rest(due, now);
     }
   };
 
-  /** Moves what is due by `tick` to `due`. After a long pause every slot is looked at once, not once per tick missed. */
-  #collect(due: Head, tick: number): void {
-    for (let at = Math.max(this.#tick + 1, tick - slotCount + 1); at <= tick; at += 1) {
-      const slot = this.#slots[at % slotCount];
-      if (slot === undefined) continue;
-      for (let entry = slot.next as WheelEntry; entry !== slot;) {
-        const following = entry.next as WheelEntry;
-        if (entry.at <= tick) {
+  /** Moves on to `tick`: what is due goes to `due`, what comes near goes down a level. A long pause costs no more than a turn of each level. */
+  #advance(tick: number, due: Head): void {
+    const from = this.#tick;
+    this.#tick = tick;
+    for (const [level, span] of spans.entries()) {
+      const last = Math.floor(tick / span);
+      for (let at = Math.max(Math.floor(from / span), last - slotCount) + 1; at <= last; at += 1) {
+        const slot = this.#levels[level]?.[at % slotCount];
+        if (slot === undefined || slot.next === slot) continue;
+        for (let entry = slot.next as WheelEntry; entry !== slot;) {
+          const following = entry.next as WheelEntry;
           unlink(entry);
-          link(entry, due);
+          this.#place(entry, due);
+          entry = following;
         }
-        entry = following;
       }
     }
   }
 
-  #place(now: number): void {
-    for (let entry = this.#fresh.next as WheelEntry; entry !== this.#fresh; entry = this.#fresh.next as WheelEntry) {
-      unlink(entry);
-      entry.at = Math.max(this.#tick + 1, Math.ceil((now + entry.at) / grainMs));
-      link(entry, (this.#slots[entry.at % slotCount] ??= new Head()));
-    }
+  #place(entry: WheelEntry, due: Head): void {
+    const ahead = entry.at - this.#tick;
+    if (ahead <= 0) return link(entry, due);
+    const level = ahead < slotCount ? 0 : ahead < slotCount ** 2 ? 1 : 2;
+    const at = Math.min(entry.at, this.#tick + slotCount ** 3 - 1);
+    const slots = this.#levels[level] as (Head | undefined)[];
+    link(entry, (slots[Math.floor(at / spans[level]) % slotCount] ??= new Head()));
   }
 
   /** Sets the timer for the next slot that holds anything; none when the wheel is empty. */
@@ -144,10 +151,19 @@ export class Wheel {
     this.#soon = false;
     if (this.#size === 0) return;
     if (this.#fresh.next !== this.#fresh) return this.#sleep(grainMs, now);
-    for (let ahead = 1; ahead <= slotCount; ahead += 1) {
-      const slot = this.#slots[(this.#tick + ahead) % slotCount];
-      if (slot !== undefined && slot.next !== slot) return this.#sleep((this.#tick + ahead) * grainMs - now, now);
+    const wakeAt = Math.min(...spans.map((span, level) => this.#nextSlot(level, span)));
+    this.#sleep(wakeAt * grainMs - now, now);
+  }
+
+  /** The tick at which the next slot of a level that holds anything begins. */
+  #nextSlot(level: number, span: number): number {
+    const slots = this.#levels[level] as (Head | undefined)[];
+    const current = Math.floor(this.#tick / span);
+    for (let at = current + 1; slots.length > 0 && at <= current + slotCount; at += 1) {
+      const slot = slots[at % slotCount];
+      if (slot !== undefined && slot.next !== slot) return at * span;
     }
+    return Infinity;
   }
 }
 

@@ -1,7 +1,7 @@
 // Random command sequences against a model of the breaker that is written as plainly as possible.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { breaker, type Breaker } from "@prunella/resilience";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
 
@@ -50,9 +50,9 @@ function close(model: Model): void {
   model.openings = 0;
 }
 
-class Acquire implements fc.Command<Model, Real> {
+class Acquire implements fc.AsyncCommand<Model, Real> {
   check = (): boolean => true;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     if (model.state === "open" && model.now >= model.openUntil) become(model, "half-open");
     if (
       model.state === "half-open" &&
@@ -76,7 +76,7 @@ class Acquire implements fc.Command<Model, Real> {
   toString = (): string => "acquire";
 }
 
-class Return implements fc.Command<Model, Real> {
+class Return implements fc.AsyncCommand<Model, Real> {
   readonly at: number;
   readonly how: "success" | "failure" | "release";
   constructor(at: number, how: "success" | "failure" | "release") {
@@ -84,7 +84,7 @@ class Return implements fc.Command<Model, Real> {
     this.how = how;
   }
   check = (model: Readonly<Model>): boolean => model.permits.length > 0;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     const index = this.at % model.permits.length;
     const [era] = model.permits.splice(index, 1);
     const [permit] = real.permits.splice(index, 1) as [number];
@@ -123,13 +123,13 @@ class Wait implements fc.AsyncCommand<Model, Real> {
   toString = (): string => `wait(${this.ms})`;
 }
 
-class ByHand implements fc.Command<Model, Real> {
+class ByHand implements fc.AsyncCommand<Model, Real> {
   readonly what: "open" | "close" | "isolate";
   constructor(what: "open" | "close" | "isolate") {
     this.what = what;
   }
   check = (): boolean => true;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     real.guard[this.what]();
     if (this.what === "open") openUp(model);
     else if (this.what === "close") close(model);
@@ -149,14 +149,14 @@ test("a breaker does what its model does under any sequence of calls, results, w
         .map(({ at, how }) => new Return(at, how)),
       fc.constantFrom(1, 100, 700, 1000, 2000, 5000).map((ms) => new Wait(ms)),
       fc.constantFrom("open" as const, "close" as const, "isolate" as const).map((what) => new ByHand(what)),
-    ] as fc.Arbitrary<fc.AsyncCommand<Model, Real>>[],
+    ],
     { maxCommands: 60 },
   );
   await fc.assert(
     fc.asyncProperty(commands, async (sequence) => {
       const system = manualSystem();
       await fc.asyncModelRun(
-        () => ({
+        (): { model: Model; real: Real } => ({
           model: {
             state: "closed",
             now: 0,

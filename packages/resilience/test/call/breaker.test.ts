@@ -7,7 +7,6 @@ import {
   isRefusal,
   timeWindow,
   TimeoutError,
-  type Breaker,
   type BreakerOptions,
 } from "@prunella/resilience";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
@@ -17,7 +16,7 @@ import { boom, events, fine, never, settle, watch } from "./helpers.ts";
  * Plays a script of calls: S succeeds, F fails, I is released, digits wait that many seconds. Each call asks for a
  * permit first: "-" in the result means refused, else the state after the call: c, o, h.
  */
-async function check(options: BreakerOptions, script: string, expected: string): Promise<Breaker> {
+async function check(options: BreakerOptions, script: string, expected: string): Promise<void> {
   const system = manualSystem();
   const guard = breaker({ ...options, system });
   let seen = "";
@@ -40,7 +39,6 @@ async function check(options: BreakerOptions, script: string, expected: string):
     }
   }
   assert.equal(seen, expected, script);
-  return guard;
 }
 
 test("opens after 5 failures in a row, tries again after 300 s, closes on success", () =>

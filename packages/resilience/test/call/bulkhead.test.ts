@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { AbortedError, bulkhead, BulkheadFullError, pipeline, type BulkheadOptions } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 import { deferred, events, fine, never, settle, watch, type Deferred } from "./helpers.ts";

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
+import { Wheel, WheelEntry, wheelGrainMs as grainMs, wheelOf } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { grainMs, Wheel, WheelEntry, wheelOf } from "../../src/call/wheel.ts";
+
+const delays = fc.oneof(fc.nat(100), fc.nat(6000), fc.nat(3_000_000), fc.nat(15 * 86_400_000));
 
 class Alarm extends WheelEntry {
   readonly fire: () => void;
@@ -18,7 +20,7 @@ class Alarm extends WheelEntry {
 test("entries are never early and at most two grains late, whatever is added and removed when", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.record({ after: fc.nat(40), delay: fc.nat(6000), removeAfter: fc.option(fc.nat(6000)) }), {
+      fc.array(fc.record({ after: fc.nat(40), delay: delays, removeAfter: fc.option(delays) }), {
         maxLength: 40,
       }),
       async (plans) => {
@@ -43,7 +45,7 @@ test("entries are never early and at most two grains late, whatever is added and
             }, plan.removeAfter);
           }
         }
-        await system.advance(20_000);
+        await system.advance(20 * 86_400_000);
         assert.equal(left, 0);
         assert.equal(wheel.size, 0);
         for (const { planned, at } of fired) {
@@ -66,7 +68,7 @@ test("a wheel that waits for something far away sleeps instead of ticking", asyn
   wheel.add(new Alarm(() => (fired = true)), 3_600_000);
   await system.advance(3_600_010);
   assert.equal(fired, true);
-  assert.ok(timers < 1500, `${timers} timers for an hour`);
+  assert.ok(timers < 10, `${timers} timers for an hour`);
 });
 
 test("after a blocked event loop everything due fires once, in one turn", async () => {
