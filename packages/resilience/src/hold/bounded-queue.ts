@@ -1,7 +1,7 @@
 // A queue that never holds more than its capacity and accounts for every item: in = out + shed + held, always.
 // Constant-time put and take; waiting producers and consumers leave the line the moment they are cancelled.
 import type { Reporting } from "../report.ts";
-import { ClosedError, QueueFullError } from "./errors.ts";
+import { BadOptionError, ClosedError, QueueFullError } from "./errors.ts";
 import { Guard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
@@ -89,6 +89,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   const levels = policy === "priority" ? guard.integer("levels", options.levels ?? 3, 1, 64) : 1;
   const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 10_000, 0);
   const rings = Array.from({ length: levels }, () => new Ring<Item>());
+  const lowest = rings[0] as Ring<Item>;
   const producers = new WaitLine<{ readonly item: Item; readonly level: number }, QueueOutcome>(system, guard.name);
   const consumers = new WaitLine<undefined, Item>(system, guard.name);
   const count = { in: 0, out: 0, shed: 0, refused: 0, alerts: 0 };
@@ -126,15 +127,14 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   /** Puts an item where it belongs; there is room or a waiting consumer. */
   function admit(item: Item, level: number): void {
     count.in += 1;
-    const consumer = consumers.shift();
-    if (consumer !== undefined) {
+    if (consumers.size > 0) {
       count.out += 1;
-      consumer.resolve(item);
+      consumers.shift()?.resolve(item);
       return;
     }
-    (rings[level] as Ring<Item>).push(item);
+    (level === 0 ? lowest : (rings[level] as Ring<Item>)).push(item);
     size += 1;
-    if (!alerted) watermark();
+    if (!alerted && size >= highItems) watermark();
   }
 
   /** Lets waiting producers in while there is room, a slice at a time. */
@@ -157,22 +157,23 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     }
   }
 
-  function remove(from: (ring: Ring<Item>) => Item | undefined, order: "highest" | "lowest"): Item | undefined {
-    for (let step = 0; step < levels; step += 1) {
-      const ring = rings[order === "highest" ? levels - 1 - step : step] as Ring<Item>;
-      if (ring.size === 0) continue;
-      size -= 1;
-      return from(ring);
-    }
-    return undefined;
+  /** The oldest item of the highest level. */
+  function removeNext(): Item | undefined {
+    if (size > 0) size -= 1;
+    if (levels === 1) return lowest.shift();
+    return rings.findLast((ring) => ring.size > 0)?.shift();
   }
-  const removeNext = (): Item | undefined => remove((ring) => ring.shift(), "highest");
-  const removeOldest = (): Item | undefined => remove((ring) => ring.shift(), "lowest");
+
+  /** The oldest item of the lowest level. */
+  function removeLeast(): Item | undefined {
+    if (size > 0) size -= 1;
+    return rings.find((ring) => ring.size > 0)?.shift();
+  }
 
   function shedDownTo(items: number, why: "overflow" | "drained"): number {
     const before = size;
     while (size > items) {
-      const item = removeOldest();
+      const item = removeLeast();
       if (item === undefined) break;
       shed(item, why);
     }
@@ -197,8 +198,9 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   function offer(item: Item, priority?: number): QueueOutcome {
+    if (item === undefined) throw new BadOptionError(guard.name, "item", item, "anything but undefined");
     if (closed) return turnAway(item, "refused");
-    const level = levelOf(priority);
+    const level = levels === 1 ? 0 : levelOf(priority);
     // Nobody overtakes a producer that already waits.
     if (size < capacity && producers.size === 0) {
       admit(item, level);
@@ -216,9 +218,9 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
         break;
       }
       case "priority": {
-        const lowest = rings.findIndex((ring) => ring.size > 0);
-        if (lowest < 0 || lowest >= level) return turnAway(item, "shed");
-        const displaced = (rings[lowest] as Ring<Item>).pop();
+        const least = rings.findIndex((ring) => ring.size > 0);
+        if (least < 0 || least >= level) return turnAway(item, "shed");
+        const displaced = (rings[least] as Ring<Item>).pop();
         size -= 1;
         if (displaced !== undefined) shed(displaced, "overflow");
         tellOverflow();
@@ -231,11 +233,11 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   function tryTake(): Item | undefined {
+    if (size === 0) return undefined;
     const item = removeNext();
-    if (item === undefined) return undefined;
     count.out += 1;
     if (producers.size > 0) admitWaiting();
-    if (alerted) watermark();
+    if (alerted && size <= lowItems) watermark();
     return item;
   }
 
@@ -245,6 +247,25 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     admitWaiting();
     if (alerted) watermark();
     return drained;
+  }
+
+  async function putNow(item: Item, wait: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome> {
+    throwIfAborted(wait.signal, guard.name);
+    const outcome = offer(item, wait.priority);
+    if (outcome !== "refused") return outcome;
+    if (closed) throw new ClosedError(guard.name, "queue");
+    throw policy === "backpressure"
+      ? new QueueFullError(guard.name, waitersMax, "waiting producers")
+      : new QueueFullError(guard.name, capacity);
+  }
+
+  async function takeNow({ signal }: WaitForQueue): Promise<Item> {
+    throwIfAborted(signal, guard.name);
+    const item = tryTake();
+    if (item !== undefined) return item;
+    throw closed
+      ? new ClosedError(guard.name, "queue")
+      : new QueueFullError(guard.name, waitersMax, "waiting consumers");
   }
 
   return guard.complete<BoundedQueue<Item>>(
@@ -258,28 +279,16 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       get accounts() {
         return { in: count.in, out: count.out, shed: count.shed };
       },
-      async put(item, wait = {}) {
-        throwIfAborted(wait.signal, guard.name);
-        const mustWait = policy === "backpressure" && !closed && (size >= capacity || producers.size > 0);
-        if (!mustWait) {
-          const outcome = offer(item, wait.priority);
-          if (outcome === "refused")
-            throw closed ? new ClosedError(guard.name, "queue") : new QueueFullError(guard.name, capacity);
-          return outcome;
-        }
-        if (producers.size >= waitersMax) {
-          turnAway(item, "refused");
-          throw new QueueFullError(guard.name, waitersMax, "waiting producers");
-        }
+      put(item, wait = {}) {
+        const full = size >= capacity || producers.size > 0;
+        const mayWait = policy === "backpressure" && full && !closed && producers.size < waitersMax;
+        if (!mayWait || item === undefined || wait.signal?.aborted === true) return putNow(item, wait);
         return producers.wait({ item, level: levelOf(wait.priority) }, { ...wait, what: "room" });
       },
-      async take(wait = {}) {
-        throwIfAborted(wait.signal, guard.name);
-        const item = tryTake();
-        if (item !== undefined) return item;
-        if (closed) throw new ClosedError(guard.name, "queue");
-        if (consumers.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting consumers");
-        return consumers.wait(undefined, { ...wait, what: "an item" });
+      // Not an async function: whoever is handed an item hears of it before whoever takes the next one.
+      take(wait = {}) {
+        const mayWait = size === 0 && !closed && consumers.size < waitersMax && wait.signal?.aborted !== true;
+        return mayWait ? consumers.wait(undefined, { ...wait, what: "an item" }) : takeNow(wait);
       },
       takeAll(max = Infinity) {
         const items: Item[] = [];

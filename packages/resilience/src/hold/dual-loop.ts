@@ -54,6 +54,7 @@ interface Update<Value> {
   readonly taken: (() => void) | undefined;
 }
 
+/** Two loops with bounded updates between them. @throws BadOptionError for an option out of its range. */
 export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, ToSecond>): DualLoop {
   const guard = new Guard("dual-loop", options);
   const updatesMax = guard.integer("updatesMax", options.updatesMax ?? 1000, 1);

@@ -71,6 +71,91 @@ export class CancelledError extends HoldError {
   }
 }
 
+/** A quota is used up and the wait for it would be too long. */
+export class QuotaExceededError extends HoldError {
+  /** Time after which the same request can pass, in ms; Infinity for never. */
+  readonly retryAfterMs: number;
+
+  constructor(guardName: string, retryAfterMs: number) {
+    super(
+      "PRUNELLA_QUOTA_EXCEEDED",
+      guardName,
+      `the quota of "${guardName}" is used up; try again in ${Math.ceil(retryAfterMs)} ms`,
+    );
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** An adaptive limit refused a call: as much is in flight as the dependency is seen to bear. */
+export class LimitReachedError extends HoldError {
+  readonly limit: number;
+
+  constructor(guardName: string, limit: number) {
+    super("PRUNELLA_LIMIT_REACHED", guardName, `"${guardName}" has its limit of ${limit} calls in flight; try later`);
+    this.limit = limit;
+  }
+}
+
+/** Where and by whom a lock was taken or asked for. */
+export interface LockSite {
+  readonly lock: string;
+  readonly owner: string;
+  readonly mode: "read" | "write";
+  /** Stack or label of the place in the code. */
+  readonly site: string;
+}
+
+function sites(each: readonly LockSite[]): string {
+  return each.map(({ lock, owner, mode, site }) => `\n  ${lock} (${mode}) by ${owner}: ${site}`).join("");
+}
+
+/** A lock was asked for that comes before one already held. Refused at once: in this order two owners can deadlock. */
+export class LockOrderError extends HoldError {
+  readonly held: LockSite;
+  readonly wanted: LockSite;
+
+  constructor(guardName: string, held: LockSite, wanted: LockSite, rule: string) {
+    super(
+      "PRUNELLA_LOCK_ORDER",
+      guardName,
+      `"${wanted.lock}" must not be taken while "${held.lock}" is held: ${rule}${sites([held, wanted])}`,
+    );
+    this.held = held;
+    this.wanted = wanted;
+  }
+}
+
+/** Owners wait for each other in a cycle; this wait was chosen to give way. Release what you hold and start again. */
+export class DeadlockError extends HoldError {
+  /** What each owner of the cycle waits for, the refused wait first. */
+  readonly cycle: readonly LockSite[];
+
+  constructor(guardName: string, cycle: readonly LockSite[]) {
+    super(
+      "PRUNELLA_DEADLOCK",
+      guardName,
+      `waiting for "${cycle[0]?.lock}" would close a cycle of ${cycle.length} waits; release your locks and start again${sites(cycle)}`,
+    );
+    this.cycle = cycle;
+  }
+}
+
+/** A rollback did not complete: something may be left half done. `cause` is why it was rolled back. */
+export class RollbackError extends HoldError {
+  /** The errors of the compensations or of the ROLLBACK itself. */
+  readonly failures: readonly unknown[];
+
+  constructor(guardName: string, failures: readonly unknown[], cause: unknown) {
+    super(
+      "PRUNELLA_ROLLBACK",
+      guardName,
+      `rolling back "${guardName}" failed in ${failures.length} place(s): ${failures.map(String).join("; ")}; check by hand what is left`,
+      { cause },
+    );
+    this.failures = failures;
+  }
+}
+
 /** An option or argument breaks a rule; the message names the field, the rule and the remedy. */
 export class BadOptionError extends HoldError {
   readonly field: string;

@@ -72,6 +72,7 @@ interface Watched {
   last: HealthResult | undefined;
 }
 
+/** A monitor of health checks; nothing runs before `start`. @throws BadOptionError for an option out of its range or too many checks. */
 export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor {
   const guard = new Guard("health-monitor", options);
   const { system } = guard;

@@ -47,6 +47,7 @@ export interface Loop extends Reporting {
   readonly running: boolean;
 }
 
+/** A loop whose iterations are bounded by its interval. @throws BadOptionError for an option out of its range. */
 export function loop(options: LoopOptions): Loop {
   const guard = new Guard("loop", options);
   const { system } = guard;
@@ -161,7 +162,10 @@ export function loop(options: LoopOptions): Loop {
         timer?.cancel();
         timer = undefined;
         const work = current;
-        if (work === undefined) return;
+        if (work === undefined) {
+          guard.say("stopped", "info", { leftRunning: false });
+          return;
+        }
         // The bound still holds: whoever ignores the signal is waited for until the deadline, then abandoned.
         const limitMs = Math.max(0, deadline - system.now());
         const stopped = bounded({ system, limitMs, guardName: guard.name, what: "stopping" }, () => {

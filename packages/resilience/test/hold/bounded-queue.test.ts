@@ -177,11 +177,26 @@ test("a bad option names itself, the rule and the value", () => {
   assert.throws(() => boundedQueue({ highWater: 1.5 }), /highWater is 1.5/);
 });
 
-test("LOW-002: taking from a queue does not walk it", () => {
+test("LOW-002: a list whose length is found by walking visits every item per take; the queue visits the one it takes", () => {
+  type Node = { next?: Node };
+  let first: Node | undefined;
+  for (let at = 0; at < 1000; at += 1) first = first === undefined ? {} : { next: first };
+  let visits = 0;
+  const isEmpty = (): boolean => {
+    let length = 0;
+    for (let node = first; node !== undefined; node = node.next) {
+      length += 1;
+      visits += 1;
+    }
+    return length === 0;
+  };
+  while (!isEmpty()) first = first?.next;
+  assert.equal(visits, (1000 * 1001) / 2);
+
   const queue = boundedQueue<number>({ capacity: 1_000_000, system: manualSystem() });
   assert.equal(queue.tryTake(), undefined);
-  for (let at = 0; at < 100_000; at += 1) queue.offer(at);
-  for (let at = 0; at < 100_000; at += 1) assert.equal(queue.tryTake(), at);
+  for (let at = 0; at < 300_000; at += 1) queue.offer(at);
+  for (let at = 0; at < 300_000; at += 1) if (queue.tryTake() !== at) assert.fail(`out of order at ${at}`);
   assert.equal(queue.tryTake(), undefined);
 });
 

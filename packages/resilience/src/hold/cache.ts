@@ -1,0 +1,236 @@
+// A cache bounded by count and size, with single-flight loading and stale-while-revalidate (RFC 5861), that says how
+// well it works. Eviction is SIEVE (Zhang et al., NSDI 2024): a hit sets one mark, a scan evicts itself first.
+import type { Reporting } from "../report.ts";
+import { bounded, valueOf } from "./bounded.ts";
+import type { Outcome } from "./bounded.ts";
+import { cacheAlerts } from "./cache-alerts.ts";
+import { BadOptionError, QueueFullError } from "./errors.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { CancelSignal } from "./signal.ts";
+
+export interface CacheOptions<Key, Value> extends GuardOptions {
+  /** Most entries (default 1,000); the one that SIEVE finds least wanted is evicted. */
+  readonly entriesMax?: number;
+  /** Largest sum of sizes (default: unlimited; needs `sizeOf`). An entry larger than that is not stored and counted. */
+  readonly sizeMax?: number;
+  /** Size of an entry in units of your choice, at least 0 (default: 1). */
+  readonly sizeOf?: (value: Value, key: Key) => number;
+  /** Time an entry is fresh, in ms (default: for ever). */
+  readonly ttlMs?: number;
+  /** Time after `ttlMs` in which `fetch` answers with the stale value while it loads a fresh one, in ms (default 0). */
+  readonly staleMs?: number;
+  /** Loads a missing value for `fetch`; calls for one key share one load. */
+  readonly load?: (key: Key, signal: CancelSignal) => Value | PromiseLike<Value>;
+  /** Bound of one load in ms (default 30,000), then OverrunError. */
+  readonly loadTimeoutMs?: number;
+  /** Most loads in flight (default 1,000); `fetch` of one more missing key is refused with QueueFullError. */
+  readonly loadsMax?: number;
+  /** Operations in one alert window (default: `entriesMax`, within 100..10,000). */
+  readonly alertWindow?: number;
+  /** Evictions per operation in a window that make an eviction storm (default 0.4; a read-through scan reaches 0.5). */
+  readonly stormShare?: number;
+  /** Fall of a window's hit rate below its long average that raises the alert (default 0.2). */
+  readonly hitRateDrop?: number;
+}
+
+export interface Cache<Key, Value> extends Reporting {
+  readonly size: number;
+  /** The fresh value, or undefined. Counts a hit or a miss. */
+  get(key: Key): Value | undefined;
+  /** Whether a fresh value is held; counts nothing. */
+  has(key: Key): boolean;
+  /** Stores; `ttlMs` overrides the cache's. A load in flight for the key will not overwrite it. */
+  set(key: Key, value: Value, options?: { readonly ttlMs?: number }): void;
+  /** Removes; a load in flight for the key is answered to its callers but not stored. */
+  delete(key: Key): boolean;
+  clear(): void;
+  /**
+   * The value: fresh from the cache, stale while a load runs behind, or from a load shared by all who ask.
+   * A failed load is not cached. @throws what the load throws; OverrunError; BadOptionError without `load`; the signal's reason (the load goes on for the others).
+   */
+  fetch(key: Key, options?: { readonly signal?: CancelSignal }): Promise<Value>;
+}
+
+interface Entry<Key, Value> {
+  readonly key: Key;
+  readonly value: Value;
+  readonly size: number;
+  /** Monotonic ms at which it stops being fresh; Infinity for never. */
+  readonly freshUntil: number;
+  /** SIEVE's mark: used since the hand last passed. */
+  visited: boolean;
+  newer: Entry<Key, Value> | undefined;
+  older: Entry<Key, Value> | undefined;
+}
+
+/** A bounded cache that loads once for all who ask. @throws BadOptionError for an option out of its range. */
+export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache<Key, Value> {
+  const guard = new Guard("cache", options);
+  const { system } = guard;
+  const entriesMax = guard.integer("entriesMax", options.entriesMax ?? 1000, 1);
+  const sizeMax = guard.number("sizeMax", options.sizeMax ?? Infinity, 0, Infinity);
+  const sizeOf = options.sizeOf ?? (() => 1);
+  const ttlMs = guard.number("ttlMs", options.ttlMs ?? Infinity, 0, Infinity);
+  const staleMs = guard.number("staleMs", options.staleMs ?? 0, 0, Infinity);
+  const loadTimeoutMs = guard.number("loadTimeoutMs", options.loadTimeoutMs ?? 30_000, 0, Infinity);
+  const loadsMax = guard.integer("loadsMax", options.loadsMax ?? 1000, 1);
+  const alerts = cacheAlerts(guard, {
+    window: guard.integer("alertWindow", options.alertWindow ?? Math.min(10_000, Math.max(100, entriesMax)), 1),
+    stormShare: guard.number("stormShare", options.stormShare ?? 0.4, 0, 1),
+    hitRateDrop: guard.number("hitRateDrop", options.hitRateDrop ?? 0.2, 0, 1),
+  });
+  const entries = new Map<Key, Entry<Key, Value>>();
+  const loads = new Map<Key, Promise<Outcome<Value>>>();
+  const count = { staleHits: 0, sets: 0, expired: 0, tooBig: 0, loads: 0, loadFailures: 0, loadsJoined: 0 };
+  let newest: Entry<Key, Value> | undefined;
+  let oldest: Entry<Key, Value> | undefined;
+  let hand: Entry<Key, Value> | undefined;
+  let totalSize = 0;
+
+  const isFresh = (entry: Entry<Key, Value>): boolean =>
+    entry.freshUntil === Infinity || system.now() < entry.freshUntil;
+
+  function unlink(entry: Entry<Key, Value>): void {
+    if (hand === entry) hand = entry.newer;
+    if (entry.newer === undefined) newest = entry.older;
+    else entry.newer.older = entry.older;
+    if (entry.older === undefined) oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    entries.delete(entry.key);
+    totalSize -= entry.size;
+  }
+
+  /** SIEVE: the hand moves from the oldest towards the newest, clears marks, and evicts the first entry without one. */
+  function evict(): void {
+    let entry = hand ?? oldest;
+    while (entry?.visited === true) {
+      entry.visited = false;
+      entry = entry.newer ?? oldest;
+    }
+    if (entry === undefined) return;
+    hand = entry;
+    unlink(entry);
+    alerts.evicted();
+  }
+
+  function store(key: Key, value: Value, lifeMs: number): void {
+    count.sets += 1;
+    const size = Math.max(0, sizeOf(value, key));
+    const before = entries.get(key);
+    if (!(size <= sizeMax)) {
+      count.tooBig += 1;
+      if (before !== undefined) unlink(before);
+      return;
+    }
+    if (before !== undefined) unlink(before);
+    while (totalSize + size > sizeMax || entries.size >= entriesMax) evict();
+    const freshUntil = lifeMs === Infinity ? Infinity : system.now() + lifeMs;
+    const visited = before?.visited ?? false;
+    const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited, newer: undefined, older: newest };
+    if (newest === undefined) oldest = entry;
+    else newest.newer = entry;
+    newest = entry;
+    entries.set(key, entry);
+    totalSize += size;
+    alerts.operation();
+  }
+
+  function get(key: Key): Value | undefined {
+    const entry = entries.get(key);
+    if (entry !== undefined) {
+      if (entry.freshUntil === Infinity || system.now() < entry.freshUntil) {
+        entry.visited = true;
+        alerts.hit();
+        return entry.value;
+      }
+      if (system.now() >= entry.freshUntil + staleMs) {
+        unlink(entry);
+        count.expired += 1;
+      }
+    }
+    alerts.miss();
+    return undefined;
+  }
+
+  function startLoad(key: Key): Promise<Outcome<Value>> {
+    const running = loads.get(key);
+    if (running !== undefined) {
+      count.loadsJoined += 1;
+      return running;
+    }
+    if (loads.size >= loadsMax) throw new QueueFullError(guard.name, loadsMax, "loads in flight");
+    count.loads += 1;
+    const { load } = options;
+    const loading = bounded(
+      { system, limitMs: loadTimeoutMs, guardName: guard.name, what: "a load" },
+      async (signal): Promise<Value> => (load as NonNullable<typeof load>)(key, signal),
+    ).outcome.then((outcome) => {
+      // Only the load that is still wanted may store: `set`, `delete` and `clear` take it off the list.
+      const wanted = loads.get(key) === loading;
+      if (wanted) loads.delete(key);
+      if (outcome.kind !== "done") count.loadFailures += 1;
+      else if (wanted) store(key, outcome.value, ttlMs);
+      return outcome;
+    });
+    loads.set(key, loading);
+    return loading;
+  }
+
+  function clear(): void {
+    loads.clear();
+    entries.clear();
+    newest = oldest = hand = undefined;
+    totalSize = 0;
+  }
+
+  return guard.complete<Cache<Key, Value>>(
+    {
+      get size() {
+        return entries.size;
+      },
+      get,
+      has(key) {
+        const entry = entries.get(key);
+        return entry !== undefined && isFresh(entry);
+      },
+      set(key, value, own = {}) {
+        loads.delete(key);
+        store(key, value, guard.number("ttlMs", own.ttlMs ?? ttlMs, 0, Infinity));
+      },
+      delete(key) {
+        loads.delete(key);
+        const entry = entries.get(key);
+        if (entry !== undefined) unlink(entry);
+        return entry !== undefined;
+      },
+      clear,
+      async fetch(key, { signal } = {}) {
+        if (options.load === undefined)
+          throw new BadOptionError(guard.name, "load", undefined, "a function for `fetch` to call");
+        const entry = entries.get(key);
+        const value = get(key);
+        if (value !== undefined || (entry !== undefined && isFresh(entry))) return value as Value;
+        if (entry !== undefined && system.now() < entry.freshUntil + staleMs) {
+          count.staleHits += 1;
+          entry.visited = true;
+          if (loads.size < loadsMax) void startLoad(key);
+          return entry.value;
+        }
+        const loading = startLoad(key);
+        if (signal === undefined) return valueOf(await loading);
+        const own = bounded(
+          { system, limitMs: Infinity, guardName: guard.name, what: "a load", signal },
+          () => loading,
+        );
+        return valueOf(valueOf(await own.outcome));
+      },
+      controls: { clear },
+    },
+    () => ({
+      state: alerts.state(),
+      values: { entries: entries.size, entriesMax, size: totalSize, loading: loads.size, ...alerts.values() },
+      counts: { ...alerts.counts(), ...count },
+    }),
+  );
+}

@@ -1,0 +1,83 @@
+// Something made at first use, once, however many ask at the same time. A failed first try does not poison the next.
+import type { Reporting } from "../report.ts";
+import { bounded, valueOf } from "./bounded.ts";
+import type { Outcome } from "./bounded.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { CancelSignal } from "./signal.ts";
+
+export interface LazyOptions extends GuardOptions {
+  /** Bound of making it in ms (default 30,000), then OverrunError. */
+  readonly timeoutMs?: number;
+  /** Time after a failure in which callers get that failure without a new try, in ms (default 0). */
+  readonly failureGapMs?: number;
+}
+
+export interface Lazy<Value> extends Reporting {
+  /** The value; made now when it is not there. @throws what making it throws; OverrunError. */
+  get(): Promise<Value>;
+  /** The value if it is there; makes nothing. */
+  peek(): Value | undefined;
+  /** Forgets the value: the next `get` makes a new one. What is being made is answered to its callers and not kept. */
+  reset(): void;
+}
+
+/** Something made at first use. `make` should heed its signal. @throws BadOptionError for an option out of its range. */
+export function lazy<Value>(
+  make: (signal: CancelSignal) => Value | PromiseLike<Value>,
+  options: LazyOptions = {},
+): Lazy<Value> {
+  const guard = new Guard("lazy", options);
+  const { system } = guard;
+  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? 30_000, 1, Infinity);
+  const failureGapMs = guard.number("failureGapMs", options.failureGapMs ?? 0, 0);
+  const count = { made: 0, failed: 0, joined: 0, resets: 0 };
+  let ready: { readonly value: Value } | undefined;
+  let making: Promise<Outcome<Value>> | undefined;
+  let failure: { readonly outcome: Outcome<Value>; readonly until: number } | undefined;
+
+  function start(): Promise<Outcome<Value>> {
+    const startedAt = system.now();
+    const run = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "making the value" }, make);
+    const own: Promise<Outcome<Value>> = run.outcome.then((outcome) => {
+      const wanted = making === own;
+      if (wanted) making = undefined;
+      if (outcome.kind === "done") {
+        count.made += 1;
+        if (wanted) ready = { value: outcome.value };
+        guard.say("made", "info", { ms: system.now() - startedAt });
+      } else {
+        count.failed += 1;
+        if (wanted) failure = { outcome, until: system.now() + failureGapMs };
+        guard.say("failed", "trip", { why: outcome.kind === "cancelled" ? "cancelled" : String(outcome.error) });
+      }
+      return outcome;
+    });
+    making = own;
+    return own;
+  }
+
+  function reset(): void {
+    count.resets += 1;
+    ready = making = failure = undefined;
+  }
+
+  return guard.complete<Lazy<Value>>(
+    {
+      async get() {
+        if (ready !== undefined) return ready.value;
+        if (failure !== undefined && system.now() < failure.until) return valueOf(failure.outcome);
+        if (making !== undefined) count.joined += 1;
+        return valueOf(await (making ?? start()));
+      },
+      peek: () => ready?.value,
+      reset,
+      controls: { reset },
+    },
+    () => ({
+      state: ready !== undefined ? "ready" : making !== undefined ? "making" : "empty",
+      values: { ready: ready === undefined ? 0 : 1 },
+      counts: { ...count },
+    }),
+  );
+}

@@ -1,0 +1,385 @@
+// A pool of resources that cost something to make: connections, workers, handles. Supply and demand are apart: waiters
+// stand in one line, and whatever becomes free or is made goes to the first of them. So a waiter that gave up strands
+// nothing, and a failed creation refuses exactly one waiter and hangs none.
+import type { Reporting } from "../report.ts";
+import type { Timer } from "../system.ts";
+import { bounded } from "./bounded.ts";
+import { ClosedError, QueueFullError, WaitTimeoutError } from "./errors.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import { throwIfAborted } from "./signal.ts";
+import type { CancelSignal } from "./signal.ts";
+import { WaitLine } from "./wait-line.ts";
+
+export interface PoolOptions<Resource> extends GuardOptions {
+  readonly create: (signal: CancelSignal) => Resource | PromiseLike<Resource>;
+  readonly destroy?: (resource: Resource) => unknown;
+  /** Whether an idle resource is still good, asked on borrow; `false` or a throw destroys it (default: always good). */
+  readonly validate?: (resource: Resource, signal: CancelSignal) => unknown;
+  /** Resources kept even when idle (default 0). */
+  readonly min?: number;
+  /** Most resources, those being made, checked or destroyed included (default 10). */
+  readonly max?: number;
+  /** An idle resource above `min` is destroyed after this time in ms (default 30,000). */
+  readonly idleMs?: number;
+  /** Longest wait of `acquire` in ms (default 10,000), then WaitTimeoutError. */
+  readonly acquireMs?: number;
+  /** Most callers waiting (default 1,000), then QueueFullError. */
+  readonly waitersMax?: number;
+  /** Bounds in ms of making (default 10,000), checking (default 1,000) and destroying (default 5,000) a resource. */
+  readonly createMs?: number;
+  readonly validateMs?: number;
+  readonly destroyMs?: number;
+  /** A resource lent for longer is told as a leak with its borrower's stack, in ms (default 60,000; Infinity: no detection, no stacks). */
+  readonly leakMs?: number;
+  /** Destroys a leaked resource and frees its place (default false: only told). */
+  readonly reclaim?: boolean;
+}
+
+/** A borrowed resource. `release` and `destroy` work once; after a reclaim they do nothing. */
+export interface Lease<Resource> {
+  readonly resource: Resource;
+  release(): void;
+  /** Gives it back as broken. */
+  destroy(): void;
+}
+
+export interface Pool<Resource> extends Reporting {
+  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (OverrunError at its bound), the signal's reason. */
+  acquire(options?: { readonly signal?: CancelSignal; readonly timeoutMs?: number }): Promise<Lease<Resource>>;
+  /** Borrows, runs, gives back whatever happens; `isBroken` decides whether an error means that the resource is destroyed. */
+  use<Value>(
+    work: (resource: Resource) => Value | PromiseLike<Value>,
+    options?: {
+      readonly signal?: CancelSignal;
+      readonly timeoutMs?: number;
+      readonly isBroken?: (error: unknown) => boolean;
+    },
+  ): Promise<Value>;
+  /** Destroys an idle resource found to be broken (a socket that closed while idle). False when it is not idle here. */
+  discard(resource: Resource): boolean;
+  /** Refuses newcomers and waiters, waits up to `drainMs` (default 10,000) for what is lent, destroys everything. */
+  close(drainMs?: number): Promise<void>;
+  /** May be changed at run time; shrinking destroys idle resources and lets lent ones go when they return. */
+  max: number;
+}
+
+interface Slot<Resource> {
+  readonly resource: Resource;
+  since: number;
+  lease: Lease<Resource> | undefined;
+  borrower: Error | undefined;
+  told: boolean;
+}
+
+/** A pool; begins at once to make `min` resources. @throws BadOptionError for an option out of its range. */
+export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
+  const guard = new Guard("pool", options);
+  const { system } = guard;
+  const min = guard.integer("min", options.min ?? 0, 0);
+  let max = guard.integer("max", options.max ?? Math.max(10, min), Math.max(1, min));
+  const idleMs = guard.number("idleMs", options.idleMs ?? 30_000, 1, Infinity);
+  const acquireMs = guard.number("acquireMs", options.acquireMs ?? 10_000, 0, Infinity);
+  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 1000, 0);
+  const createMs = guard.number("createMs", options.createMs ?? 10_000, 1, Infinity);
+  const validateMs = guard.number("validateMs", options.validateMs ?? 1000, 1, Infinity);
+  const destroyMs = guard.number("destroyMs", options.destroyMs ?? 5000, 1, Infinity);
+  const leakMs = guard.number("leakMs", options.leakMs ?? 60_000, 1, Infinity);
+  const watchMs = Math.max(1, Math.min(idleMs, leakMs) / 2);
+  const idle: Slot<Resource>[] = [];
+  const lent = new Set<Slot<Resource>>();
+  const line = new WaitLine<Error | undefined, Lease<Resource>>(system, guard.name);
+  const count = {
+    acquired: 0,
+    created: 0,
+    createFailures: 0,
+    invalid: 0,
+    destroyed: 0,
+    destroyFailures: 0,
+    reaped: 0,
+    leaks: 0,
+    reclaimed: 0,
+    timeouts: 0,
+  };
+  let creating = 0;
+  let checking = 0;
+  let destroying = 0;
+  let filling = 0;
+  let watch: Timer | undefined;
+  let refill: Timer | undefined;
+  let exhausted = false;
+  let closed = false;
+  let closing: Promise<void> | undefined;
+  let whenEmpty: (() => void) | undefined;
+
+  const total = (): number => idle.length + lent.size + creating + checking + destroying;
+
+  /** Starts as much supply as there is demand, within `max`. */
+  function pump(): void {
+    while (line.size > creating - filling + checking) {
+      const slot = idle.pop();
+      if (slot !== undefined) {
+        if (options.validate === undefined) give(slot);
+        else void check(slot, options.validate);
+      } else if (total() < max) void make();
+      else break;
+    }
+    if (line.size > creating - filling + checking && total() >= max && !exhausted) {
+      exhausted = true;
+      guard.say("exhausted", "trip", { max, waiting: line.size, lent: lent.size });
+    } else if (line.size === 0) exhausted = false;
+    if (closed && total() === 0) whenEmpty?.();
+  }
+
+  /** Hands a good resource, counted nowhere at this moment, to the first waiter, or keeps it. */
+  function give(slot: Slot<Resource>): void {
+    if (closed || total() >= max) {
+      void end(slot.resource);
+      return;
+    }
+    const waiter = line.shift();
+    if (waiter !== undefined) {
+      waiter.resolve(lend(slot, waiter.payload));
+      return;
+    }
+    slot.since = system.now();
+    idle.push(slot);
+    keepWatch();
+  }
+
+  function lend(slot: Slot<Resource>, borrower: Error | undefined): Lease<Resource> {
+    count.acquired += 1;
+    const back = (how: (slot: Slot<Resource>) => void) => (): void => {
+      if (slot.lease !== lease) return;
+      slot.lease = undefined;
+      slot.borrower = undefined;
+      lent.delete(slot);
+      how(slot);
+      pump();
+    };
+    const lease: Lease<Resource> = {
+      resource: slot.resource,
+      release: back(give),
+      destroy: back(({ resource }) => void end(resource)),
+    };
+    Object.assign(slot, { since: system.now(), lease, borrower, told: false });
+    lent.add(slot);
+    if (leakMs !== Infinity) keepWatch();
+    return lease;
+  }
+
+  /** Makes a resource for the line, or for `min` when `forMin`. */
+  async function make(forMin = false): Promise<boolean> {
+    creating += 1;
+    if (forMin) filling += 1;
+    let made: { readonly resource: Resource } | undefined;
+    const run = bounded({ system, limitMs: createMs, guardName: guard.name, what: "create" }, async (signal) => {
+      made = { resource: await options.create(signal) };
+      return made;
+    });
+    const outcome = await run.outcome;
+    creating -= 1;
+    if (forMin) filling -= 1;
+    if (outcome.kind === "done") {
+      count.created += 1;
+      give({
+        resource: outcome.value.resource,
+        since: system.now(),
+        lease: undefined,
+        borrower: undefined,
+        told: false,
+      });
+      pump();
+      return true;
+    }
+    count.createFailures += 1;
+    const error = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
+    guard.say("create-failed", "trip", { message: String(error) });
+    // One that is finished after its bound has nobody waiting for it: it is destroyed, not stranded.
+    void run.settled.then(() => (made === undefined ? undefined : end(made.resource)));
+    if (!forMin) line.shift()?.reject(error);
+    pump();
+    return false;
+  }
+
+  /** Checks an idle resource; a bad one is destroyed and the next is tried. */
+  async function check(slot: Slot<Resource>, validate: NonNullable<PoolOptions<Resource>["validate"]>): Promise<void> {
+    checking += 1;
+    const run = bounded({ system, limitMs: validateMs, guardName: guard.name, what: "validate" }, (signal) =>
+      validate(slot.resource, signal),
+    );
+    const outcome = await run.outcome;
+    checking -= 1;
+    if (outcome.kind === "done" && outcome.value !== false) give(slot);
+    else {
+      count.invalid += 1;
+      guard.say("invalid", "info", { why: outcome.kind });
+      void end(slot.resource);
+    }
+    pump();
+  }
+
+  /** Destroys; the place stays taken until that is done or its bound has passed. */
+  async function end(resource: Resource): Promise<void> {
+    destroying += 1;
+    count.destroyed += 1;
+    const run = bounded({ system, limitMs: destroyMs, guardName: guard.name, what: "destroy" }, () =>
+      options.destroy?.(resource),
+    );
+    const outcome = await run.outcome;
+    destroying -= 1;
+    if (outcome.kind !== "done") {
+      count.destroyFailures += 1;
+      guard.say("destroy-failed", "trip", { why: outcome.kind });
+    }
+    pump();
+    void fill();
+  }
+
+  /** Looks after idle and lent resources; set only while there is something to look after. */
+  function keepWatch(): void {
+    if (watch !== undefined || closed) return;
+    if (!(idle.length > min && idleMs !== Infinity) && !(lent.size > 0 && leakMs !== Infinity)) return;
+    watch = system.setTimer(() => {
+      watch = undefined;
+      reap();
+      findLeaks();
+      keepWatch();
+    }, watchMs);
+  }
+
+  function reap(): void {
+    const now = system.now();
+    // The least recently used are in front.
+    while (idle.length > 0 && total() - destroying > min && now - (idle[0] as Slot<Resource>).since >= idleMs) {
+      const slot = idle.shift() as Slot<Resource>;
+      count.reaped += 1;
+      void end(slot.resource);
+    }
+  }
+
+  function findLeaks(): void {
+    const now = system.now();
+    for (const slot of [...lent]) {
+      if (slot.told || now - slot.since < leakMs) continue;
+      slot.told = true;
+      count.leaks += 1;
+      const stack =
+        slot.borrower?.stack
+          ?.split("\n")
+          .slice(1, 8)
+          .map((line) => line.trim())
+          .join(" < ") ?? "unknown";
+      guard.say("leak", "trip", { heldMs: now - slot.since, stack, reclaimed: options.reclaim === true });
+      if (options.reclaim !== true) continue;
+      count.reclaimed += 1;
+      slot.lease?.destroy();
+    }
+  }
+
+  /** Keeps `min` resources; after a failure tries again a second later, then more and more seldom. */
+  async function fill(failures = 0): Promise<void> {
+    if (filling > 0 || refill !== undefined) return;
+    while (!closed && total() - destroying < min && total() < max) {
+      if (await make(true)) continue;
+      refill = system.setTimer(
+        () => {
+          refill = undefined;
+          void fill(failures + 1);
+        },
+        Math.min(30_000, 1000 * 2 ** failures),
+      );
+      return;
+    }
+  }
+  void fill();
+
+  async function acquire(
+    own: { readonly signal?: CancelSignal; readonly timeoutMs?: number } = {},
+  ): Promise<Lease<Resource>> {
+    throwIfAborted(own.signal, guard.name);
+    if (closed) throw new ClosedError(guard.name, "pool");
+    const borrower = leakMs === Infinity ? undefined : new Error("borrowed here");
+    if (line.size === 0 && options.validate === undefined) {
+      const slot = idle.pop();
+      if (slot !== undefined) return lend(slot, borrower);
+    }
+    if (line.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
+    const timeoutMs = guard.number("timeoutMs", own.timeoutMs ?? acquireMs, 0, Infinity);
+    const lease = line.wait(borrower, {
+      signal: own.signal,
+      timeoutMs,
+      timeoutError: () => {
+        count.timeouts += 1;
+        return new WaitTimeoutError(
+          guard.name,
+          "a resource",
+          timeoutMs,
+          ` (max ${max}, ${lent.size} lent, ${line.size} still waiting)`,
+        );
+      },
+    });
+    pump();
+    return lease;
+  }
+
+  async function close(drainMs: number): Promise<void> {
+    closed = true;
+    watch?.cancel();
+    watch = undefined;
+    refill?.cancel();
+    line.rejectAll(() => new ClosedError(guard.name, "pool"));
+    for (let slot = idle.pop(); slot !== undefined; slot = idle.pop()) void end(slot.resource);
+    if (total() === 0) return;
+    const empty = new Promise<void>((resolve) => (whenEmpty = resolve));
+    const run = bounded({ system, limitMs: drainMs, guardName: guard.name, what: "draining" }, () => empty);
+    if ((await run.outcome).kind === "done") return;
+    guard.say("not-drained", "trip", { lent: lent.size });
+    for (const slot of [...lent]) slot.lease?.destroy();
+    await empty;
+  }
+
+  return guard.complete<Pool<Resource>>(
+    {
+      acquire,
+      async use(work, { isBroken, ...own } = {}) {
+        const lease = await acquire(own);
+        try {
+          const value = await work(lease.resource);
+          lease.release();
+          return value;
+        } catch (error) {
+          if (isBroken?.(error) === true) lease.destroy();
+          else lease.release();
+          throw error;
+        }
+      },
+      discard(resource) {
+        const at = idle.findIndex((slot) => slot.resource === resource);
+        if (at < 0) return false;
+        idle.splice(at, 1);
+        void end(resource);
+        return true;
+      },
+      close: (drainMs = 10_000) => (closing ??= close(drainMs)),
+      get max() {
+        return max;
+      },
+      set max(next) {
+        setMax(next);
+      },
+      controls: { "set-max": (argument) => setMax(Number(argument)) },
+    },
+    () => ({
+      state: closed ? "closed" : exhausted ? "exhausted" : "ok",
+      values: { total: total(), idle: idle.length, lent: lent.size, waiting: line.size, creating, min, max },
+      counts: { ...count },
+    }),
+  );
+
+  function setMax(next: number): void {
+    max = guard.integer("max", next, Math.max(1, min));
+    while (total() - destroying > max && idle.length > 0) void end((idle.shift() as Slot<Resource>).resource);
+    pump();
+  }
+}

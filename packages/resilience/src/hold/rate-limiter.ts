@@ -1,0 +1,234 @@
+// A rate limiter by GCRA (ITU-T I.371): one number per key, no timer per key, decisions in constant time. Decisions
+// are values; whoever prefers to wait uses `acquire`. Limits scale at once when the observed capacity changes.
+import type { Reporting } from "../report.ts";
+import { QuotaExceededError } from "./errors.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { CancelSignal } from "./signal.ts";
+import { throwIfAborted } from "./signal.ts";
+import { sleep } from "./sleep.ts";
+
+export interface Quota {
+  /** Units per period, above 0. */
+  readonly limit: number;
+  /** Length of the period in ms. */
+  readonly periodMs: number;
+  /** Units that may be taken at once after a pause (default: `limit`). Over any span at most burst + limit x span / period pass. */
+  readonly burst?: number;
+}
+
+export interface RateDecision {
+  readonly allowed: boolean;
+  /** Time after which the same request can pass, in ms: 0 when allowed, Infinity when its weight exceeds the burst. */
+  readonly retryAfterMs: number;
+  /** Units that could still be taken now. */
+  readonly remaining: number;
+  /** Burst of the key's quota, in units. */
+  readonly limit: number;
+}
+
+export interface RateLimiterOptions extends GuardOptions, Quota {
+  /** The quota of one key (default: that of the limiter). Answer `undefined` for the default one. */
+  readonly quotaOf?: (key: string) => Quota | undefined;
+  /** Most keys tracked (default 100,000). Further new keys share one bucket until old ones are idle, and are counted. */
+  readonly keysMax?: number;
+  /** Longest wait of `acquire` in ms (default 30,000); a longer one is refused at once. */
+  readonly waitMsMax?: number;
+  /** Most calls waiting in `acquire` (default 1,000). */
+  readonly waitersMax?: number;
+}
+
+export interface RateLimiter extends Reporting {
+  /** Takes `weight` units (default 1) when they are there. */
+  check(key?: string, weight?: number): RateDecision;
+  /** As `check`, only whether it was allowed: nothing is allocated. */
+  tryTake(key?: string, weight?: number): boolean;
+  /**
+   * Waits for its turn (units are reserved in the order of the calls). @throws QuotaExceededError when the wait would be longer than
+   * `waitMsMax` or too many wait; the signal's reason, after giving the units back.
+   */
+  acquire(key?: string, options?: { readonly weight?: number; readonly signal?: CancelSignal }): Promise<void>;
+  /** Empties the key's bucket for `forMs`: the answer to a 429 with Retry-After. */
+  block(key: string, forMs: number): void;
+  /** Multiplies every limit and burst (default 1): half the capacity, half the quota. */
+  scale: number;
+  /** Keys tracked now. */
+  readonly keys: number;
+}
+
+/** Bucket shared by new keys beyond `keysMax`. */
+const overflowKey = "\u0000overflow";
+/** Tracked keys looked at per new key, to forget idle ones. */
+const sweepSlice = 4;
+
+/** Quotas per key. @throws BadOptionError for an option out of its range, also from `quotaOf` when it is used. */
+export function rateLimiter(options: RateLimiterOptions): RateLimiter {
+  const guard = new Guard("rate-limiter", options);
+  const { system } = guard;
+  const keysMax = guard.integer("keysMax", options.keysMax ?? 100_000, 1);
+  const waitMsMax = guard.number("waitMsMax", options.waitMsMax ?? 30_000, 0, Infinity);
+  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 1000, 0);
+  const own = checked(guard, options);
+  /** Key to its theoretical arrival time: monotonic ms at which the bucket is full again. */
+  const arrivals = new Map<string, number>();
+  const count = { allowed: 0, refused: 0, overflowed: 0, swept: 0, blocked: 0 };
+  let scale = 1;
+  let sweep: IterableIterator<[string, number]> | undefined;
+  let refusing = false;
+  let waiting = 0;
+
+  function quotaFor(key: string): Checked {
+    const special = options.quotaOf?.(key);
+    return special === undefined ? own : checked(guard, special);
+  }
+
+  /** Forgets a few keys whose bucket is full again: they are as good as never seen. */
+  function sweepSome(now: number): void {
+    for (let step = 0; step < sweepSlice; step += 1) {
+      sweep ??= arrivals.entries();
+      const next = sweep.next();
+      if (next.done === true) {
+        sweep = undefined;
+        return;
+      }
+      if (next.value[1] <= now) {
+        arrivals.delete(next.value[0]);
+        count.swept += 1;
+      }
+    }
+  }
+
+  /** The key under which one that is not tracked yet is counted. */
+  function keyForNewcomer(key: string, now: number): string {
+    if (key === overflowKey) return key;
+    sweepSome(now);
+    if (arrivals.size < keysMax) return key;
+    count.overflowed += 1;
+    return overflowKey;
+  }
+
+  /** A scaled burst still lets one unit pass at a time, if the unscaled one does. */
+  const scaledBurst = ({ burst }: Checked): number => Math.max(Math.min(1, burst), burst * scale);
+
+  /** Takes the units, or answers how long until they are there (ms above 0). */
+  function take(key: string, weight: number, quota: Checked, now: number): number {
+    const unitMs = quota.unitMs / scale;
+    const burst = scaledBurst(quota);
+    const stored = arrivals.get(key);
+    if (stored === undefined) {
+      const instead = keyForNewcomer(key, now);
+      if (instead !== key) return take(instead, weight, quota, now);
+    }
+    const arrival = Math.max(stored ?? now, now) + weight * unitMs;
+    const waitMs = arrival - now - burst * unitMs;
+    if (waitMs > unitMs * 1e-6) return weight > burst ? Infinity : waitMs;
+    arrivals.set(key, arrival);
+    return 0;
+  }
+
+  function attempt(key: string, weight: number, quota: Checked): number {
+    const now = system.now();
+    if (!(weight >= 0)) guard.number("weight", weight, 0);
+    const waitMs = take(key, weight, quota, now);
+    if (waitMs === 0) {
+      count.allowed += 1;
+      refusing = false;
+    } else {
+      count.refused += 1;
+      if (!refusing) guard.say("limited", "trip", { key, retryAfterMs: waitMs });
+      refusing = true;
+    }
+    return waitMs;
+  }
+
+  return guard.complete<RateLimiter>(
+    {
+      check(key = "", weight = 1) {
+        const quota = quotaFor(key);
+        const waitMs = attempt(key, weight, quota);
+        const burst = scaledBurst(quota);
+        const usedMs = Math.max(0, (arrivals.get(key) ?? arrivals.get(overflowKey) ?? 0) - system.now());
+        const remaining = Math.max(0, Math.floor(burst - usedMs / (quota.unitMs / scale) + 1e-6));
+        return { allowed: waitMs === 0, retryAfterMs: waitMs, remaining, limit: burst };
+      },
+      tryTake: (key = "", weight = 1) => attempt(key, weight, quotaFor(key)) === 0,
+      async acquire(key = "", { weight = 1, signal } = {}) {
+        throwIfAborted(signal, guard.name);
+        guard.number("weight", weight, 0);
+        const now = system.now();
+        const quota = quotaFor(key);
+        const waitMs = take(key, weight, quota, now);
+        const name = arrivals.has(key) || arrivals.size < keysMax ? key : overflowKey;
+        if (waitMs === 0) {
+          count.allowed += 1;
+          return;
+        }
+        if (waitMs > waitMsMax || waiting >= waitersMax) {
+          count.refused += 1;
+          throw new QuotaExceededError(guard.name, waitMs);
+        }
+        // Reserve now, sleep until the reservation falls due: later calls queue up behind it.
+        const costMs = weight * (quota.unitMs / scale);
+        arrivals.set(name, Math.max(arrivals.get(name) ?? now, now) + costMs);
+        waiting += 1;
+        try {
+          await sleep(system, waitMs, signal);
+          count.allowed += 1;
+        } catch (reason) {
+          arrivals.set(name, (arrivals.get(name) ?? now) - costMs);
+          throw reason;
+        } finally {
+          waiting -= 1;
+        }
+      },
+      block(key, forMs) {
+        const now = system.now();
+        const quota = quotaFor(key);
+        const name = arrivals.has(key) ? key : keyForNewcomer(key, now);
+        count.blocked += 1;
+        const unitMs = quota.unitMs / scale;
+        const until = now + guard.number("forMs", forMs, 0) + (scaledBurst(quota) - 1) * unitMs;
+        arrivals.set(name, Math.max(arrivals.get(name) ?? now, until));
+        guard.say("blocked", "trip", { key, forMs });
+      },
+      get scale() {
+        return scale;
+      },
+      set scale(next) {
+        scale = guard.number("scale", next, 0.001, 1000);
+      },
+      get keys() {
+        return arrivals.size;
+      },
+      controls: {
+        "set-scale": (argument) => {
+          scale = guard.number("scale", Number(argument), 0.001, 1000);
+          guard.say("scaled", "info", { scale });
+        },
+      },
+    },
+    () => ({
+      state: refusing ? "limiting" : "ok",
+      values: { keys: arrivals.size, keysMax, scale, waiting },
+      counts: { ...count },
+    }),
+  );
+}
+
+interface Checked {
+  readonly burst: number;
+  /** Time in which one unit comes back, in ms. */
+  readonly unitMs: number;
+}
+
+function checked(guard: Guard, quota: Quota): Checked {
+  const limit = guard.number("limit", quota.limit, Number.MIN_VALUE);
+  const periodMs = guard.number("periodMs", quota.periodMs, 1);
+  return { burst: guard.number("burst", quota.burst ?? limit, Number.MIN_VALUE), unitMs: periodMs / limit };
+}
+
+/** The `Retry-After` field of a 429 answer (RFC 9110, 10.2.3): whole seconds, rounded up; undefined when allowed or never. */
+export function retryAfterSeconds(decision: RateDecision): string | undefined {
+  if (decision.allowed || decision.retryAfterMs === Infinity) return undefined;
+  return String(Math.max(1, Math.ceil(decision.retryAfterMs / 1000)));
+}

@@ -1,0 +1,142 @@
+// A log that cannot grow: the newest lines in memory, bounded by count and by characters. An error line hands what
+// led to it to `onDump`. Writing to disk and its rotation are left to whoever receives the dump.
+import type { Reporting } from "../report.ts";
+import { Guard } from "./guard.ts";
+import type { GuardOptions } from "./guard.ts";
+import { Ring } from "./ring.ts";
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+
+export interface LogLine {
+  /** Milliseconds since 1970 (wall clock). */
+  readonly at: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface RingLogOptions extends GuardOptions {
+  /** Most lines held (default 1,000); the oldest is overwritten and counted. */
+  readonly capacity?: number;
+  /** Most characters held over all lines (default 1,000,000). */
+  readonly charactersMax?: number;
+  /** Longest message in characters (default 10,000); a longer one is cut and marked with "…". */
+  readonly messageMax?: number;
+  /** Lines below this level are not kept (default "debug"). */
+  readonly level?: LogLevel;
+  /** Receives the kept lines, oldest first, when a line of `dumpLevel` or above is written. Its errors are ignored. */
+  readonly onDump?: (lines: readonly LogLine[]) => void;
+  /** Default "error". */
+  readonly dumpLevel?: LogLevel;
+  /** Shortest time between two dumps in ms (default 1,000); a dump within it is counted and not made. */
+  readonly dumpGapMs?: number;
+}
+
+export interface RingLog extends Reporting {
+  /** Level below which nothing is kept; may be changed at any time. */
+  level: LogLevel;
+  log(level: LogLevel, message: string, fields?: LogLine["fields"]): void;
+  /** The kept lines of at least `level`, oldest first. */
+  lines(level?: LogLevel): LogLine[];
+  clear(): void;
+}
+
+const rank: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
+
+/** A log in memory that cannot grow. @throws BadOptionError for an option out of its range. */
+export function ringLog(options: RingLogOptions = {}): RingLog {
+  const guard = new Guard("ring-log", options);
+  const { system } = guard;
+  const capacity = guard.integer("capacity", options.capacity ?? 1000, 1);
+  const charactersMax = guard.integer("charactersMax", options.charactersMax ?? 1_000_000, 1);
+  const messageMax = guard.integer("messageMax", options.messageMax ?? 10_000, 1);
+  const dumpGapMs = guard.number("dumpGapMs", options.dumpGapMs ?? 1000, 0);
+  const dumpRank = rank[options.dumpLevel ?? "error"];
+  const count = { written: 0, filtered: 0, overwritten: 0, cut: 0, dumps: 0, dumpsSkipped: 0 };
+  let level = options.level ?? "debug";
+  let ring = new Ring<{ readonly line: LogLine; readonly characters: number }>();
+  let characters = 0;
+  let dumpedAt = -Infinity;
+
+  function keep(line: LogLine): void {
+    const own = charactersOf(line);
+    ring.push({ line, characters: own });
+    characters += own;
+    while (ring.size > 1 && (ring.size > capacity || characters > charactersMax)) {
+      characters -= ring.shift()?.characters ?? 0;
+      count.overwritten += 1;
+    }
+  }
+
+  function lines(atLeast: LogLevel = "trace"): LogLine[] {
+    return ring
+      .toArray()
+      .filter(({ line }) => rank[line.level] >= rank[atLeast])
+      .map(({ line }) => line);
+  }
+
+  function dump(): void {
+    if (options.onDump === undefined) return;
+    const now = system.now();
+    if (now - dumpedAt < dumpGapMs) {
+      count.dumpsSkipped += 1;
+      return;
+    }
+    dumpedAt = now;
+    count.dumps += 1;
+    try {
+      options.onDump(lines());
+    } catch {
+      // The log is where errors go; it has nowhere to report its own receiver's.
+    }
+  }
+
+  return guard.complete<RingLog>(
+    {
+      get level() {
+        return level;
+      },
+      set level(next) {
+        level = next;
+      },
+      log(at, message, fields) {
+        if (rank[at] < rank[level]) {
+          count.filtered += 1;
+          return;
+        }
+        count.written += 1;
+        const long = message.length > messageMax;
+        if (long) count.cut += 1;
+        const text = long ? `${message.slice(0, messageMax)}…` : message;
+        keep({ at: system.wallNow(), level: at, message: text, ...(fields === undefined ? {} : { fields }) });
+        if (rank[at] >= dumpRank) dump();
+      },
+      lines,
+      clear() {
+        ring = new Ring();
+        characters = 0;
+      },
+      controls: {
+        "set-level": (argument) => {
+          if (typeof argument === "string" && argument in rank) level = argument as LogLevel;
+        },
+        dump: () => {
+          dumpedAt = -Infinity;
+          dump();
+        },
+      },
+    },
+    () => ({
+      state: ring.size === capacity ? "full" : "ok",
+      values: { lines: ring.size, capacity, characters, charactersMax },
+      counts: { ...count },
+    }),
+  );
+}
+
+function charactersOf(line: LogLine): number {
+  let characters = line.message.length;
+  for (const [key, value] of Object.entries(line.fields ?? {}))
+    characters += key.length + (typeof value === "string" ? value.length : 8);
+  return characters;
+}

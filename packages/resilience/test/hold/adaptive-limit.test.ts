@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { adaptiveLimit, aimd, gradient2, LimitReachedError, vegas } from "@prunella/resilience";
+import type { LimitAlgorithm, LimitPermit } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+
+// Numbers made by running Netflix's own classes (commit 78a74b9): for i = 0..399 one sample, the limit after every 25th.
+type Input = (i: number) => { rttMs: number; dropped: boolean };
+const flat: Input = () => ({ rttMs: 10, dropped: false });
+const slow: Input = (i) => ({ rttMs: i >= 100 && i < 200 ? 40 : 10, dropped: false });
+const drops: Input = (i) => ({ rttMs: 10 + ((7 * i) % 5), dropped: i % 50 === 49 });
+
+function check(
+  make: () => LimitAlgorithm,
+  input: Input,
+  expected: string,
+  inflightOf = (limit: number): number => limit,
+): void {
+  const algorithm = make();
+  let limit = algorithm.initial;
+  const seen: number[] = [];
+  for (let i = 0; i < 400; i += 1) {
+    limit = algorithm.update({ ...input(i), inflight: inflightOf(limit) });
+    if (i % 25 === 24) seen.push(limit);
+  }
+  const words = expected.split(" ");
+  const wanted = words.at(-1) === "..." ? words.slice(0, -1) : words;
+  while (wanted.length < 16) wanted.push(wanted.at(-1) as string);
+  assert.equal(seen.join(" "), wanted.join(" "));
+}
+
+const faithfulGradient2 = (): LimitAlgorithm => gradient2({ backoffRatio: 1 });
+const faithfulVegas = (): LimitAlgorithm => vegas({ probeMultiplier: 1e6 });
+const risingGradient = "40 60 80 100 120 140 160 180 200 ...";
+
+test("AIMD gives the reference sequences exactly", () => {
+  check(aimd, flat, "45 70 95 120 145 170 195 200 ...");
+  check(aimd, slow, "45 70 95 120 145 170 195 200 ...");
+  check(aimd, drops, "45 62 87 99 124 133 158 163 188 180 200 180 200 180 200 180");
+  check(aimd, flat, "20 ...", (limit) => Math.floor(limit / 2) - 1);
+});
+
+test("Gradient2, faithful, gives the reference sequences exactly", () => {
+  check(faithfulGradient2, flat, risingGradient);
+  check(faithfulGradient2, slow, "40 60 80 100 14 8 9 11 31 51 71 91 111 131 151 171");
+  check(faithfulGradient2, drops, risingGradient);
+  check(faithfulGradient2, flat, "20 ...", (limit) => Math.floor(limit / 2) - 1);
+});
+
+test("Vegas gives the reference sequences exactly", () => {
+  check(faithfulVegas, flat, "200 ...");
+  check(faithfulVegas, slow, "200 200 200 200 150 100 74 49 200 ...");
+  check(faithfulVegas, drops, "37 52 66 76 86 95 96 96 ...");
+  check(faithfulVegas, flat, "20 ...", (limit) => Math.floor(limit / 2) - 1);
+});
+
+test("drop-aware Gradient2 falls under quick refusals, where the faithful one rises", () => {
+  const refused: Input = (i) => ({ rttMs: i % 3 === 0 ? 6 : 10, dropped: i % 3 === 0 });
+  const last = (algorithm: LimitAlgorithm): number => {
+    let limit = 20;
+    for (let i = 0; i < 400; i += 1) limit = algorithm.update({ ...refused(i), inflight: limit });
+    return limit;
+  };
+  assert.ok(last(faithfulGradient2()) > 100);
+  assert.ok(last(gradient2()) < 20);
+});
+
+test("Vegas measures its quickest latency anew", () => {
+  const algorithm = vegas({ initial: 10, probeMultiplier: 1 });
+  for (let i = 0; i < 20; i += 1) algorithm.update({ rttMs: 10, inflight: 200, dropped: false });
+  const before = algorithm.update({ rttMs: 10, inflight: 200, dropped: false });
+  let limit = before;
+  for (let i = 0; i < 2000; i += 1) limit = algorithm.update({ rttMs: 50, inflight: limit, dropped: false });
+  assert.ok(limit >= before, "50 ms has become normal");
+});
+
+/** A server that answers `capacity` calls at once in 10 ms, slows down in proportion beyond that, and refuses beyond 3 times. */
+function serve(capacityAt: (ms: number) => number): number[] {
+  let ms = 0;
+  const own = adaptiveLimit({ system: { ...manualSystem(), now: () => ms }, max: 500 });
+  let running: { readonly endsAt: number; readonly permit: LimitPermit; readonly dropped: boolean }[] = [];
+  const limits: number[] = [];
+  for (; ms < 40_000; ms += 5) {
+    for (const { endsAt, permit, dropped } of running) if (endsAt <= ms) permit[dropped ? "drop" : "success"]();
+    running = running.filter(({ endsAt }) => endsAt > ms);
+    const capacity = capacityAt(ms);
+    for (let permit = own.tryAcquire(); permit !== undefined; permit = own.tryAcquire()) {
+      const dropped = running.length >= capacity * 3;
+      running.push({ endsAt: ms + (dropped ? 2 : 10 * Math.max(1, running.length / capacity)), permit, dropped });
+    }
+    if (ms % 1000 === 0) limits.push(own.limit);
+  }
+  return limits;
+}
+
+test("MED-004: the limit follows a halved capacity within 10 s, and back within 10 s", () => {
+  const limits = serve((ms) => (ms >= 15_000 && ms < 27_000 ? 20 : 80));
+  const before = limits[14] ?? 0;
+  const halved = Math.min(...limits.slice(15, 25));
+  const after = Math.max(...limits.slice(27, 37));
+  assert.ok(halved <= before * 0.6, `${before} -> ${halved}`);
+  assert.ok(after >= before * 0.8, `${before} -> ${halved} -> ${after}`);
+});
+
+test("a flooding tenant leaves the others their share, and takes the room that they leave", () => {
+  const own = adaptiveLimit({ system: manualSystem(), initial: 20 });
+  const flood: LimitPermit[] = [];
+  for (let permit = own.tryAcquire("flood"); permit !== undefined; permit = own.tryAcquire("flood")) flood.push(permit);
+  assert.equal(flood.length, 20, "alone it may use all");
+  const calm: LimitPermit[] = [];
+  for (let permit = own.tryAcquire("calm"); permit !== undefined; permit = own.tryAcquire("calm")) calm.push(permit);
+  assert.equal(calm.length, 10, "half of the limit is sure");
+  flood.pop()?.ignore();
+  assert.equal(own.tryAcquire("flood"), undefined);
+});
+
+test("named shares are sure, all others share the rest, and shares above 1 are refused", () => {
+  const own = adaptiveLimit({ system: manualSystem(), initial: 10, shares: { gold: 0.5, silver: 0.2 } });
+  const fill = (tenant: string): number => {
+    let got = 0;
+    while (own.tryAcquire(tenant) !== undefined) got += 1;
+    return got;
+  };
+  assert.equal(fill("stranger"), 10);
+  assert.deepEqual([fill("gold"), fill("silver"), fill("other stranger")], [5, 2, 0]);
+  assert.throws(() => adaptiveLimit({ shares: { a: 0.7, b: 0.7 } }), /sum of shares/);
+});
+
+test("run refuses with a local error, counts an overload as a drop and anything else not at all", async () => {
+  const own = adaptiveLimit({ system: manualSystem(), algorithm: "aimd", initial: 4, min: 1 });
+  await assert.rejects(
+    own.run(() => Promise.reject(Object.assign(new Error("busy"), { status: 503 }))),
+    /busy/,
+  );
+  await assert.rejects(
+    own.run(() => Promise.reject(new Error("bad request"))),
+    /bad request/,
+  );
+  assert.equal(own.limit, 3);
+  const { counts } = own.snapshot();
+  assert.deepEqual([counts["dropped"], counts["ignored"]], [1, 1]);
+  const held = [1, 2, 3].map(() => own.run(() => new Promise<void>(() => {})));
+  assert.equal(held.length, own.inflight);
+  await assert.rejects(
+    own.run(() => 1),
+    LimitReachedError,
+  );
+});
+
+test("permits count once, inflight is exact and the limit stays within its bounds for any sequence", () => {
+  const step = fc.record({
+    op: fc.constantFrom("acquire", "success", "drop", "ignore"),
+    at: fc.nat(30),
+    tenant: fc.constantFrom("a", "b", "c"),
+  });
+  fc.assert(
+    fc.property(
+      fc.constantFrom("aimd" as const, "gradient2" as const, "vegas" as const),
+      fc.array(step, { maxLength: 200 }),
+      (algorithm, steps) => {
+        const own = adaptiveLimit({ system: manualSystem(), algorithm, min: 2, max: 10, initial: 5 });
+        const permits: LimitPermit[] = [];
+        const open = new Set<LimitPermit>();
+        for (const { op, at, tenant } of steps) {
+          if (op === "acquire") {
+            const permit = own.tryAcquire(tenant);
+            if (permit !== undefined) {
+              permits.push(permit);
+              open.add(permit);
+            } else assert.ok(open.size >= own.limit);
+          } else {
+            const permit = permits[at % Math.max(1, permits.length)];
+            if (permit !== undefined) {
+              permit[op as "success"]();
+              open.delete(permit);
+            }
+          }
+          assert.equal(own.inflight, open.size);
+          assert.ok(own.limit >= 2 && own.limit <= 10 && Number.isInteger(own.limit));
+        }
+      },
+    ),
+  );
+});

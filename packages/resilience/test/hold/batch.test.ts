@@ -1,0 +1,314 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { batch, ClosedError, lazy, loader, OverrunError, QueueFullError } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+import type { ManualSystem } from "@prunella/resilience/testing";
+
+const after = (system: ManualSystem, ms: number): Promise<void> =>
+  new Promise((resolve) => void system.setTimer(resolve, ms));
+
+/** Every promise job has run. */
+const drained = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("PERF-001: 1,000 items of 10 ms take 10 s one after another and 200 ms with a limit of 50; one failure loses nothing", async () => {
+  const system = manualSystem();
+  const items = Array.from({ length: 1000 }, (_, at) => at);
+  let sequentialDone = false;
+  const sequential = (async () => {
+    for (const _ of items) await after(system, 10);
+    sequentialDone = true;
+  })();
+  let live = 0;
+  let most = 0;
+  const own = batch({ system, limit: 50 });
+  const mapping = own.map(items, async (item) => {
+    live += 1;
+    most = Math.max(most, live);
+    await after(system, 10);
+    live -= 1;
+    if (item === 500) throw new Error("bad item");
+    return item * 2;
+  });
+  await drained();
+  for (let ms = 0; ms < 200; ms += 10) {
+    await system.advance(10);
+    await drained();
+  }
+  const outcomes = await mapping;
+  assert.equal(sequentialDone, false);
+  assert.equal(most, 50);
+  assert.equal(outcomes.length, 1000);
+  assert.deepEqual(outcomes[999], { status: "fulfilled", value: 1998 });
+  assert.equal(outcomes[500]?.status, "rejected");
+  assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 999);
+  await system.advance(10_000);
+  await sequential;
+});
+
+test("one limit holds over several calls, and can be moved while they run", async () => {
+  const system = manualSystem();
+  const own = batch({ system, limit: 2 });
+  let live = 0;
+  const most: number[] = [];
+  const work = async (): Promise<void> => {
+    live += 1;
+    most.push(live);
+    await after(system, 10);
+    live -= 1;
+  };
+  const both = Promise.all([own.map([1, 2, 3, 4], work), own.map([1, 2, 3, 4], work)]);
+  await system.advance(15);
+  assert.equal(Math.max(...most), 2);
+  own.controls?.["set-limit"]?.(4);
+  await system.advance(20);
+  assert.equal(Math.max(...most), 4);
+  await system.advance(50);
+  await both;
+});
+
+test("items are drawn only as they are started; an item that overruns and a cancelled batch have their outcomes", async () => {
+  const system = manualSystem();
+  let drawn = 0;
+  function* endless(): Generator<number> {
+    for (;;) yield drawn++;
+  }
+  const caller = new AbortController();
+  const own = batch({ system, limit: 3, itemMs: 50 });
+  const items = (function* (): Generator<number> {
+    for (const item of endless()) {
+      if (item === 8) return;
+      yield item;
+    }
+  })();
+  const mapping = own.map(items, () => new Promise(() => {}), { signal: caller.signal });
+  await system.advance(10);
+  assert.ok(drawn <= 4, String(drawn));
+  await system.advance(40);
+  caller.abort(new Error("stop"));
+  const outcomes = await mapping;
+  const statuses = outcomes.map((each) =>
+    each.status === "rejected" ? (each.reason instanceof OverrunError ? "overrun" : "cancelled") : each.status,
+  );
+  assert.deepEqual(statuses, [
+    "overrun",
+    "overrun",
+    "overrun",
+    "cancelled",
+    "cancelled",
+    "cancelled",
+    "skipped",
+    "skipped",
+  ]);
+  assert.equal(system.pending, 0);
+  assert.equal(own.snapshot().values["running"], 0);
+});
+
+test("any mix of items keeps order and limit, and every item has exactly one outcome", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 30 }),
+      async (limit, costs) => {
+        const system = manualSystem();
+        const own = batch({ system, limit, itemMs: 25 });
+        let live = 0;
+        const mapping = own.map(costs, async (ms) => {
+          live += 1;
+          assert.ok(live <= limit || costs.some((cost) => cost >= 25));
+          await after(system, ms);
+          live -= 1;
+          if (ms % 5 === 4) throw new Error("four");
+          return ms;
+        });
+        await system.advance(2000);
+        const outcomes = await mapping;
+        assert.deepEqual(
+          outcomes.map((each) => (each.status === "fulfilled" ? each.value : each.status)),
+          costs.map((ms) => (ms >= 25 || ms % 5 === 4 ? "rejected" : ms)),
+        );
+      },
+    ),
+  );
+});
+
+test("look-ups of one moment travel together, double keys once, and each key has its own answer", async () => {
+  const batches: number[][] = [];
+  const own = loader<number, string>({
+    system: manualSystem(),
+    load: async (keys) => {
+      batches.push([...keys]);
+      return keys.map((key) => (key === 2 ? new Error("no 2") : `value ${key}`));
+    },
+  });
+  const answers = await Promise.allSettled([
+    own.load(1),
+    own.load(2),
+    own.load(1),
+    Promise.resolve().then(() => own.load(3)),
+  ]);
+  assert.deepEqual(batches, [[1, 2, 3]]);
+  assert.deepEqual(
+    answers.map((each) => (each.status === "fulfilled" ? each.value : String(each.reason))),
+    ["value 1", "Error: no 2", "value 1", "value 3"],
+  );
+});
+
+test("a full batch leaves at once, the rest when the window closes", async () => {
+  const system = manualSystem();
+  const batches: number[] = [];
+  const own = loader<number, number>({
+    system,
+    windowMs: 20,
+    sizeMax: 3,
+    load: async (keys) => {
+      batches.push(keys.length);
+      return [...keys];
+    },
+  });
+  const all = Promise.all([1, 2, 3, 4].map((key) => own.load(key)));
+  await system.advance(0);
+  assert.deepEqual(batches, [3]);
+  await system.advance(20);
+  assert.deepEqual(batches, [3, 1]);
+  assert.deepEqual(await all, [1, 2, 3, 4]);
+});
+
+test("an answer of the wrong length, a throw and an overrun refuse the keys of that batch and name the reason", async () => {
+  const system = manualSystem();
+  const make = (load: (keys: readonly number[]) => Promise<number[]>) =>
+    loader<number, number>({ system, batchMs: 50, load });
+  await assert.rejects(make(async () => [1, 2]).load(1), /one value per key: 1 keys, 2 values/);
+  await assert.rejects(make(() => Promise.reject(new Error("down"))).load(1), /down/);
+  const slow = assert.rejects(make(() => new Promise(() => {})).load(1), OverrunError);
+  await system.advance(50);
+  await slow;
+});
+
+test("batches at the source and keys are bounded; close refuses what is not sent", async () => {
+  const system = manualSystem();
+  let live = 0;
+  let most = 0;
+  const own = loader<number, number>({
+    system,
+    sizeMax: 1,
+    batchesMax: 2,
+    keysMax: 4,
+    load: async (keys) => {
+      live += 1;
+      most = Math.max(most, live);
+      await after(system, 10);
+      live -= 1;
+      return [...keys];
+    },
+  });
+  const loads = [1, 2, 3, 4].map((key) => own.load(key).catch((error: unknown) => error));
+  await assert.rejects(own.load(5), QueueFullError);
+  await system.advance(5);
+  own.close();
+  await system.advance(20);
+  const answers = await Promise.all(loads);
+  assert.deepEqual(answers.slice(0, 2), [1, 2]);
+  assert.ok(answers[2] instanceof ClosedError && answers[3] instanceof ClosedError);
+  assert.equal(most, 2);
+  await assert.rejects(own.load(6), ClosedError);
+});
+
+test("any sequence of keys and times answers each key with its own value", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ key: fc.nat(6), ms: fc.nat(15) }), { maxLength: 40 }),
+      fc.integer({ min: 0, max: 10 }),
+      fc.integer({ min: 1, max: 4 }),
+      async (steps, windowMs, sizeMax) => {
+        const system = manualSystem();
+        const own = loader<number, number>({
+          system,
+          windowMs,
+          sizeMax,
+          batchesMax: 2,
+          load: async (keys) => {
+            assert.ok(keys.length <= sizeMax && new Set(keys).size === keys.length);
+            await after(system, 7);
+            return keys.map((key) => key * 10);
+          },
+        });
+        const answers: Promise<void>[] = [];
+        for (const { key, ms } of steps) {
+          answers.push(own.load(key).then((value) => assert.equal(value, key * 10)));
+          await system.advance(ms);
+        }
+        await system.advance(1000);
+        await Promise.all(answers);
+        assert.equal(own.snapshot().values["gathered"], 0);
+        assert.equal(system.pending, 0);
+      },
+    ),
+  );
+});
+
+test("PERF-003: eager loading makes the start wait and pays twice; lazy makes it once for 50 callers, at first use", async () => {
+  const system = manualSystem();
+  let made = 0;
+  const make = async (): Promise<string> => {
+    made += 1;
+    await after(system, 500);
+    return "ready";
+  };
+  let eagerStarted = false;
+  void make().then(() => (eagerStarted = true));
+  await system.advance(0);
+  assert.equal(eagerStarted, false, "an eager start still waits");
+
+  made = 0;
+  const own = lazy(make, { system });
+  assert.equal(made, 0);
+  assert.equal(own.peek(), undefined);
+  const callers = Promise.all(Array.from({ length: 50 }, () => own.get()));
+  await system.advance(500);
+  assert.deepEqual(new Set(await callers), new Set(["ready"]));
+  assert.equal(made, 1);
+  assert.equal(own.peek(), "ready");
+});
+
+test("PERF-003: a failed first try does not poison the next; within the gap it is not hammered", async () => {
+  const system = manualSystem();
+  let tries = 0;
+  const own = lazy(
+    async () => {
+      tries += 1;
+      if (tries === 1) throw new Error("not yet");
+      return tries;
+    },
+    { system, failureGapMs: 100 },
+  );
+  await assert.rejects(own.get(), /not yet/);
+  await assert.rejects(own.get(), /not yet/);
+  assert.equal(tries, 1);
+  await system.advance(100);
+  assert.equal(await own.get(), 2);
+});
+
+test("reset makes a new one; one being made then is answered and not kept; making is bounded", async () => {
+  const system = manualSystem();
+  let made = 0;
+  const own = lazy(
+    async () => {
+      const id = (made += 1);
+      await after(system, 10);
+      return id;
+    },
+    { system, timeoutMs: 50 },
+  );
+  const first = own.get();
+  own.reset();
+  const second = own.get();
+  await system.advance(10);
+  assert.deepEqual([await first, await second, own.peek()], [1, 2, 2]);
+  own.controls?.["reset"]?.();
+  assert.equal(own.peek(), undefined);
+  const hanging = lazy(() => new Promise(() => {}), { system, timeoutMs: 50 });
+  const rejected = assert.rejects(hanging.get(), OverrunError);
+  await system.advance(50);
+  await rejected;
+});

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import {
+  memoryQuotaStore,
+  QuotaExceededError,
+  rateLimiter,
+  retryAfterSeconds,
+  sharedQuota,
+} from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+
+test("MED-004: one tenant floods at 50 times its quota; without limits it gets 98 %, with quotas the others keep theirs", async () => {
+  const system = manualSystem();
+  const capacityPerTick = 20;
+  const without = { flood: 0, calm: 0 };
+  const withLimit = { flood: 0, calm: 0 };
+  const limiter = rateLimiter({ system, limit: 100, periodMs: 1000, burst: 10 });
+  for (let tick = 0; tick < 100; tick += 1) {
+    const requests = [...Array.from({ length: 50 }, () => "flood" as const), "calm" as const];
+    let left = capacityPerTick;
+    for (const tenant of requests) if (left-- > 0) without[tenant] += 1;
+    left = capacityPerTick;
+    for (const tenant of requests) if (limiter.tryTake(tenant) && left-- > 0) withLimit[tenant] += 1;
+    await system.advance(10);
+  }
+  assert.equal(without.calm, 0);
+  assert.ok(withLimit.calm >= 95, String(withLimit.calm));
+  assert.ok(withLimit.flood <= 110);
+});
+
+test("a quota of 1 per 30 days refuses the second request 20 ms later and says when to come back", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 1, periodMs: 30 * 86_400_000 });
+  assert.equal(limiter.check("a").allowed, true);
+  await system.advance(20);
+  const refused = limiter.check("a");
+  assert.equal(refused.allowed, false);
+  assert.equal(refused.retryAfterMs, 30 * 86_400_000 - 20);
+  assert.equal(retryAfterSeconds(refused), String(30 * 86_400));
+  assert.equal(system.pending, 0, "no timer");
+  await system.advance(refused.retryAfterMs);
+  assert.equal(limiter.check("a").allowed, true);
+});
+
+test("a weight above the burst can never pass and says so", () => {
+  const limiter = rateLimiter({ system: manualSystem(), limit: 5, periodMs: 1000 });
+  const decision = limiter.check("a", 6);
+  assert.equal(decision.retryAfterMs, Infinity);
+  assert.equal(retryAfterSeconds(decision), undefined);
+  assert.equal(limiter.check("a", 5).remaining, 0);
+});
+
+test("keys have their own buckets and may have their own quotas", () => {
+  const limiter = rateLimiter({
+    system: manualSystem(),
+    limit: 1,
+    periodMs: 1000,
+    quotaOf: (key) => (key === "vip" ? { limit: 3, periodMs: 1000 } : undefined),
+  });
+  const passed = (key: string): number => Array.from({ length: 5 }, () => limiter.tryTake(key)).filter(Boolean).length;
+  assert.deepEqual([passed("a"), passed("b"), passed("vip")], [1, 1, 3]);
+});
+
+test("tracked keys are bounded, idle ones are swept, and a flood of new keys shares one bucket", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 1, periodMs: 100, keysMax: 50 });
+  const first = Array.from({ length: 500 }, (_, at) => limiter.tryTake(`key ${at}`)).filter(Boolean).length;
+  assert.equal(first, 51, "50 own buckets and the shared one");
+  assert.ok(limiter.keys <= 51);
+  assert.equal(limiter.tryTake("key 3"), false, "nobody is forgotten while in debt");
+  await system.advance(1000);
+  const later = Array.from({ length: 20 }, (_, at) => limiter.tryTake(`new ${at}`)).filter(Boolean).length;
+  assert.equal(later, 20);
+  assert.ok((limiter.snapshot().counts["swept"] ?? 0) > 0);
+});
+
+test("block answers a 429: nothing passes before the time, one unit at it", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 10, periodMs: 1000 });
+  limiter.block("api", 5000);
+  assert.equal(limiter.check("api").retryAfterMs, 5000);
+  await system.advance(4999);
+  assert.equal(limiter.tryTake("api"), false);
+  await system.advance(1);
+  assert.equal(limiter.tryTake("api"), true);
+  assert.equal(limiter.tryTake("api"), false);
+});
+
+test("limits follow the observed capacity at once, both ways", () => {
+  let now = 0;
+  const limiter = rateLimiter({ system: { ...manualSystem(), now: () => now }, limit: 100, periodMs: 1000, burst: 10 });
+  const passedIn = (ms: number): number => {
+    let passed = 0;
+    for (const until = now + ms; now < until; now += 1) while (limiter.tryTake("a")) passed += 1;
+    return passed;
+  };
+  passedIn(1000);
+  limiter.controls?.["set-scale"]?.(0.5);
+  passedIn(500);
+  assert.ok(Math.abs(passedIn(1000) - 50) <= 1);
+  limiter.scale = 1;
+  passedIn(500);
+  assert.ok(Math.abs(passedIn(1000) - 100) <= 1);
+});
+
+test("acquire waits for its turn in order, gives an aborted turn back, and refuses a wait that is too long", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 10, periodMs: 1000, burst: 1, waitMsMax: 300 });
+  const at: number[] = [];
+  const go = async (signal?: AbortSignal): Promise<void> => {
+    await limiter.acquire("a", signal === undefined ? {} : { signal });
+    at.push(system.now());
+  };
+  await go();
+  const second = go();
+  const caller = new AbortController();
+  const third = assert.rejects(go(caller.signal), /enough/);
+  const fourth = go();
+  await assert.rejects(go(), (error) => error instanceof QuotaExceededError && error.retryAfterMs === 400);
+  caller.abort(new Error("enough"));
+  await third;
+  await system.advance(1000);
+  await Promise.all([second, fourth]);
+  assert.deepEqual(at, [0, 100, 300]);
+  assert.equal(system.pending, 0);
+});
+
+test("over any span no more than burst + rate x span passes, and a waiting client always gets in when told", async () => {
+  const request = fc.record({
+    waitMs: fc.integer({ min: 0, max: 400 }),
+    key: fc.constantFrom("a", "b"),
+    weight: fc.integer({ min: 1, max: 4 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 10 }),
+      fc.array(request, { maxLength: 80 }),
+      async (limit, burst, requests) => {
+        const system = manualSystem();
+        const limiter = rateLimiter({ system, limit, periodMs: 1000, burst });
+        const passed: { key: string; at: number; weight: number }[] = [];
+        for (const { waitMs, key, weight } of requests) {
+          await system.advance(waitMs);
+          const decision = limiter.check(key, weight);
+          assert.equal(decision.allowed, decision.retryAfterMs === 0);
+          if (decision.allowed) passed.push({ key, at: system.now(), weight });
+          else if (decision.retryAfterMs !== Infinity) {
+            assert.ok(decision.remaining < weight);
+            await system.advance(decision.retryAfterMs);
+            assert.equal(limiter.tryTake(key, weight), true, "told to come back now");
+            passed.push({ key, at: system.now(), weight });
+          } else assert.ok(weight > burst);
+        }
+        for (const key of ["a", "b"]) {
+          const own = passed.filter((each) => each.key === key);
+          own.forEach((first, from) => {
+            let sum = 0;
+            for (const each of own.slice(from)) {
+              sum += each.weight;
+              assert.ok(sum <= burst + (limit * (each.at - first.at)) / 1000 + 1e-3);
+            }
+          });
+        }
+      },
+    ),
+  );
+});
+
+test("two processes with one store share one quota; one that loses the store falls back to its share and comes back", async () => {
+  const system = manualSystem();
+  const store = memoryQuotaStore();
+  let lost = false;
+  const flaky = {
+    take: (...args: Parameters<typeof store.take>) => (lost ? new Promise<never>(() => {}) : store.take(...args)),
+  };
+  const quota = { system, limit: 10, periodMs: 1000, storeMs: 50 };
+  const one = sharedQuota({ ...quota, store });
+  const two = sharedQuota({ ...quota, store: flaky, fallbackShare: 0.2 });
+  const events: string[] = [];
+  two.listen(({ event }) => events.push(event));
+  let passed = 0;
+  for (let at = 0; at < 10; at += 1) {
+    if ((await one.check("a")).allowed) passed += 1;
+    if ((await two.check("a")).allowed) passed += 1;
+  }
+  assert.equal(passed, 10);
+  const refused = await one.check("a");
+  assert.equal(Math.round(refused.retryAfterMs), 100);
+  lost = true;
+  const alone: boolean[] = [];
+  for (let at = 0; at < 4; at += 1) {
+    const asked = two.check("b");
+    await system.advance(50);
+    alone.push((await asked).allowed);
+  }
+  assert.deepEqual(alone, [true, true, false, false]);
+  lost = false;
+  assert.equal((await two.check("c")).allowed, true);
+  assert.deepEqual(events, ["store-lost", "store-back"]);
+});
+
+test("the reference store is bounded", async () => {
+  const store = memoryQuotaStore(2);
+  for (const key of ["a", "b", "c"]) await store.take(key, 10, 10, 1000);
+  assert.equal((await store.take("a", 10, 10, 1000)).taken, true, "the oldest was forgotten");
+  assert.equal((await store.take("c", 10, 10, 1000)).taken, false);
+});

@@ -1,0 +1,371 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { isDeadlockError, OverrunError, RollbackError, sqlTransaction, transaction } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+import type { ManualSystem } from "@prunella/resilience/testing";
+
+const after = (system: ManualSystem, ms: number): Promise<void> =>
+  new Promise((resolve) => void system.setTimer(resolve, ms));
+
+test("MED-005: without compensation half of a change stays; a transaction undoes what was done, last first", async () => {
+  const naive = { from: 100, to: 0 };
+  const transfer = async (): Promise<void> => {
+    naive.from -= 40;
+    await Promise.reject(new Error("no such account"));
+    naive.to += 40;
+  };
+  await assert.rejects(transfer());
+  assert.deepEqual(naive, { from: 60, to: 0 }, "40 are gone");
+
+  const log: string[] = [];
+  const account = { from: 100, to: 0 };
+  const own = transaction({ system: manualSystem() });
+  const failing = own.run(async (scope) => {
+    await scope.step(
+      "withdraw",
+      () => (account.from -= 40),
+      () => (log.push("undo withdraw"), (account.from += 40)),
+    );
+    await scope.step(
+      "note",
+      () => log.push("noted"),
+      () => log.push("undo note"),
+    );
+    await scope.step(
+      "deposit",
+      () => Promise.reject(new Error("no such account")),
+      () => log.push("never"),
+    );
+  });
+  await assert.rejects(failing, /no such account/);
+  assert.deepEqual(account, { from: 100, to: 0 });
+  assert.deepEqual(log, ["noted", "undo note", "undo withdraw"]);
+  assert.equal(own.snapshot().counts["rolledBack"], 1);
+});
+
+test("a timeout rolls back, and a step that succeeds later is undone when it does", async () => {
+  const system = manualSystem();
+  const log: string[] = [];
+  const own = transaction({ system, timeoutMs: 100, undoMs: 50 });
+  const running = own.run(async (scope) => {
+    await scope.step(
+      "first",
+      () => void log.push("first"),
+      () => log.push("undo first"),
+    );
+    await scope.step(
+      "slow",
+      () => after(system, 500),
+      () => log.push("undo slow"),
+    );
+  });
+  const rejected = assert.rejects(running, OverrunError);
+  await system.advance(200);
+  await rejected;
+  assert.deepEqual(log, ["first", "undo first"]);
+  await system.advance(400);
+  assert.deepEqual(log, ["first", "undo first", "undo slow"]);
+  assert.equal(own.snapshot().counts["lateUndone"], 1);
+  assert.equal(system.pending, 0);
+});
+
+test("a step in flight at the timeout that ends soon is undone before those it followed", async () => {
+  const system = manualSystem();
+  const log: string[] = [];
+  const own = transaction({ system, timeoutMs: 100 });
+  const rejected = assert.rejects(
+    own.run(async (scope) => {
+      await scope.step(
+        "first",
+        () => {},
+        () => log.push("undo first"),
+      );
+      await scope.step(
+        "second",
+        () => after(system, 120),
+        () => log.push("undo second"),
+      );
+    }),
+  );
+  await system.advance(200);
+  await rejected;
+  assert.deepEqual(log, ["undo second", "undo first"]);
+});
+
+test("no step begins after the end", async () => {
+  const system = manualSystem();
+  let late: unknown;
+  const own = transaction({ system, timeoutMs: 10 });
+  const rejected = assert.rejects(
+    own.run(async (scope) => {
+      await after(system, 20);
+      await scope
+        .step(
+          "late",
+          () => assert.fail("ran"),
+          () => {},
+        )
+        .catch((error: unknown) => (late = error));
+    }),
+  );
+  await system.advance(50_000);
+  await rejected;
+  assert.ok(late instanceof OverrunError);
+});
+
+test("a compensation that fails does not stop the others, and the first cause is kept", async () => {
+  const log: string[] = [];
+  const own = transaction({ system: manualSystem() });
+  const failing = own.run(async (scope) => {
+    await scope.step(
+      "a",
+      () => {},
+      () => log.push("undo a"),
+    );
+    await scope.step(
+      "b",
+      () => {},
+      () => Promise.reject(new Error("undo b failed")),
+    );
+    throw new Error("why");
+  });
+  await assert.rejects(
+    failing,
+    (error) => error instanceof RollbackError && error.failures.length === 1 && /why/.test(String(error.cause)),
+  );
+  assert.deepEqual(log, ["undo a"]);
+});
+
+test("a savepoint undoes only its part; its steps go with the whole later on", async () => {
+  const log: string[] = [];
+  const own = transaction({ system: manualSystem() });
+  await assert.rejects(
+    own.run(async (scope) => {
+      await scope.step(
+        "outer",
+        () => {},
+        () => log.push("undo outer"),
+      );
+      await scope
+        .savepoint(async (part) => {
+          await part.step(
+            "inner",
+            () => {},
+            () => log.push("undo inner"),
+          );
+          throw new Error("inner trouble");
+        })
+        .catch(() => log.push("went on"));
+      await scope.savepoint((part) =>
+        part.step(
+          "kept",
+          () => {},
+          () => log.push("undo kept"),
+        ),
+      );
+      throw new Error("outer trouble");
+    }),
+    /outer trouble/,
+  );
+  assert.deepEqual(log, ["undo inner", "went on", "undo kept", "undo outer"]);
+});
+
+test("a lost deadlock is rolled back and run again after a random delay; other errors are not", async () => {
+  const system = manualSystem();
+  const undone: number[] = [];
+  const own = transaction({ system, attempts: 3 });
+  const running = own.run(async (scope) => {
+    await scope.step(
+      "write",
+      () => scope.attempt,
+      (attempt) => undone.push(attempt),
+    );
+    if (scope.attempt < 3) throw Object.assign(new Error("deadlock detected"), { code: "40P01" });
+    return scope.attempt;
+  });
+  await system.advance(1000);
+  assert.equal(await running, 3);
+  assert.deepEqual(undone, [1, 2]);
+  assert.equal(own.snapshot().counts["deadlocks"], 2);
+  let runs = 0;
+  await assert.rejects(
+    own.run(() => Promise.reject(new Error(`plain ${(runs += 1)}`))),
+    /plain 1/,
+  );
+});
+
+test("the caller's abort rolls back and rejects with its reason", async () => {
+  const system = manualSystem();
+  const log: string[] = [];
+  const caller = new AbortController();
+  const own = transaction({ system });
+  const running = own.run(
+    async (scope) => {
+      await scope.step(
+        "a",
+        () => {},
+        () => log.push("undo a"),
+      );
+      await new Promise((_, reject) => scope.signal.addEventListener("abort", () => reject(new Error("stopped"))));
+    },
+    { signal: caller.signal },
+  );
+  await system.advance(0);
+  caller.abort(new Error("user left"));
+  await assert.rejects(running, /user left/);
+  assert.deepEqual(log, ["undo a"]);
+});
+
+test("deadlock errors of five databases are known, also as a cause; others are not", () => {
+  const yes = [
+    { code: "40P01" },
+    { code: "40001" },
+    { errno: 1213 },
+    { number: 1205 },
+    { code: "SQLITE_BUSY_SNAPSHOT" },
+    { code: "ERR_SQLITE_ERROR", errcode: 5 },
+    { errcode: 517 },
+    { code: "PRUNELLA_DEADLOCK" },
+    new Error("wrapped", { cause: { code: "40P01" } }),
+  ];
+  for (const each of yes) assert.equal(isDeadlockError(each), true, JSON.stringify(each));
+  const circular: { cause?: unknown } = {};
+  circular.cause = circular;
+  for (const each of [undefined, "40P01", { code: "23505" }, { errcode: 19 }, circular])
+    assert.equal(isDeadlockError(each), false);
+});
+
+test("whatever the steps do, at the end all of them stand or none does", async () => {
+  const step = fc.record({
+    ms: fc.integer({ min: 0, max: 60 }),
+    fails: fc.boolean(),
+    savepoint: fc.boolean(),
+    deadlock: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 6 }),
+      fc.option(fc.integer({ min: 0, max: 150 })),
+      async (steps, abortAt) => {
+        const system = manualSystem();
+        const own = transaction({ system, timeoutMs: 100, attempts: 2, delayMs: 5 });
+        const standing = new Set<number>();
+        const caller = new AbortController();
+        if (abortAt !== null) system.setTimer(() => caller.abort(new Error("abort")), abortAt);
+        const running = own
+          .run(
+            async (scope) => {
+              for (const [at, each] of steps.entries()) {
+                const run = (within: typeof scope): Promise<void> =>
+                  within.step(
+                    `step ${at}`,
+                    async () => {
+                      await after(system, each.ms);
+                      if (each.fails && at % 2 === 1)
+                        throw each.deadlock ? Object.assign(new Error("deadlock"), { code: "40001" }) : new Error("no");
+                      assert.ok(!standing.has(at), "undone before it is done again");
+                      standing.add(at);
+                    },
+                    () => void standing.delete(at),
+                  );
+                await (each.savepoint ? scope.savepoint(run) : run(scope));
+              }
+            },
+            { signal: caller.signal },
+          )
+          .then(
+            () => true,
+            () => false,
+          );
+        let committed: boolean | undefined;
+        void running.then((outcome) => (committed = outcome));
+        for (let round = 0; round < 100 && committed === undefined; round += 1) await system.advance(1000);
+        assert.notEqual(committed, undefined, "it ends");
+        await system.advance(60_000);
+        assert.equal(standing.size, committed === true ? steps.length : 0);
+        assert.equal(system.pending, 0);
+      },
+    ),
+  );
+});
+
+/** Records statements; fails where told. */
+function connection(fail: (sql: string, at: number) => unknown = () => undefined): {
+  log: string[];
+  execute(sql: string): Promise<void>;
+} {
+  const log: string[] = [];
+  return {
+    log,
+    async execute(sql) {
+      log.push(sql);
+      const error = fail(sql, log.length);
+      if (error !== undefined) throw error;
+    },
+  };
+}
+
+test("SQL: commit on success, rollback on error, savepoints inside", async () => {
+  const own = sqlTransaction({ system: manualSystem(), begin: "BEGIN IMMEDIATE" });
+  const good = connection();
+  assert.equal(await own.run(good, async ({ connection }) => (await connection.execute("INSERT"), 7)), 7);
+  assert.deepEqual(good.log, ["BEGIN IMMEDIATE", "INSERT", "COMMIT"]);
+  const bad = connection();
+  await assert.rejects(
+    own.run(bad, async (scope) => {
+      await scope.savepoint(async () => Promise.reject(new Error("inner"))).catch(() => {});
+      await scope.savepoint((inner) => inner.savepoint(() => inner.connection.execute("UPDATE")));
+      throw new Error("outer");
+    }),
+    /outer/,
+  );
+  assert.deepEqual(bad.log, [
+    "BEGIN IMMEDIATE",
+    "SAVEPOINT prunella_0_1",
+    "ROLLBACK TO SAVEPOINT prunella_0_1",
+    "RELEASE SAVEPOINT prunella_0_1",
+    "SAVEPOINT prunella_0_2",
+    "SAVEPOINT prunella_1_1",
+    "UPDATE",
+    "RELEASE SAVEPOINT prunella_1_1",
+    "RELEASE SAVEPOINT prunella_0_2",
+    "ROLLBACK",
+  ]);
+});
+
+test("SQL: a timeout rolls back and never commits afterwards", async () => {
+  const system = manualSystem();
+  const own = sqlTransaction({ system, timeoutMs: 100 });
+  const conn = connection();
+  const rejected = assert.rejects(
+    own.run(conn, () => after(system, 200)),
+    OverrunError,
+  );
+  await system.advance(300);
+  await rejected;
+  assert.deepEqual(conn.log, ["BEGIN", "ROLLBACK"]);
+});
+
+test("SQL: a deadlock is run again on the same connection; a failed ROLLBACK is told apart and not retried", async () => {
+  const system = manualSystem();
+  const own = sqlTransaction({ system });
+  const deadlocked = connection((sql, at) => (sql === "UPDATE" && at === 2 ? { code: "40P01" } : undefined));
+  const running = own.run(deadlocked, (scope) => scope.connection.execute("UPDATE"));
+  await system.advance(1000);
+  await running;
+  assert.deepEqual(deadlocked.log, ["BEGIN", "UPDATE", "ROLLBACK", "BEGIN", "UPDATE", "COMMIT"]);
+  const broken = connection((sql) => (sql === "BEGIN" ? undefined : { code: "40P01" }));
+  await assert.rejects(
+    own.run(broken, (scope) => scope.connection.execute("UPDATE")),
+    RollbackError,
+  );
+  assert.deepEqual(own.snapshot().counts, {
+    begun: 3,
+    committed: 1,
+    rolledBack: 1,
+    rollbackFailures: 1,
+    deadlocks: 1,
+    overruns: 0,
+  });
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { InvalidInputError, isSqlIdentifier, validate } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+
+type Check = "sourceId" | "intervalMs" | "url" | "sqlIdentifier";
+function refused(check: Check, inputs: readonly unknown[]): void {
+  const own = validate({ system: manualSystem() });
+  for (const input of inputs)
+    assert.throws(
+      () => own[check](input, "field x"),
+      (error) => error instanceof InvalidInputError && error.field === "field x" && error.message.includes(error.rule),
+      JSON.stringify(input),
+    );
+  assert.equal(own.snapshot().counts["refused"], inputs.length);
+}
+const notText = [undefined, null, 1, {}, [], ["a"], true, () => "a", Symbol("a")];
+
+test("CRIT-003: unchecked parameters pass anything on; checked ones are refused by field and rule, and counted", () => {
+  const unchecked = (id: unknown): string => `/data/${String(id)}`;
+  assert.equal(unchecked("../etc/passwd"), "/data/../etc/passwd");
+  refused("sourceId", [...notText, "", "a b", "../etc/passwd", "a\n", "ä", "a;b", "a/b", "a".repeat(201), "％"]);
+});
+
+test("CRIT-003: intervals below 60 s, and what is no number, are refused", () => {
+  refused("intervalMs", [
+    undefined,
+    null,
+    "",
+    "abc",
+    "1e6",
+    "-60000",
+    " 60000",
+    NaN,
+    Infinity,
+    59_999,
+    -1,
+    0,
+    [60_000],
+    1e15,
+  ]);
+  const own = validate();
+  assert.equal(own.intervalMs(60_000), 60_000);
+  assert.equal(own.intervalMs("90000"), 90_000);
+});
+
+test("CRIT-003: URLs without a host, with other protocols, credentials or odd characters are refused", () => {
+  refused("url", [
+    ...notText,
+    "",
+    "http://",
+    "http:///path",
+    "//host/path",
+    "/path",
+    "host",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "ftp://host/",
+    "http://user:pass@host/",
+    "http://host /",
+    "http://host\n.evil/",
+    "http:\\\\host",
+    `http://host/${"a".repeat(2048)}`,
+    "http://[::1",
+    "http:host",
+  ]);
+  const own = validate();
+  assert.equal(own.url("https://example.com:8443/a?b=c"), "https://example.com:8443/a?b=c");
+  assert.equal(validate({ protocols: ["redis"] }).url("redis://host:6379/0"), "redis://host:6379/0");
+});
+
+test("CRIT-004: a name from input changes the statement; as a checked identifier it is refused", () => {
+  const unchecked = (table: string): string => `SELECT * FROM ${table}`;
+  assert.match(unchecked("users; DROP TABLE users"), /DROP TABLE/);
+  refused("sqlIdentifier", [
+    ...notText,
+    "",
+    "users; DROP TABLE users",
+    "users--",
+    "users/**/",
+    '"users"',
+    "`users`",
+    "[users]",
+    "us ers",
+    "1users",
+    "users\u0000",
+    "users\n",
+    "uѕers",
+    "ｕsers",
+    "SELECT",
+    "select",
+    "SeLeCt",
+    "table",
+    "order",
+    "user",
+    "pragma",
+    "a".repeat(64),
+    "users'",
+    "users)",
+    "main.users",
+    "$users",
+    "users$",
+  ]);
+  const own = validate();
+  for (const name of ["users", "_x", "a1_b2", "name", "status"]) assert.equal(own.sqlIdentifier(name), name);
+});
+
+test("CRIT-004: whatever is accepted is a plain name and nothing else", () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.stringMatching(/^[a-z_'";-]{1,12}$/)),
+      (text) => {
+        if (isSqlIdentifier(text)) assert.match(text, /^[a-zA-Z_][a-zA-Z0-9_]{0,62}$/);
+        else assert.ok(!/^[a-z]{8,12}x$/.test(text));
+      },
+    ),
+  );
+});
+
+test("keywords depend on the dialect", () => {
+  assert.equal(isSqlIdentifier("key", ["sqlite"]), false);
+  assert.equal(isSqlIdentifier("key", ["postgres"]), true);
+  assert.equal(isSqlIdentifier("user", ["sqlite"]), true);
+  assert.equal(isSqlIdentifier("user", ["postgres"]), false);
+});
+
+test("the refused value is not repeated in full, nor its control characters", () => {
+  const own = validate();
+  assert.throws(
+    () => own.sourceId(`\u001b[31m${"secret".repeat(20)}`),
+    (error) => !/\u001b/.test(String(error)) && String(error).length < 250,
+  );
+});
