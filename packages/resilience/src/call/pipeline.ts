@@ -1,0 +1,146 @@
+// A whole policy in one executor: fallback > total timeout > retry > hedge > rate limit > bulkhead > breaker > attempt
+// timeout > work. The order is fixed, because it is the one in which a timeout counts against the dependency, a refusal
+// does not, and a call that waits between attempts holds no slot. Nest policies by hand for any other.
+import type { GuardSnapshot } from "../report.ts";
+import { breaker, Breaker } from "./breaker.ts";
+import type { BreakerOptions, CallOutcome } from "./breaker.ts";
+import { bulkhead, Bulkhead } from "./bulkhead.ts";
+import type { BulkheadOptions } from "./bulkhead.ts";
+import { CallRunner, planOfNothing } from "./call.ts";
+import type { CallLimiter } from "./call.ts";
+import type { Cancel, Work } from "./context.ts";
+import type { Fallback } from "./fallback.ts";
+import { CallGuard } from "./guard.ts";
+import type { CallGuardOptions } from "./guard.ts";
+import { hedge, Hedge } from "./hedge.ts";
+import type { HedgeOptions } from "./hedge.ts";
+import { LatencyHistogram } from "./latency.ts";
+import { isRefusal } from "./refusals.ts";
+import { retry, Retry } from "./retry.ts";
+import type { RetryOptions } from "./retry.ts";
+import type { TimeoutOptions } from "./timeout.ts";
+
+/** A part is given as options, or ready-made to share it among policies. What is not named is left out. */
+export interface PipelineOptions<Value = unknown> extends CallGuardOptions {
+  readonly fallback?: Fallback<Value>;
+  /** Bound of the whole call with all attempts and waits, in ms. */
+  readonly totalTimeoutMs?: number;
+  readonly retry?: Retry | RetryOptions;
+  readonly hedge?: Hedge | HedgeOptions;
+  /** Refuses an attempt without asking the dependency; `rateLimiter(…)` fits. */
+  readonly limiter?: CallLimiter;
+  readonly bulkhead?: Bulkhead | BulkheadOptions;
+  readonly breaker?: Breaker | BreakerOptions;
+  /** Bound of one attempt, in ms, or with its options. */
+  readonly timeout?: number | Omit<TimeoutOptions, "name" | "system" | "discard">;
+  /** Keeps a histogram of how long calls take, for `snapshot` (default false: it costs two clock reads a call). */
+  readonly measure?: boolean;
+  /** Called with a value that came after its caller was answered, to close what it holds. */
+  readonly discard?: (value: unknown) => void;
+}
+
+/** @throws BadOptionError naming the option that is out of range. */
+export function pipeline<Value = unknown>(options: PipelineOptions<Value>): Pipeline<Value> {
+  return new Pipeline(options);
+}
+
+/** `Ours` is the type that a fallback may answer with; without a fallback any work fits. */
+export class Pipeline<Ours = unknown> extends CallGuard {
+  readonly breaker: Breaker | undefined;
+  readonly bulkhead: Bulkhead | undefined;
+  readonly retry: Retry | undefined;
+  readonly hedge: Hedge | undefined;
+  readonly fallback: Fallback<Ours> | undefined;
+  /** Runs the calls; with a hedge, the part of the policy outside of it. */
+  readonly #runner: CallRunner;
+  /** With a hedge: the part inside of it. */
+  readonly #inner: CallRunner | undefined;
+  readonly #latency: LatencyHistogram | undefined;
+
+  constructor(options: PipelineOptions<Ours>) {
+    super("pipeline", options);
+    const inherited = { system: this.system, ...(options.name === undefined ? {} : { name: options.name }) };
+    const { breaker: guard, bulkhead: slots, retry: again, hedge: twice } = options;
+    this.breaker = guard instanceof Breaker ? guard : guard && breaker({ ...inherited, ...guard });
+    this.bulkhead = slots instanceof Bulkhead ? slots : slots && bulkhead({ ...inherited, ...slots });
+    this.retry = again instanceof Retry ? again : again && retry({ ...inherited, ...again });
+    this.hedge = twice instanceof Hedge ? twice : twice && hedge({ ...inherited, ...twice });
+    this.fallback = options.fallback;
+    this.#latency = options.measure === true ? new LatencyHistogram() : undefined;
+    const attempt = typeof options.timeout === "number" ? { timeoutMs: options.timeout } : options.timeout;
+    const common = {
+      name: this.name,
+      system: this.system,
+      precise: attempt?.precise ?? false,
+      keepAlive: attempt?.keepAlive ?? true,
+      discard: options.discard,
+      onTimeout: (timeoutMs: number, total: boolean) => this.say("timed-out", "trip", { timeoutMs, total }),
+    };
+    const outside = {
+      totalMs: this.number("totalTimeoutMs", options.totalTimeoutMs ?? Infinity, 0),
+      retry: this.retry,
+      latency: this.#latency,
+    };
+    const inside = {
+      timeoutMs: this.number("timeout", attempt?.timeoutMs ?? Infinity, 0),
+      early: attempt?.mode !== "cooperative",
+      limiter: options.limiter,
+      bulkhead: this.bulkhead,
+      breaker: this.breaker,
+      measuresSlow: this.breaker?.judgesDuration ?? false,
+    };
+    const whole = { ...planOfNothing, ...common };
+    if (this.hedge === undefined) this.#runner = new CallRunner({ ...whole, ...outside, ...inside });
+    else {
+      this.#runner = new CallRunner({ ...whole, ...outside });
+      this.#inner = new CallRunner({ ...whole, ...inside });
+    }
+  }
+
+  /**
+   * Runs `work` under the policy. Rejects with the work's last error, TimeoutError, or a refusal (`isRefusal`).
+   * @param cancel a signal, or the context of an outer policy. @param priority for the bulkhead, 0 the most urgent.
+   */
+  execute<Value extends Ours>(work: Work<Value>, cancel?: Cancel, priority = 0): Promise<Value> {
+    if (this.fallback === undefined) return this.#run(work, cancel, priority);
+    const covered = this.fallback.execute(() => this.#run(work, cancel, priority), cancel);
+    return covered as Promise<Value>;
+  }
+
+  /** As `execute`, with the outcome as a value; never rejects. */
+  tryExecute<Value extends Ours>(work: Work<Value>, cancel?: Cancel, priority = 0): Promise<CallOutcome<Value>> {
+    return this.execute(work, cancel, priority).then(
+      (value) => ({ ok: true, value }),
+      (error: unknown) => ({ ok: false, refused: isRefusal(error), error }),
+    );
+  }
+
+  snapshot(): GuardSnapshot {
+    const { calls, failed, refused } = this.#runner;
+    const quantile = (share: number): number => this.#latency?.quantile(share) ?? 0;
+    return {
+      guard: this.guard,
+      name: this.name,
+      state: this.breaker?.state ?? "ok",
+      values:
+        this.#latency === undefined
+          ? {}
+          : { latencyMsP50: quantile(0.5), latencyMsP95: quantile(0.95), latencyMsP99: quantile(0.99) },
+      counts: {
+        calls,
+        failed,
+        refused,
+        timedOut: this.#runner.timedOut + (this.#inner?.timedOut ?? 0),
+        late: this.#runner.late + (this.#inner?.late ?? 0),
+      },
+    };
+  }
+
+  #run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number): Promise<Value> {
+    const { hedge } = this;
+    const inner = this.#inner;
+    if (hedge === undefined || inner === undefined) return this.#runner.run(work, cancel, priority);
+    const hedged: Work<Value> = (outer) => hedge.execute((context) => inner.run(work, context, priority), outer);
+    return this.#runner.run(hedged, cancel, priority);
+  }
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { test } from "node:test";
+import { AbortedError, callBudget, hedge, type CallContext } from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+import { deferred, settle, watch, type Deferred } from "./helpers.ts";
+
+function hedged(options: Parameters<typeof hedge>[0] = {}, signal?: AbortSignal) {
+  const system = manualSystem();
+  const policy = hedge({ delayMs: 100, system, ...options });
+  const attempts: Deferred<string>[] = [];
+  const contexts: CallContext[] = [];
+  const call = watch(
+    policy.execute((context) => {
+      contexts.push(context);
+      attempts.push(deferred());
+      return (attempts.at(-1) as Deferred<string>).promise;
+    }, signal),
+  );
+  return { system, policy, attempts, contexts, call };
+}
+
+test("a quick answer needs no second attempt and leaves no timer", async () => {
+  const { system, attempts, call } = hedged();
+  attempts[0]?.resolve("first");
+  await settle();
+  assert.equal(call.value, "first");
+  assert.equal(system.pending, 0);
+  await system.advance(1000);
+  assert.equal(attempts.length, 1);
+});
+
+test("a slow one gets company; the first success wins, the loser is aborted and its value discarded", async () => {
+  const discarded: unknown[] = [];
+  const { system, policy, attempts, contexts, call } = hedged({ discard: (value) => discarded.push(value) });
+  await system.advance(100);
+  assert.equal(attempts.length, 2);
+  assert.deepEqual(
+    contexts.map((context) => context.attempt),
+    [1, 2],
+  );
+  attempts[1]?.resolve("second");
+  await settle();
+  assert.equal(call.value, "second");
+  assert.deepEqual(
+    contexts.map((context) => context.aborted),
+    [true, false],
+  );
+  attempts[0]?.resolve("too late");
+  await settle();
+  assert.deepEqual(discarded, ["too late"]);
+  assert.equal(policy.snapshot().counts["wonByHedge"], 1);
+});
+
+test("if all fail, the error is that of the first attempt, however slow it was", async () => {
+  const { system, attempts, call } = hedged();
+  await system.advance(100);
+  attempts[1]?.reject(new Error("hedge"));
+  await settle();
+  assert.equal(call.state, "pending");
+  attempts[0]?.reject(new Error("primary"));
+  await settle();
+  assert.match(String(call.error), /primary/);
+});
+
+test("a failure before the delay is the answer: hedging is not retrying", async () => {
+  const { system, attempts, call } = hedged();
+  attempts[0]?.reject(new Error("fast failure"));
+  await system.advance(1000);
+  assert.match(String(call.error), /fast failure/);
+  assert.equal(attempts.length, 1);
+});
+
+test("an exhausted budget starts nothing more and ends nothing that runs", async () => {
+  const budget = callBudget({ burst: 1, ratio: 0 });
+  const { system, policy, attempts, contexts, call } = hedged({ attemptsMax: 5, budget });
+  await system.advance(1000);
+  assert.equal(attempts.length, 2);
+  assert.equal(policy.snapshot().counts["unpaid"], 1);
+  assert.ok(contexts.every((context) => !context.aborted));
+  attempts[0]?.resolve("fine");
+  await settle();
+  assert.equal(call.value, "fine");
+});
+
+test("an abort by the caller ends every attempt at once", async () => {
+  const controller = new AbortController();
+  const { system, contexts, call } = hedged({}, controller.signal);
+  await system.advance(100);
+  controller.abort("enough");
+  await settle();
+  assert.ok(call.error instanceof AbortedError);
+  assert.ok(contexts.every((context) => context.reason === "enough"));
+  assert.equal(system.pending, 0);
+});
+
+test("the delay may be a function, and a hedge runs in its caller's async context", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const system = manualSystem();
+  const policy = hedge({ delayMs: () => 30, system });
+  const stores: unknown[] = [];
+  void storage.run("caller", () => policy.execute(() => (stores.push(storage.getStore()), new Promise(() => {}))));
+  await system.advance(30);
+  assert.deepEqual(stores, ["caller", "caller"]);
+  assert.throws(() => hedge({ attemptsMax: 11 }), /attemptsMax is 11/);
+});

@@ -1,0 +1,330 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import {
+  AbortedError,
+  breaker,
+  BreakerOpenError,
+  bulkhead,
+  BulkheadFullError,
+  callBudget,
+  fallback,
+  pipeline,
+  RateLimitedError,
+  retry,
+  timeout,
+  TimeoutError,
+  type CallContext,
+} from "@prunella/resilience";
+import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
+import { boom, deferred, events, fine, never, settle, watch } from "./helpers.ts";
+
+test("an attempt that times out counts against the dependency and is tried again", async () => {
+  const system = manualSystem();
+  const policy = pipeline({
+    timeout: 100,
+    retry: { delayMs: 50, jitter: "none" },
+    breaker: { failures: 2 },
+    bulkhead: { concurrentMax: 1 },
+    system,
+  });
+  const heard = events(policy);
+  const attempts: CallContext[] = [];
+  const call = watch(policy.execute((context) => (attempts.push(context), never())));
+  await system.advance(1000);
+  assert.deepEqual(
+    attempts.map((context) => [context.attempt, context.aborted]),
+    [
+      [1, true],
+      [2, true],
+    ],
+  );
+  assert.ok(call.error instanceof BreakerOpenError, "the third attempt meets the open breaker");
+  assert.ok(call.error.cause instanceof TimeoutError);
+  assert.equal(policy.bulkhead?.active, 0);
+  assert.deepEqual(heard, ["timed-out", "timed-out"]);
+});
+
+test("the total timeout ends the call wherever it is: waiting, queued or running", async () => {
+  const system = manualSystem();
+  const waiting = watch(
+    pipeline({ totalTimeoutMs: 200, retry: { delayMs: 500, jitter: "none" }, system }).execute(boom),
+  );
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 1, waitMsMax: Infinity, system });
+  slots.tryAcquire();
+  const queued = watch(pipeline({ totalTimeoutMs: 200, bulkhead: slots, system }).execute(fine));
+  const guard = breaker({ failures: 1, system });
+  const running = watch(pipeline({ totalTimeoutMs: 200, breaker: guard, system }).execute(never));
+  await system.advance(199);
+  assert.deepEqual([waiting.state, queued.state, running.state], ["pending", "pending", "pending"]);
+  await system.advance(11);
+  for (const { error } of [waiting, queued, running]) assert.ok(error instanceof TimeoutError);
+  assert.match(String((waiting.error as TimeoutError).cause), /boom/);
+  assert.equal(guard.state, "open", "without a bound per attempt, the total one is the judgement");
+  assert.equal(slots.queued, 0);
+  assert.equal(system.pending, 0);
+});
+
+test("a call that waits between attempts holds no slot", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ retry: { delayMs: 500, jitter: "none" }, bulkhead: { concurrentMax: 1 }, system });
+  void watch(policy.execute(boom));
+  await settle();
+  assert.equal(await policy.execute(fine), "fine");
+});
+
+test("nobody queues for a slot behind an open breaker", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ breaker: {}, bulkhead: { concurrentMax: 1, queueMax: 5 }, system });
+  void policy.execute(never);
+  policy.breaker?.open();
+  const call = watch(policy.execute(fine));
+  await settle();
+  assert.ok(call.error instanceof BreakerOpenError);
+});
+
+test("a rate limit refuses without touching slot or breaker, and says when to come again", async () => {
+  const policy = pipeline({
+    limiter: { tryTake: () => false, check: () => ({ allowed: false, retryAfterMs: 750 }) },
+    breaker: { failures: 1 },
+    bulkhead: {},
+    system: manualSystem(),
+  });
+  const error: unknown = await policy.execute(fine).catch((refusal: unknown) => refusal);
+  assert.ok(error instanceof RateLimitedError);
+  assert.equal(error.retryAfterMs, 750);
+  assert.deepEqual([policy.breaker?.state, policy.bulkhead?.active], ["closed", 0]);
+  assert.equal(policy.snapshot().counts["refused"], 1);
+});
+
+test("a hedge inside a policy: each attempt has its own timeout, the loser's slot is free", async () => {
+  const system = manualSystem();
+  const policy = pipeline({
+    totalTimeoutMs: 5000,
+    retry: { delayMs: 0 },
+    hedge: { delayMs: 100 },
+    bulkhead: { concurrentMax: 2 },
+    breaker: { failures: 1 },
+    timeout: 1000,
+    system,
+  });
+  const second = deferred();
+  let attempts = 0;
+  const call = watch(policy.execute(() => ((attempts += 1), attempts === 1 ? never() : second.promise)));
+  await system.advance(150);
+  assert.equal(attempts, 2);
+  second.resolve("hedged");
+  await settle();
+  assert.equal(call.value, "hedged");
+  assert.deepEqual([policy.bulkhead?.active, policy.breaker?.state], [0, "closed"]);
+  await system.advance(10_000);
+  assert.equal(system.pending, 0);
+});
+
+test("a fallback covers the whole policy", async () => {
+  const policy = pipeline<string>({
+    fallback: fallback({ chain: [() => "instead"] }),
+    breaker: {},
+    system: manualSystem(),
+  });
+  policy.breaker?.open();
+  assert.equal(await policy.execute(fine), "instead");
+  assert.deepEqual(await policy.tryExecute(boom), { ok: true, value: "instead" });
+});
+
+test("tryExecute tells a refusal from a failure", async () => {
+  const policy = pipeline({ breaker: { failures: 1 }, system: manualSystem() });
+  const failed = await policy.tryExecute(boom);
+  const refused = await policy.tryExecute(fine);
+  assert.deepEqual([failed.ok, failed.ok || failed.refused], [false, false]);
+  assert.deepEqual([refused.ok, refused.ok || refused.refused], [false, true]);
+});
+
+test("cooperative attempts are waited for, after the deadline, the total deadline and an abort alike", async () => {
+  const system = manualSystem();
+  const policy = pipeline({
+    timeout: { timeoutMs: 100, mode: "cooperative" },
+    totalTimeoutMs: 150,
+    retry: { delayMs: 0 },
+    breaker: { failures: 100 },
+    system,
+  });
+  const gates = [deferred(), deferred()];
+  let calls = 0;
+  const slow = watch(policy.execute(() => (gates[calls++] as ReturnType<typeof deferred>).promise));
+  await system.advance(120);
+  assert.equal(slow.state, "pending");
+  gates[0]?.reject(new Error("noticed"));
+  await settle();
+  assert.equal(calls, 2, "tried again");
+  await system.advance(50);
+  gates[1]?.reject(new Error("noticed too"));
+  await settle();
+  assert.ok(slow.error instanceof TimeoutError);
+  assert.equal(calls, 2, "the total time is over");
+  const controller = new AbortController();
+  const gate = deferred();
+  const aborted = watch(policy.execute(() => gate.promise, controller.signal));
+  controller.abort("mine");
+  await settle();
+  assert.equal(aborted.state, "pending");
+  gate.reject(new Error("stopped"));
+  await settle();
+  assert.ok(aborted.error instanceof AbortedError);
+  assert.equal(
+    policy.breaker?.snapshot().counts["failed"],
+    1,
+    "only the timed-out attempt counts: the total one does not judge",
+  );
+});
+
+test("latencies are kept when asked for", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ measure: true, system });
+  for (const ms of [10, 10, 10, 10, 10, 10, 10, 10, 10, 1000]) {
+    const call = policy.execute(() => new Promise<void>((resolve) => void system.setTimer(resolve, ms)));
+    await system.advance(ms);
+    await call;
+  }
+  const { latencyMsP50 = 0, latencyMsP99 = 0 } = policy.snapshot().values;
+  assert.ok(latencyMsP50 >= 10 && latencyMsP50 < 15);
+  assert.ok(latencyMsP99 >= 1000 && latencyMsP99 < 1500);
+});
+
+test("parts can be shared, and a name is handed down to those made here", () => {
+  const shared = breaker({ name: "database" });
+  const one = pipeline({ name: "orders", breaker: shared, retry: {}, bulkhead: {} });
+  const two = pipeline({ breaker: shared });
+  assert.equal(one.breaker, two.breaker);
+  assert.deepEqual([one.retry?.name, one.bulkhead?.name, one.breaker?.name], ["orders", "orders", "database"]);
+  assert.throws(() => pipeline({ name: "orders", totalTimeoutMs: -5 }), /"orders": totalTimeoutMs is -5/);
+});
+
+interface Script {
+  readonly at: number;
+  readonly attempts: readonly { readonly ms: number; readonly ok: boolean; readonly throws: boolean }[];
+  readonly abortAt: number | null;
+}
+const scripts: fc.Arbitrary<Script[]> = fc.array(
+  fc.record({
+    at: fc.nat(500),
+    attempts: fc.array(fc.record({ ms: fc.nat(300), ok: fc.boolean(), throws: fc.boolean() }), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+    abortAt: fc.option(fc.nat(800), { freq: 5 }),
+  }),
+  { maxLength: 12 },
+);
+
+type Execute = (work: (context: CallContext) => Promise<string>, signal: AbortSignal) => Promise<string>;
+
+/** Plays the scripts against a policy and lists how each call ended and when. */
+async function play(system: ManualSystem, execute: Execute, calls: readonly Script[]): Promise<string[]> {
+  const ends: string[] = calls.map(() => "pending");
+  for (const [index, script] of calls.entries()) {
+    const controller = new AbortController();
+    system.setTimer(() => {
+      let attempt = 0;
+      const work = (context: CallContext): Promise<string> => {
+        const plan = script.attempts[Math.min(attempt, script.attempts.length - 1)];
+        attempt += 1;
+        if (plan === undefined) return fine();
+        if (plan.throws) throw new Error(`threw ${attempt}`);
+        return new Promise((resolve, reject) => {
+          const timer = system.setTimer(() => {
+            if (plan.ok) resolve(`value ${attempt}`);
+            else reject(new Error(`failed ${attempt}`));
+          }, plan.ms);
+          context.onAbort((reason) => {
+            timer.cancel();
+            reject(reason);
+          });
+        });
+      };
+      execute(work, controller.signal).then(
+        (value) => (ends[index] = `${value} at ${system.now()}`),
+        (error: Error) => (ends[index] = `${error.name} ${error.message} at ${system.now()}`),
+      );
+    }, script.at);
+    if (script.abortAt !== null) system.setTimer(() => controller.abort("script"), script.abortAt);
+  }
+  await system.advance(60_000);
+  return ends;
+}
+
+const parts = {
+  retry: { attemptsMax: 3, delayMs: 40, jitter: "none" },
+  breaker: { failures: 3, openMs: 200, trialMsMax: 1000 },
+  bulkhead: { concurrentMax: 2, queueMax: 2, waitMsMax: 10_000 },
+  timeoutMs: 120,
+} as const;
+
+test("whatever the work does: every call ends, and no slot, timer or listener is left", async () => {
+  await fc.assert(
+    fc.asyncProperty(scripts, fc.boolean(), fc.boolean(), async (calls, early, hedged) => {
+      const system = manualSystem();
+      const policy = pipeline({
+        retry: { ...parts.retry, budget: callBudget({ system }) },
+        breaker: parts.breaker,
+        bulkhead: parts.bulkhead,
+        timeout: { timeoutMs: parts.timeoutMs, mode: early ? "early" : "cooperative" },
+        totalTimeoutMs: 700,
+        ...(hedged ? { hedge: { delayMs: 60 } } : {}),
+        system,
+      });
+      const ends = await play(system, (work, signal) => policy.execute(work, signal), calls);
+      assert.ok(!ends.includes("pending"), ends.join("; "));
+      assert.deepEqual([policy.bulkhead?.active, policy.bulkhead?.queued], [0, 0]);
+      assert.equal(system.pending, 0);
+      const { counts } = policy.snapshot();
+      assert.equal(counts["calls"], calls.length);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("the fused policy answers as the same policies nested by hand", async () => {
+  // Nested, a refusal passes through one promise more per level, so calls that meet within one millisecond may swap:
+  // the calls are kept apart, and aborts are left to the test above.
+  await fc.assert(
+    fc.asyncProperty(scripts, async (calls) => {
+      const apart = calls.map((script, index) => ({ ...script, at: index * 2000, abortAt: null }));
+      const fusedSystem = manualSystem();
+      const fused = pipeline({
+        retry: parts.retry,
+        breaker: parts.breaker,
+        bulkhead: parts.bulkhead,
+        timeout: { timeoutMs: parts.timeoutMs, precise: true },
+        system: fusedSystem,
+      });
+      const nestedSystem = manualSystem();
+      const again = retry({ ...parts.retry, system: nestedSystem });
+      const guard = breaker({ ...parts.breaker, system: nestedSystem });
+      const slots = bulkhead({ ...parts.bulkhead, system: nestedSystem });
+      const limit = timeout({ timeoutMs: parts.timeoutMs, precise: true, system: nestedSystem });
+      const nested: Execute = (work, signal) =>
+        again.execute(
+          (outer) =>
+            slots.execute(
+              (c) => guard.execute((d) => limit.execute((inner) => work(Object.assign(inner, {})), d), c),
+              outer,
+            ),
+          signal,
+        );
+      const strip = (end: string): string => end.replaceAll(/"(timeout|pipeline|breaker)"/g, "it");
+      const one = await play(fusedSystem, (work, signal) => fused.execute(work, signal), apart);
+      const two = await play(nestedSystem, nested, apart);
+      assert.deepEqual(one.map(strip), two.map(strip));
+      assert.equal(fused.breaker?.state, guard.state);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("a refused queue does not count and does not retry", async () => {
+  const policy = pipeline({ retry: { delayMs: 0 }, bulkhead: { concurrentMax: 1 }, system: manualSystem() });
+  void policy.execute(never);
+  await assert.rejects(policy.execute(fine), BulkheadFullError);
+  assert.equal(policy.retry?.snapshot().counts["retried"], 0);
+});

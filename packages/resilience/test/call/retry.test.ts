@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import {
+  backoffMs,
+  breaker,
+  BreakerOpenError,
+  callBudget,
+  parseRetryAfter,
+  retry,
+  type RetryOptions,
+} from "@prunella/resilience";
+import { manualSystem } from "@prunella/resilience/testing";
+import { boom, events, fine, settle, watch } from "./helpers.ts";
+
+/** Runs work that fails `failures` times, and lists when each call was made (ms) and how it ended. */
+async function check(options: RetryOptions, failures: number, expected: string): Promise<void> {
+  const system = manualSystem();
+  const calls: number[] = [];
+  const result = watch(
+    retry({ delayMs: 100, jitter: "none", ...options, system }).execute((context) => {
+      calls.push(system.now());
+      assert.equal(context.attempt, calls.length);
+      return calls.length <= failures ? boom() : "fine";
+    }),
+  );
+  await system.advance(10_000_000);
+  assert.equal(`${calls.join(" ")} ${result.state}`, expected);
+  assert.equal(system.pending, 0);
+}
+
+test("no retry after success", () => check({}, 0, "0 fulfilled"));
+test("waits grow by the factor", () => check({ attemptsMax: 5 }, 9, "0 100 300 700 1500 rejected"));
+test("waits are bounded", () => check({ attemptsMax: 5, delayMsMax: 250 }, 3, "0 100 300 550 fulfilled"));
+test("a wait that would end beyond the total time is not begun", () =>
+  check({ attemptsMax: 9, totalMsMax: 300 }, 9, "0 100 300 rejected"));
+test("a wait of zero needs no timer", async () => {
+  const system = manualSystem();
+  let calls = 0;
+  await retry({ delayMs: 0, system }).execute(() => ((calls += 1), calls < 3 ? boom() : fine()));
+  assert.equal(calls, 3);
+});
+
+test("full jitter is uniform from nothing to the bound, decorrelated from the base to three times the last", () => {
+  const { random } = manualSystem(3);
+  for (let turn = 0; turn < 1000; turn += 1) {
+    const full = backoffMs({ delayMs: 100 }, 3, 0, random);
+    assert.ok(full >= 0 && full < 400);
+    const next = backoffMs({ delayMs: 100, jitter: "decorrelated", delayMsMax: 1000 }, 3, 200, random);
+    assert.ok(next >= 100 && next < 600);
+  }
+  const mean = (jitter: "full"): number =>
+    Array.from({ length: 5000 }, () => backoffMs({ delayMs: 100, jitter }, 1, 0, random)).reduce((a, b) => a + b) /
+    5000;
+  assert.ok(Math.abs(mean("full") - 50) < 3);
+});
+
+test("no number of attempts makes the wait overflow, negative or not a number", () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1e12, noNaN: true }),
+      fc.double({ min: 1, max: 1000, noNaN: true }),
+      fc.integer({ min: 1, max: 1_000_000 }),
+      fc.constantFrom("full" as const, "decorrelated" as const, "none" as const),
+      fc.double({ min: 0, max: 1e15, noNaN: true }),
+      (delayMs, factor, attempt, jitter, lastMs) => {
+        const wait = backoffMs({ delayMs, factor, jitter, delayMsMax: 60_000 }, attempt, lastMs, () => 0.999);
+        assert.ok(wait >= 0 && wait <= 60_000);
+      },
+    ),
+  );
+});
+
+test("a dependency that names a wait is not called sooner; one that asks for too much is not called again", async () => {
+  const asks = (retryAfterMs: number) => () => Promise.reject(Object.assign(new Error("429"), { retryAfterMs }));
+  for (const [asked, calls] of [
+    [5000, 2],
+    [70_000, 1],
+  ] as const) {
+    const system = manualSystem();
+    const times: number[] = [];
+    const result = watch(
+      retry({ attemptsMax: 2, system }).execute(() => {
+        times.push(system.now());
+        return asks(asked)();
+      }),
+    );
+    await system.advance(100_000);
+    assert.equal(result.state, "rejected");
+    assert.equal(times.length, calls);
+    if (calls === 2) assert.ok((times[1] ?? 0) >= 5000);
+  }
+});
+
+test("Retry-After is read as seconds or as a date, and as nothing else", () => {
+  const now = Date.parse("Wed, 21 Oct 2026 07:28:00 GMT");
+  assert.equal(parseRetryAfter("120", now), 120_000);
+  assert.equal(parseRetryAfter("Wed, 21 Oct 2026 07:28:30 GMT", now), 30_000);
+  assert.equal(parseRetryAfter("Wed, 21 Oct 2026 07:00:00 GMT", now), 0);
+  for (const bad of [undefined, null, "", "-1", "1.5", "soon", "1e9"]) {
+    assert.equal(parseRetryAfter(bad, now), undefined, String(bad));
+  }
+});
+
+test("an open breaker is not retried unless asked", async () => {
+  const system = manualSystem();
+  const guard = breaker({ system });
+  guard.open(1000);
+  let asked = 0;
+  const work = (): Promise<string> => ((asked += 1), guard.execute(fine));
+  await assert.rejects(retry({ system }).execute(work), BreakerOpenError);
+  assert.equal(asked, 1);
+  const patient = watch(retry({ retryIf: () => true, system }).execute(work));
+  await system.advance(40_000);
+  assert.equal(patient.value, "fine");
+});
+
+test("only errors worth it are retried, and the classifier sees the attempt", async () => {
+  const seen: number[] = [];
+  const policy = retry({
+    delayMs: 0,
+    attemptsMax: 9,
+    retryIf: (_error, attempt) => (seen.push(attempt), attempt < 3),
+    system: manualSystem(),
+  });
+  await assert.rejects(policy.execute(boom), /boom/);
+  assert.deepEqual(seen, [1, 2, 3]);
+});
+
+test("a failed result is retried, those thrown away are discarded, the last one is returned", async () => {
+  const discarded: unknown[] = [];
+  let next = 500;
+  const policy = retry({
+    delayMs: 0,
+    isFailedResult: (value) => Number(value) >= 500,
+    discard: (value) => discarded.push(value),
+    system: manualSystem(),
+  });
+  assert.equal(await policy.execute(() => next++), 502);
+  assert.deepEqual(discarded, [500, 501]);
+});
+
+test("no call after an abort before or during an attempt", async () => {
+  const policy = retry({ delayMs: 0, system: manualSystem() });
+  const aborted = AbortSignal.abort("before");
+  await assert.rejects(
+    policy.execute(() => assert.fail("was called"), aborted),
+    { name: "AbortError", cause: "before" },
+  );
+  const controller = new AbortController();
+  let calls = 0;
+  const during = policy.execute(() => {
+    calls += 1;
+    controller.abort();
+    return boom();
+  }, controller.signal);
+  await assert.rejects(during, /boom/);
+  assert.equal(calls, 1);
+});
+
+test("a budget pays for retries, from what successes earn", async () => {
+  const system = manualSystem();
+  const budget = callBudget({ ratio: 0.5, burst: 2, system });
+  const policy = retry({ delayMs: 0, attemptsMax: 2, budget, system });
+  const heard = events(budget);
+  let calls = 0;
+  const fail = (): Promise<never> => ((calls += 1), boom());
+  for (let call = 0; call < 10; call += 1) await policy.execute(fail).catch(() => {});
+  assert.equal(calls, 12);
+  assert.equal(budget.snapshot().state, "spent");
+  await policy.execute(fine);
+  await policy.execute(fine);
+  await policy.execute(fail).catch(() => {});
+  assert.equal(calls, 14);
+  assert.deepEqual(heard, ["spent"]);
+  await settle();
+});
+
+test("whatever happens, extra calls never exceed burst + ratio x successes", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.boolean(), { maxLength: 500 }),
+      fc.double({ min: 0, max: 2, noNaN: true }),
+      fc.integer({ min: 1, max: 20 }),
+      (history, ratio, burst) => {
+        const budget = callBudget({ ratio, burst });
+        let successes = 0;
+        let extra = 0;
+        for (const deposits of history) {
+          if (deposits) {
+            budget.deposit();
+            successes += 1;
+          } else if (budget.tryWithdraw()) extra += 1;
+          assert.ok(extra <= burst + ratio * successes + 1e-6);
+        }
+      },
+    ),
+  );
+});
