@@ -98,7 +98,8 @@ class StreamingAnomaly implements AnomalyDetector {
     }
     if (this.#lastAt !== null) this.#intervalMs = this.#interval.observe(at - this.#lastAt);
     this.#lastAt = at;
-    const reading = this.#counter.observe(at, value);
+    // + 0 makes 0 of -0, which JSON does not know.
+    const reading = this.#counter.observe(at, value + 0);
     if (reading.restarted) this.#judge = new Judge();
     const judgement = this.#judge.judge(at, reading.value, this.#intervalMs);
     return verdict(reading.value, judgement, this.#judge.seen <= tailWarmUp + 1);

@@ -147,7 +147,7 @@ export class Judge {
     }
     const difference = raw - this.#origin;
     if (this.#unit === 0 && difference !== 0) this.#unit = 2 ** -Math.floor(Math.log2(Math.abs(difference)));
-    return Math.min(magnitudeMax, Math.max(-magnitudeMax, difference * this.#unit));
+    return Math.min(magnitudeMax, Math.max(-magnitudeMax, difference * this.#unit)) + 0;
   }
 
   #denormalise(value: number): number {

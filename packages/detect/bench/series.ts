@@ -1,0 +1,90 @@
+// Scores, speed and memory of the anomaly detector on the labelled data that is at hand, beside two peers measured in
+// the same run: `node packages/detect/bench/series.ts`. Says why it skips when the data is absent.
+import process from "node:process";
+import { anomaly } from "@prunella/detect";
+import { loadSeries, missing, sources, type LabelledSeries } from "./nab-data.ts";
+import { nabScore, profiles, type Scored } from "./nab-score.ts";
+import { ewmaPeer, kMeansPeer, type Peer } from "./peer-detectors.ts";
+
+function ours(): Peer {
+  const detector = anomaly();
+  return { update: (at, value) => detector.update({ at, value }).score };
+}
+
+const candidates = { anomaly: ours, "EWMA z-score": ewmaPeer, "k-means consensus": kMeansPeer } as const;
+
+export function run(all: readonly LabelledSeries[], create: () => Peer): { scored: Scored[]; pointsPerSecond: number } {
+  let points = 0;
+  const began = process.hrtime.bigint();
+  const scored = all.map((series) => {
+    const detector = create();
+    points += series.values.length;
+    return { series, scores: series.values.map((value, i) => detector.update(series.times[i]!, value)) };
+  });
+  return { scored, pointsPerSecond: points / (Number(process.hrtime.bigint() - began) / 1e9) };
+}
+
+function bytesPerSeries(count: number): number {
+  const collect = (globalThis as { gc?: () => void }).gc;
+  collect?.();
+  const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  const before = used();
+  const detectors = Array.from({ length: count }, () => anomaly());
+  for (const detector of detectors)
+    for (let i = 0; i < 600; i++) detector.update({ at: i * 300_000, value: Math.sin(i) * (i % 17) });
+  collect?.();
+  const bytes = (used() - before) / detectors.length;
+  return Math.round(bytes);
+}
+
+function print(rows: readonly (readonly string[])[]): void {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
+  console.log("");
+}
+
+function main(): void {
+  for (const source of Object.keys(sources) as (keyof typeof sources)[]) {
+    const reason = missing(source);
+    if (reason !== undefined) {
+      console.log(`${source}: skipped, ${reason}\n`);
+      continue;
+    }
+    const all = loadSeries(source);
+    const rows = [["detector", "profile", "optimised", "at 0.5", "windows found", "false alarms", "points/s"]];
+    for (const [name, create] of Object.entries(candidates)) {
+      const { scored, pointsPerSecond } = run(all, create);
+      for (const [profile, weights] of Object.entries(profiles)) {
+        const { best, fixed, windows } = nabScore(scored, weights);
+        const found = `${fixed.found} of ${windows}`;
+        const speed = profile === "standard" ? String(Math.round(pointsPerSecond)) : "";
+        rows.push([
+          name,
+          profile,
+          best.score.toFixed(2),
+          fixed.score.toFixed(2),
+          found,
+          String(fixed.falseAlarms),
+          speed,
+        ]);
+      }
+      if (name === "anomaly") printCategories(scored);
+    }
+    console.log(`${source}: ${all.length} series`);
+    print(rows);
+  }
+  console.log(`memory: ${bytesPerSeries(500)} bytes per series (run with --expose-gc for a steady figure)`);
+}
+
+function printCategories(scored: readonly Scored[]): void {
+  const rows = [["category", "series", "at 0.5, standard", "windows found", "false alarms"]];
+  for (const category of new Set(scored.map(({ series }) => series.category))) {
+    const group = scored.filter(({ series }) => series.category === category);
+    const { fixed, windows } = nabScore(group, profiles.standard);
+    const score = windows === 0 ? "no windows" : fixed.score.toFixed(1);
+    rows.push([category, String(group.length), score, `${fixed.found} of ${windows}`, String(fixed.falseAlarms)]);
+  }
+  print(rows);
+}
+
+if (import.meta.main) main();
