@@ -31,6 +31,7 @@ const habituation = 0.8;
 const habituationHalfLifeMs = 86_400_000;
 const hourMs = 3_600_000;
 const magnitudeMax = 1e15;
+const exponentMax = 1000;
 
 export interface JudgeSnapshot {
   readonly origin: number;
@@ -146,7 +147,10 @@ export class Judge {
       return 0;
     }
     const difference = raw - this.#origin;
-    if (this.#unit === 0 && difference !== 0) this.#unit = 2 ** -Math.floor(Math.log2(Math.abs(difference)));
+    if (this.#unit === 0 && difference !== 0) {
+      const exponent = Math.floor(Math.log2(Math.abs(difference)));
+      this.#unit = 2 ** -Math.max(-exponentMax, Math.min(exponentMax, exponent));
+    }
     return Math.min(magnitudeMax, Math.max(-magnitudeMax, difference * this.#unit)) + 0;
   }
 
