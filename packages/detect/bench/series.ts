@@ -1,7 +1,7 @@
 // Scores, speed and memory of the anomaly detector on the labelled data that is at hand, beside two peers measured in
 // the same run: `node packages/detect/bench/series.ts`. Says why it skips when the data is absent.
 import process from "node:process";
-import { anomaly } from "@prunella/detect";
+import { anomaly, type AnomalyDetector } from "@prunella/detect";
 import { loadSeries, missing, sources, type LabelledSeries } from "./nab-data.ts";
 import { nabScore, profiles, type Scored } from "./nab-score.ts";
 import { ewmaPeer, kMeansPeer, type Peer } from "./peer-detectors.ts";
@@ -24,17 +24,26 @@ export function run(all: readonly LabelledSeries[], create: () => Peer): { score
   return { scored, pointsPerSecond: points / (Number(process.hrtime.bigint() - began) / 1e9) };
 }
 
-function bytesPerSeries(count: number): number {
+/** Measured before anything else runs, so that nothing else is freed meanwhile. */
+function bytesPerSeries(): number | undefined {
   const collect = (globalThis as { gc?: () => void }).gc;
-  collect?.();
-  const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  if (collect === undefined) return undefined;
+  const grow = (count: number): AnomalyDetector[] => {
+    const detectors = Array.from({ length: count }, () => anomaly());
+    for (const detector of detectors)
+      for (let i = 0; i < 1200; i++) detector.update({ at: i * 300_000, value: Math.sin(i) * (i % 17) });
+    return detectors;
+  };
+  const used = (): number => {
+    collect();
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  grow(20);
   const before = used();
-  const detectors = Array.from({ length: count }, () => anomaly());
-  for (const detector of detectors)
-    for (let i = 0; i < 600; i++) detector.update({ at: i * 300_000, value: Math.sin(i) * (i % 17) });
-  collect?.();
-  const bytes = (used() - before) / detectors.length;
-  return Math.round(bytes);
+  const kept = grow(500);
+  return Math.round((used() - before) / kept.length);
 }
 
 function print(rows: readonly (readonly string[])[]): void {
@@ -44,6 +53,7 @@ function print(rows: readonly (readonly string[])[]): void {
 }
 
 function main(): void {
+  const bytes = bytesPerSeries();
   for (const source of Object.keys(sources) as (keyof typeof sources)[]) {
     const reason = missing(source);
     if (reason !== undefined) {
@@ -73,7 +83,7 @@ function main(): void {
     console.log(`${source}: ${all.length} series`);
     print(rows);
   }
-  console.log(`memory: ${bytesPerSeries(500)} bytes per series (run with --expose-gc for a steady figure)`);
+  console.log(`bytes per series: ${bytes ?? "not measured, run with --expose-gc"}`);
 }
 
 function printCategories(scored: readonly Scored[]): void {

@@ -1,7 +1,7 @@
 // Has such a value been seen at this time of day, on an earlier day? 48 half-hour slots with at most 12 representative
 // values each. Today's values wait until their neighbourhood has passed, so that they cannot vouch for themselves; of
 // those that wait, the smallest and the largest of every two and a half minutes are kept.
-import { mergeClosest } from "./novelty-set.ts";
+import { closestPair, mergePair } from "./representatives.ts";
 
 const dayMs = 86_400_000;
 const slots = 48;
@@ -83,7 +83,8 @@ export class DaySlots {
     if (at > start && values[at - 1] === Math.fround(value)) return;
     values.copyWithin(at + 1, at, start + size);
     values[at] = value;
-    this.#sizes[slot] = size + 1 > perSlot ? mergeClosest(values, size + 1, start) : size + 1;
+    if (size < perSlot) this.#sizes[slot] = size + 1;
+    else mergePair(values, start, room, closestPair(values, start, room));
   }
 
   snapshot(): DaySlotsSnapshot {

@@ -2,7 +2,7 @@
 // (value - first value) times a power of two, so that neither the unit nor the offset of a series matters. Knows nothing
 // of counters or bad input: the detector around it gives it finite numbers at rising times.
 import { DaySlots, type DaySlotsSnapshot } from "./day-slots.ts";
-import { NoveltySet } from "./novelty-set.ts";
+import { NoveltySet, type NoveltySetSnapshot } from "./novelty-set.ts";
 import { Records, type RecordsSnapshot } from "./records.ts";
 import { Shapes, type ShapesSnapshot } from "./shapes.ts";
 import { Tail, type TailSnapshot } from "./tail.ts";
@@ -23,12 +23,13 @@ const levelStep = 0.1;
 const deviationStep = 0.02;
 const rangeDeviations = 4;
 /** Mean surprise (nats) that alarms at one point an hour; see `frequencyShare`. */
-const alarmSurprise = 2.2;
+const alarmSurprise = 2.4;
 /** How much of a series' rate of points is charged, so that alarms are rare in time, not in points: nats per ln(rate). */
-const frequencyShare = 0.75;
-/** What each doubling (and so on) of recent alarms of this series costs the next one: nats per ln(1 + recent alarms). */
-const habituation = 0.8;
+const frequencyShare = 0.6;
+/** What recent alarms of this series (half forgotten after a day) cost the next one: nats per ln(1 + recent alarms). */
+const habituation = 1;
 const habituationHalfLifeMs = 86_400_000;
+const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 const magnitudeMax = 1e15;
 const exponentMax = 1000;
@@ -40,7 +41,7 @@ export interface JudgeSnapshot {
   readonly level: number;
   readonly deviation: number;
   readonly last: number;
-  readonly sets: readonly (readonly number[])[];
+  readonly sets: readonly NoveltySetSnapshot[];
   readonly tails: readonly TailSnapshot[];
   readonly shapes: ShapesSnapshot;
   readonly slots: DaySlotsSnapshot;
@@ -106,11 +107,12 @@ export class Judge {
 
   #gather(at: number, value: number, intervalMs: number): number {
     this.#shapes.observe(value);
+    const day = at / dayMs;
     const [values, levels, steps] = this.#sets;
     const distances = [
-      values.observe(value),
-      levels.observe(value - this.#level),
-      steps.observe(value - this.#last),
+      values.observe(value, day),
+      levels.observe(value - this.#level, day),
+      steps.observe(value - this.#last, day),
       this.#shapes.short,
       this.#shapes.long,
       this.#slots.observe(at, value, intervalMs),
