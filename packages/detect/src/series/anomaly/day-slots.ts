@@ -1,6 +1,6 @@
 // Has such a value been seen at this time of day, on an earlier day? 48 half-hour slots with at most 12 representative
 // values each. Today's values wait until their neighbourhood has passed, so that they cannot vouch for themselves; of
-// those that wait, the smallest and the largest of every two and a half minutes are kept.
+// those that wait, the smallest and the largest of every five minutes are kept.
 import { closestPair, mergePair } from "./representatives.ts";
 
 const dayMs = 86_400_000;
@@ -8,10 +8,11 @@ const slots = 48;
 const slotMs = dayMs / slots;
 const perSlot = 12;
 const room = perSlot + 1;
-const binMs = slotMs / 12;
+const binMs = slotMs / 6;
 /** Half-hours looked at on either side when points are rare. */
 const reachMax = 3;
-const waitingMax = (reachMax + 2) * 12;
+/** Two half-hours of bins, or reachMax + 1 of points that come more rarely than every 45 minutes. */
+const waitingMax = 16;
 
 /** Smallest and largest value of one bin of time, waiting: [start of the bin, smallest, largest]. */
 type Waiting = readonly [at: number, low: number, high: number];

@@ -23,7 +23,7 @@ const levelStep = 0.1;
 const deviationStep = 0.02;
 const rangeDeviations = 4;
 /** Mean surprise (nats) that alarms at one point an hour; see `frequencyShare`. */
-const alarmSurprise = 2.4;
+const alarmSurprise = 2.3;
 /** How much of a series' rate of points is charged, so that alarms are rare in time, not in points: nats per ln(rate). */
 const frequencyShare = 0.6;
 /** What recent alarms of this series (half forgotten after a day) cost the next one: nats per ln(1 + recent alarms). */

@@ -4,7 +4,7 @@
 // windows, which need one addition per lag and never accumulate rounding errors). Two memories: about 5 and 16 points.
 
 /** Points looked back. */
-export const lagMax = 512;
+export const lagMax = 384;
 const shortKeep = 0.8;
 const shortSkip = 6;
 const longKeep = 0.94;
