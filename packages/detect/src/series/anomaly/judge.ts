@@ -1,6 +1,6 @@
 // Six questions about one value, each "was this seen before?", their answers as surprise, and one score. Works on
-// (value - first value) times a power of two, so that neither the unit nor the offset of a series matters. Knows nothing
-// of counters or bad input: the detector around it gives it finite numbers at rising times.
+// (value - first value) / |first change|, so that neither the unit nor the offset of a series matters. Knows nothing of
+// counters or bad input: the detector around it gives it finite numbers at rising times.
 import { DaySlots, type DaySlotsSnapshot } from "./day-slots.ts";
 import { NoveltySet, type NoveltySetSnapshot } from "./novelty-set.ts";
 import { Records, type RecordsSnapshot } from "./records.ts";
@@ -32,7 +32,6 @@ const habituationHalfLifeMs = 86_400_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 const magnitudeMax = 1e15;
-const exponentMax = 1000;
 
 export interface JudgeSnapshot {
   readonly origin: number;
@@ -149,10 +148,7 @@ export class Judge {
       return 0;
     }
     const difference = raw - this.#origin;
-    if (this.#unit === 0 && difference !== 0) {
-      const exponent = Math.floor(Math.log2(Math.abs(difference)));
-      this.#unit = 2 ** -Math.max(-exponentMax, Math.min(exponentMax, exponent));
-    }
+    if (this.#unit === 0 && difference !== 0) this.#unit = 1 / Math.min(1e300, Math.max(1e-300, Math.abs(difference)));
     return Math.min(magnitudeMax, Math.max(-magnitudeMax, difference * this.#unit)) + 0;
   }
 
