@@ -79,7 +79,7 @@ function drawAnomaly(): void {
     const usual = 60 - 40 * Math.cos((2 * Math.PI * i) / perDay) + 2 * next();
     if (i >= faults[0][0] && i <= faults[0][1]) return usual + 60;
     if (i >= faults[1][0] && i <= faults[1][1]) return 75 + next();
-    if (i >= faults[2][0] && i <= faults[2][1]) return usual + (i % 2 === 0 ? 18 : -18);
+    if (i >= faults[2][0] && i <= faults[2][1]) return usual + (i % 2 === 0 ? 25 : -25);
     return usual;
   });
   const detector = anomaly();

@@ -34,12 +34,12 @@ export class DaySlots {
     this.#waiting = from === undefined ? [] : [...from.waiting];
   }
 
-  /** Distance to the nearest value of earlier days around this time of day; 0 when there is none. Remembers `value`. */
-  observe(at: number, value: number, intervalMs: number): number {
+  /** Distance to the nearest value of earlier days around this time of day, null when there is none. Remembers `value`. */
+  observe(at: number, value: number, intervalMs: number): number | null {
     const reach = Math.min(reachMax, Math.max(1, Math.round(intervalMs / slotMs)));
     this.#admit(at - (reach + 1) * slotMs);
     const slot = slotOf(at);
-    const distance = this.#sizes[slot] === 0 ? 0 : this.#nearest(slot, reach, value);
+    const distance = this.#sizes[slot] === 0 ? null : this.#nearest(slot, reach, value);
     this.#wait(Math.floor(at / binMs) * binMs, value);
     return distance;
   }

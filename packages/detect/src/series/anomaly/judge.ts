@@ -117,7 +117,8 @@ export class Judge {
       this.#slots.observe(at, value, intervalMs),
     ];
     let sum = 0;
-    for (let i = 0; i < distances.length; i++) sum += this.#surprises[i] = this.#tails[i]!.observe(distances[i]!);
+    for (let i = 0; i < distances.length; i++)
+      sum += this.#surprises[i] = this.#tails[i]!.observe(distances[i] ?? null);
     return sum / distances.length;
   }
 

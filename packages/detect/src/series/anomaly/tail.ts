@@ -37,8 +37,9 @@ export class Tail {
     this.#total = from?.total ?? 0;
   }
 
-  /** Surprise of `distance` in nats, 0 to 20, judged by the earlier ones only; 0 during the warm-up. Then counts it. */
-  observe(distance: number): number {
+  /** Surprise of `distance` in nats, 0 to 20, by the earlier ones only; 0 in the warm-up and for null. Then counts it. */
+  observe(distance: number | null): number {
+    if (distance === null) return 0;
     const surprise = this.#total < tailWarmUp || distance <= 0 ? 0 : Math.min(surpriseMax, this.#surprise(distance));
     this.#count(distance);
     return surprise;
