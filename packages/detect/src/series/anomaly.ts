@@ -24,7 +24,10 @@ export interface AnomalyVerdict {
   readonly score: number;
   /** `score >= 0.5`. */
   readonly anomalous: boolean;
-  /** How unlike the past this value is, whatever came shortly before: mean surprise of all evidence, nats, 0 to 20. */
+  /**
+   * How unlike the past this value is, whatever came shortly before: the mean surprise of all evidence and half of what
+   * one exceeds 8 by; nats, 0 to 26.
+   */
   readonly surprise: number;
   /** What was judged: the sample's value, or a counter's rate per second. */
   readonly value: number;

@@ -85,6 +85,22 @@ test("a value ordinary at noon alarms at midnight once days have been learned", 
   assert.equal(verdicts.slice(8 * perDay, 9 * perDay).filter(({ anomalous }) => anomalous).length, 0);
 });
 
+test("a daily peak that does not come alarms, though each value was seen before", () => {
+  for (const [intervalMs, perDay] of [
+    [minuteMs, 1440],
+    [5 * minuteMs, 288],
+    [60 * minuteMs, 24],
+  ] as const) {
+    const next = normal(seeded(19));
+    const values = Array.from({ length: 12 * perDay }, (_, i) => {
+      const isPeak = i % perDay >= perDay * 0.4 && i % perDay < perDay * 0.7;
+      return (isPeak && Math.floor(i / perDay) !== 10 ? 80 : 20) + 2 * next();
+    });
+    const days = alarms(samples(values, intervalMs)).map((row) => Math.floor(row / perDay));
+    assert.ok(days.includes(10), `at ${intervalMs} ms: alarms on days ${days.join()}`);
+  }
+});
+
 test("nothing alarms during the first 31 points, whatever they are", () => {
   fc.assert(
     fc.property(fc.array(anyValue, { maxLength: 31 }), (values) => {
@@ -163,7 +179,7 @@ test("whatever comes, scores stay in 0 to 1, nothing is NaN and time never goes 
       for (const sample of all) {
         const verdict = detector.update(sample);
         assert.ok(verdict.score >= 0 && verdict.score <= 1);
-        assert.ok(verdict.surprise >= 0 && verdict.surprise <= 20);
+        assert.ok(verdict.surprise >= 0 && verdict.surprise <= 26);
         assert.ok(!Number.isNaN(verdict.expected[0]) && verdict.expected[0] <= verdict.expected[1]);
         for (const { surprise } of verdict.evidence) assert.ok(surprise >= 0 && surprise <= 20);
         const { lastAt } = detector.snapshot();

@@ -22,7 +22,10 @@ const setSize = 64;
 const levelStep = 0.1;
 const deviationStep = 0.02;
 const rangeDeviations = 4;
-/** Mean surprise (nats) that alarms at one point an hour; see `frequencyShare`. */
+/** From this surprise on (nats; 1 in 3000) one evidence speaks for itself, with half of what is beyond. */
+const aloneSurprise = 8;
+const aloneShare = 0.5;
+/** Surprise (nats) that alarms at one point an hour; see `frequencyShare`. */
 const alarmSurprise = 2.3;
 /** How much of a series' rate of points is charged, so that alarms are rare in time, not in points: nats per ln(rate). */
 const frequencyShare = 0.6;
@@ -51,7 +54,7 @@ export interface JudgeSnapshot {
 
 export interface Judgement {
   readonly score: number;
-  /** Mean of `surprises`, nats. */
+  /** Mean of `surprises`, and more if one is extreme, nats. */
   readonly surprise: number;
   readonly expected: readonly [low: number, high: number];
   /** One for each of `evidenceKinds`; the array is reused by the next call. */
@@ -117,9 +120,14 @@ export class Judge {
       this.#slots.observe(at, value, intervalMs),
     ];
     let sum = 0;
-    for (let i = 0; i < distances.length; i++)
-      sum += this.#surprises[i] = this.#tails[i]!.observe(distances[i] ?? null);
-    return sum / distances.length;
+    let strongest = 0;
+    for (let i = 0; i < distances.length; i++) {
+      const surprise = this.#tails[i]!.observe(distances[i] ?? null);
+      this.#surprises[i] = surprise;
+      sum += surprise;
+      strongest = Math.max(strongest, surprise);
+    }
+    return sum / distances.length + aloneShare * Math.max(0, strongest - aloneSurprise);
   }
 
   #follow(value: number): void {
