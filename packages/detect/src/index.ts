@@ -1,1 +1,1 @@
-export {};
+export * from "./series/index.ts";

@@ -1,0 +1,11 @@
+export type { Sample } from "./sample.ts";
+export * from "./anomaly.ts";
+export type { AlarmVerdict, HoldOptions, HoldState } from "./hold.ts";
+export type { Bounds } from "./bounds.ts";
+export * from "./threshold.ts";
+export * from "./change-rate.ts";
+export * from "./absence.ts";
+export * from "./ratio.ts";
+export * from "./burn-rate.ts";
+export * from "./peers.ts";
+export * from "./quantile-sketch.ts";
