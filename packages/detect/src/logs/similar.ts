@@ -1,0 +1,107 @@
+// Decides, when a line differs from a template in exactly one element, whether that element is a value after all.
+// The rules look at the word's form and its neighbours only: a wrong "yes" joins two messages, a wrong "no" splits one.
+import { kindConstant, type Scan } from "./scan.ts";
+import { runMark, type Skeleton } from "./skeleton.ts";
+import { introducesName } from "./vocabulary.ts";
+import { elementHash, type Element } from "./template.ts";
+
+/** -1 the same elements, 0 and up the only place that differs, -2 more than one. */
+export function onlyDifference(elements: readonly Element[], scan: Scan, skeleton: Skeleton): number {
+  let place = -1;
+  for (let at = 0; at < elements.length; at += 1) {
+    if (elements[at]!.hash === elementHash(scan, skeleton, at)) continue;
+    if (place >= 0) return -2;
+    place = at;
+  }
+  return place;
+}
+
+/** May element `place` vary, so that the line belongs to the template? */
+export function mayVary(elements: readonly Element[], place: number, scan: Scan, skeleton: Skeleton): boolean {
+  const token = skeleton.first[place]!;
+  const isRun = skeleton.shape[place] !== 0;
+  const element = elements[place]!;
+  const words = wordsBeside(elements, place);
+  if (isRun || element.hash === runMark) {
+    const word = isRun ? element.parts[0]!.text : scan.text(token);
+    if (!/[a-z]/i.test(word)) return false;
+    return words >= 3 || (words >= 2 && isEnclosed(elements, place));
+  }
+  const mine = scan.text(token);
+  const theirs = element.parts[0]!.text;
+  if (words >= 3 && isIdentifier(mine) && isIdentifier(theirs)) return true;
+  if (words < 4) return false;
+  if (isPlainName(mine) && isPlainName(theirs) && (isNamePlace(elements, place) || isGroup(elements, place))) return true;
+  return isProgramName(mine, theirs) && followsPlainWord(elements, place) && endsAfter(elements, place);
+}
+
+/** May the place be opened once many lines differ there only? Both must be words. */
+export function isWordPlace(elements: readonly Element[], place: number, scan: Scan, skeleton: Skeleton): boolean {
+  const element = elements[place]!;
+  return (
+    skeleton.shape[place] === 0 &&
+    element.shape === 0 &&
+    !element.open &&
+    /^[\w]/.test(element.parts[0]!.text) &&
+    /^[\w]/.test(scan.text(skeleton.first[place]!)) &&
+    wordsBeside(elements, place) >= 3
+  );
+}
+
+/** How many constant words (two letters or more) the template has apart from the one at `place`. */
+function wordsBeside(elements: readonly Element[], place: number): number {
+  let words = 0;
+  elements.forEach((element, at) => {
+    if (at !== place && element.shape === 0 && !element.open && /[a-z]{2}/i.test(element.parts[0]!.text)) words += 1;
+  });
+  return words;
+}
+
+/** Carries a mark inside that prose words lack: a dot, an underscore, a slash, an at sign. */
+function isIdentifier(word: string): boolean {
+  return /^[\w].*[._/\\@].*\w$/.test(word) && !word.includes("..");
+}
+
+/** A lower- or mixed-case word without an ending of "-ing": not a state in capitals, not an activity. */
+function isPlainName(word: string): boolean {
+  return /^[a-z][\w-]*$/i.test(word) && /[a-z]/.test(word) && !word.endsWith("ing");
+}
+
+/** After "for", "from", "by", "on", and before a value, a bracket, another such word or the end. */
+function isNamePlace(elements: readonly Element[], place: number): boolean {
+  const before = elements[place - 1];
+  if (before === undefined || before.shape !== 0 || before.open || !introducesName(before.hash)) return false;
+  const after = elements[place + 1];
+  if (after === undefined || after.hash === runMark) return true;
+  return after.parts[0]!.kind === kindConstant && (introducesName(after.hash) || /^[[({<]/.test(after.parts[0]!.text));
+}
+
+/** Alone between brackets, or the last in a list between brackets. */
+function isGroup(elements: readonly Element[], place: number): boolean {
+  const before = elements[place - 1]?.parts[0]!.text;
+  const after = elements[place + 1]?.parts[0]!.text;
+  return before !== undefined && after !== undefined && /^[[({<,]$/.test(before) && /^[\])}>]$/.test(after);
+}
+
+/** One with a capital inside, the other with a capital somewhere: "HealthMonitor" and "RPC". */
+function isProgramName(one: string, other: string): boolean {
+  const inner = /[a-z\d][A-Z]/;
+  return /^\w+\.?$/.test(one) && /^\w+\.?$/.test(other) && (inner.test(one) ? /[A-Z]/.test(other) : /[A-Z]/.test(one) && inner.test(other));
+}
+
+function followsPlainWord(elements: readonly Element[], place: number): boolean {
+  const before = elements[place - 1];
+  return before !== undefined && before.shape === 0 && !before.open && /^[a-z]+$/.test(before.parts[0]!.text);
+}
+
+/** At the end, or before something other than a word. */
+function endsAfter(elements: readonly Element[], place: number): boolean {
+  const after = elements[place + 1];
+  return after === undefined || !/^\w/.test(after.parts[0]!.text);
+}
+
+/** Next to a bracket or quote. */
+function isEnclosed(elements: readonly Element[], place: number): boolean {
+  const marks = /^[[({"'<>\])}]$/;
+  return [elements[place - 1], elements[place + 1]].some((next) => next !== undefined && marks.test(next.parts[0]!.text));
+}
