@@ -1,1 +1,2 @@
-export {};
+export * from "./logs/index.ts";
+export * from "./errors/index.ts";

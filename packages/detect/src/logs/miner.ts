@@ -84,7 +84,11 @@ export class LogMiner {
   /** As `add`, with the line's parameters: what stood at the variable places, typed and, where a key precedes, named. */
   mine(line: string): MinedLine {
     const template = this.take(line);
-    return { id: template.id, isNew: this.isNew, parameters: parametersOf(template.elements, this.scan, this.skeleton) };
+    return {
+      id: template.id,
+      isNew: this.isNew,
+      parameters: parametersOf(template.elements, this.scan, this.skeleton),
+    };
   }
 
   /** The text of a template, or undefined for an id that was never given or whose template was evicted. */
@@ -121,7 +125,9 @@ export class LogMiner {
   /** Options may differ from the first miner's; a smaller `templatesMax` takes effect with the next new template. */
   static restore(snapshot: MinerSnapshot, options: LogMinerOptions = {}): LogMiner {
     if (snapshot.version !== 1)
-      throw new RangeError(`log miner snapshot: version ${String(snapshot.version)} is unknown; this build reads version 1`);
+      throw new RangeError(
+        `log miner snapshot: version ${String(snapshot.version)} is unknown; this build reads version 1`,
+      );
     const miner = new LogMiner(options);
     miner.created = snapshot.created;
     miner.tally = { ...snapshot.counters };

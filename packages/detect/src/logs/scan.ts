@@ -178,7 +178,8 @@ export class Scan {
     if (this.end[last] !== at || at + 1 >= this.length) return 0;
     const next = line.charCodeAt(at + 1);
     if (next === 47 && line.charCodeAt(at + 2) === 47) return this.extend(last, matchEnd(urlRest, line, at));
-    if (next === 92 && this.end[last]! - this.start[last]! === 1) return this.extend(last, matchEnd(pathRest, line, at + 1));
+    if (next === 92 && at - this.start[last]! === 1)
+      return this.extend(last, matchEnd(pathRest, line, at + 1));
     const codeClass = next < 128 ? classOf[next]! : 0;
     if (codeClass !== 0 && next !== colon) return 0;
     const start = this.start[last]!;
@@ -221,7 +222,12 @@ export class Scan {
     const last = this.count - 2;
     if (last < 0 || this.end[last] !== at || this.kind[last] !== kindConstant) return false;
     const next = this.line.charCodeAt(at + 1);
-    return next !== colon && next !== space && this.line.charCodeAt(at - 1) !== colon && isLetterOrDigit(this.line.charCodeAt(at - 1));
+    return (
+      next !== colon &&
+      next !== space &&
+      this.line.charCodeAt(at - 1) !== colon &&
+      isLetterOrDigit(this.line.charCodeAt(at - 1))
+    );
   }
 
   /** Classifies the word [start, end) and pushes it as one or two tokens; the answer is where to go on. */
@@ -239,11 +245,20 @@ export class Scan {
     const isKey =
       (expected !== 1 && (follows === equals || (follows === space && isEquals(line, end)))) ||
       (expected === 3 && follows === colon && !isSpaceAt(line, end + 1));
+    if (expected === 1 && (follows === 123 || follows === 40)) {
+      const close = matchEnd(groupRest, line, end);
+      if (close > 0) {
+        const kind = /\d/.test(line.slice(end, close)) ? kindValue : kindLikely;
+        this.push(kind, start, close, hashOf(line.slice(start, close)), spaced);
+        return close;
+      }
+    }
     if ((traits & ~(traitLetter | traitNotHex)) === 0) {
       if (isReplacedWord(hash) && !isKey) this.push(kindValue, start, end, hash, spaced);
       else if (isUnit(hash) && this.followsValue(start, spaced)) this.push(kindLikely, start, end, hash, spaced);
       else if (startsDate(hash)) return this.dateOrWord(start, end, hash, spaced);
-      else if (!isKey && (traits & traitNotHex) === 0 && end - start >= 8) this.push(kindValue, start, end, hash, spaced);
+      else if (!isKey && (traits & traitNotHex) === 0 && end - start >= 8)
+        this.push(kindValue, start, end, hash, spaced);
       else if (expected !== 0 && !isKey && isLetterOrDigit(line.charCodeAt(start)))
         this.push(kindLikely, start, end, hash, spaced);
       else this.push(kindConstant, start, end, hash, spaced);
@@ -354,6 +369,8 @@ const isoDate = new RegExp(
 );
 const urlRest = /[^\s"'<>)\]},;]+/y;
 const pathRest = /[^\s"'<>)\]},;:]+/y;
+/** "{12}" or "(a.b)" after a name that is a value: part of it. */
+const groupRest = /\{[^\s={}()]{1,60}\}|\([^\s={}()]{1,60}\)/y;
 const wordRest = /[^\s=,;:|"'()[\]{}<>#`]+/y;
 const colonHex = /(?:[\da-f]{1,4}:){2,15}[\da-f.:]{1,15}(?![\w])|[\da-f]{1,4}::[\da-f.:]{1,30}(?![\w])/iy;
 
@@ -426,7 +443,7 @@ function isSignedOrVersion(line: string, start: number): boolean {
 
 /** "name.example:443", but not "file.c:12". */
 function isHostBeforePort(name: string, port: string): boolean {
-  return /^\d{2,5}$/.test(port) && /^[a-z\d-]+\.[a-z]{2,}$/i.test(name) && !sourceFile.test(name);
+  return /^\d{2,5}$/.test(port) && /^[a-z\d-]+\.[a-z]{2,}$/.test(name) && !sourceFile.test(name);
 }
 const sourceFile = /\.(?:c|cc|cpp|cs|go|h|hpp|java|js|jsx|kt|lua|mjs|php|pl|py|rb|rs|scala|sh|swift|ts|tsx)$/i;
 

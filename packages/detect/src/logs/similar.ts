@@ -31,7 +31,8 @@ export function mayVary(elements: readonly Element[], place: number, scan: Scan,
   const theirs = element.parts[0]!.text;
   if (words >= 3 && isIdentifier(mine) && isIdentifier(theirs)) return true;
   if (words < 4) return false;
-  if (isPlainName(mine) && isPlainName(theirs) && (isNamePlace(elements, place) || isGroup(elements, place))) return true;
+  if (isPlainName(mine) && isPlainName(theirs) && (isNamePlace(elements, place) || isGroup(elements, place)))
+    return true;
   return isProgramName(mine, theirs) && followsPlainWord(elements, place) && endsAfter(elements, place);
 }
 
@@ -86,7 +87,11 @@ function isGroup(elements: readonly Element[], place: number): boolean {
 /** One with a capital inside, the other with a capital somewhere: "HealthMonitor" and "RPC". */
 function isProgramName(one: string, other: string): boolean {
   const inner = /[a-z\d][A-Z]/;
-  return /^\w+\.?$/.test(one) && /^\w+\.?$/.test(other) && (inner.test(one) ? /[A-Z]/.test(other) : /[A-Z]/.test(one) && inner.test(other));
+  return (
+    /^\w+\.?$/.test(one) &&
+    /^\w+\.?$/.test(other) &&
+    (inner.test(one) ? /[A-Z]/.test(other) : /[A-Z]/.test(one) && inner.test(other))
+  );
 }
 
 function followsPlainWord(elements: readonly Element[], place: number): boolean {
@@ -103,5 +108,7 @@ function endsAfter(elements: readonly Element[], place: number): boolean {
 /** Next to a bracket or quote. */
 function isEnclosed(elements: readonly Element[], place: number): boolean {
   const marks = /^[[({"'<>\])}]$/;
-  return [elements[place - 1], elements[place + 1]].some((next) => next !== undefined && marks.test(next.parts[0]!.text));
+  return [elements[place - 1], elements[place + 1]].some(
+    (next) => next !== undefined && marks.test(next.parts[0]!.text),
+  );
 }

@@ -91,7 +91,16 @@ function isSeparator(scan: Scan, token: number): boolean {
   for (let at = start; at < end; at += 1) {
     const code = scan.line.charCodeAt(at);
     // , - / : = | # >
-    if (code !== 44 && code !== 45 && code !== 47 && code !== 58 && code !== 61 && code !== 124 && code !== 35 && code !== 62)
+    if (
+      code !== 44 &&
+      code !== 45 &&
+      code !== 47 &&
+      code !== 58 &&
+      code !== 61 &&
+      code !== 124 &&
+      code !== 35 &&
+      code !== 62
+    )
       return false;
   }
   return true;

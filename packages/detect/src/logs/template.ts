@@ -66,7 +66,8 @@ export function learn(elements: readonly Element[], scan: Scan, skeleton: Skelet
   for (let at = 0; at < elements.length; at += 1) {
     const element = elements[at]!;
     const shape = skeleton.shape[at]!;
-    if (element.open || (shape === 0 && element.shape === 0 && element.hash === scan.hash[skeleton.first[at]!])) continue;
+    if (element.open || (shape === 0 && element.shape === 0 && element.hash === scan.hash[skeleton.first[at]!]))
+      continue;
     if (element.shape !== shape || shape === 0) {
       element.open = true;
       element.hash = runMark;
