@@ -63,7 +63,7 @@ function nameBefore(scan: Scan, token: number): string | undefined {
 
 // The first form that fits names the type; the order matters.
 const forms: readonly (readonly [ParameterType, RegExp])[] = [
-  ["number", /^[+-]?\d+(?:[.,]\d+)*$/],
+  ["number", /^[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?$|^\d{1,3}(?:,\d{3})+$/i],
   ["boolean", /^(?:true|false)$/i],
   ["uuid", /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i],
   ["ip", /^\/?\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|\/\d{1,2})?$/],

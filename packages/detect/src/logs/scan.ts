@@ -178,8 +178,7 @@ export class Scan {
     if (this.end[last] !== at || at + 1 >= this.length) return 0;
     const next = line.charCodeAt(at + 1);
     if (next === 47 && line.charCodeAt(at + 2) === 47) return this.extend(last, matchEnd(urlRest, line, at));
-    if (next === 92 && at - this.start[last]! === 1)
-      return this.extend(last, matchEnd(pathRest, line, at + 1));
+    if (next === 92 && this.start[last] === at - 1) return this.extend(last, matchEnd(pathRest, line, at + 1));
     const codeClass = next < 128 ? classOf[next]! : 0;
     if (codeClass !== 0 && next !== colon) return 0;
     const start = this.start[last]!;
