@@ -22,8 +22,11 @@ export interface LogRecordText {
   readonly dropped: number;
 }
 
-/** What the open record expects next. */
-type Mode = "line" | "traceback" | "goroutines" | "excerpt";
+/**
+ * What the open record expects next: "excerpt" an error below a source excerpt, "traceback" frames and then an
+ * exception, "raised" perhaps a sentence that announces another traceback, "chained" that traceback.
+ */
+type Mode = "line" | "excerpt" | "traceback" | "raised" | "chained" | "goroutines";
 
 export interface LineJoinerSnapshot {
   readonly version: 1;
@@ -135,7 +138,11 @@ export class LineJoiner {
     if (continuation.test(line)) return true;
     switch (open.mode) {
       case "traceback":
-        return exceptionLine.test(line) || chainLine.test(line);
+        return exceptionLine.test(line);
+      case "raised":
+        return chainLine.test(line);
+      case "chained":
+        return startsTraceback.test(line);
       case "goroutines":
         return goroutineLine.test(line);
       case "excerpt":
@@ -153,8 +160,7 @@ export class LineJoiner {
       open.blanks += 1;
       return;
     }
-    const wasException = open.mode === "traceback" && exceptionLine.test(line) && !/^\s/.test(line);
-    open.mode = wasException && !chainLine.test(line) ? "traceback" : modeAfter(line, open.mode);
+    open.mode = modeAfter(line, open.mode);
     const blanks = open.blanks > 0 && open.lines.length > 0 ? 1 : 0;
     open.blanks = 0;
     const room = this.charactersMax - open.characters;
@@ -176,10 +182,12 @@ function complete(open: OpenRecord): LogRecordText {
 }
 
 function modeAfter(line: string, mode: Mode): Mode {
-  if (startsTraceback.test(line) || chainLine.test(line)) return "traceback";
+  if (startsTraceback.test(line)) return "traceback";
+  if (chainLine.test(line)) return "chained";
   if (/^(?:panic: |fatal error: |goroutine \d+ \[)/.test(line)) return "goroutines";
   if (/^(?:file:\/\/)?\/?\S+\.[cm]?[jt]sx?:\d+$/.test(line)) return "excerpt";
-  return mode;
+  if (mode === "traceback" && !/^\s/.test(line)) return "raised";
+  return mode === "excerpt" && exceptionLine.test(line) && !caretLine.test(line) ? "line" : mode;
 }
 
 // Forms that continue a record whatever came before.

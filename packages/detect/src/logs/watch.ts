@@ -264,8 +264,10 @@ export class TemplateWatch {
     each.buckets += 1;
     const rate = Math.max(weight, 1 / each.buckets) * (each.alarm === "" ? 1 : 0.125);
     const error = count - each.mean;
+    // Clipped: one burst must not make the next one look usual.
+    const square = Math.min(error * error, 16 * Math.max(each.variance, each.mean, 1));
     each.mean += rate * error;
-    each.variance = (1 - rate) * (each.variance + rate * error * error);
+    each.variance = (1 - rate) * (each.variance + rate * square);
   }
 
   private makeRoom(): void {

@@ -64,7 +64,7 @@ test("reading never throws and bounds the fields", () => {
     }),
   );
   const wide = JSON.stringify(
-    Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`k${String(at)}`, "v".repeat(9000)])),
+    Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`k${String(at)}`, "v".repeat(2000)])),
   );
   const { fields } = readLogRecord(wide);
   assert.equal(Object.keys(fields).length, 64);
