@@ -57,9 +57,8 @@ export function projectPath(path: string): string {
   const packages = /(?:site|dist)-packages\//.exec(path);
   if (packages !== null) return path.slice(packages.index);
   const parts = path.split("/");
-  const root = parts.findIndex((part) =>
-    /^(?:src|lib|app|dist|build|pkg|cmd|internal|server|client|packages)$/.test(part),
-  );
+  const strong = parts.findIndex((part) => /^(?:src|lib|dist|build|pkg|cmd|internal|packages)$/.test(part));
+  const root = strong >= 0 ? strong : parts.findIndex((part) => /^(?:app|server|client)$/.test(part));
   return root >= 0 ? parts.slice(root).join("/") : parts.slice(-3).join("/");
 }
 

@@ -18,7 +18,7 @@ export function v8Frame(line: string): StackFrame | undefined {
   const evaluated = /^eval at .*?\(([^()]+:\d+:\d+)\)/.exec(inner ?? "");
   const spot = place.exec(evaluated?.[1] ?? inner ?? bare ?? "");
   const isPlace = spot !== null && (inner !== undefined || /[/\\.:]/.test(spot[1]!));
-  if (inner === undefined && !isPlace && !/^[\w$.<>[\] ]+$/.test(bare ?? "")) return undefined;
+  if (inner === undefined && !isPlace && !/^\s.* at (?:async )?[\w$.<>]+$/.test(line)) return undefined;
   return frame({
     function: name ?? (isPlace ? undefined : bare),
     ...(isPlace ? located(spot[1]!, spot[2], spot[3]) : inner === undefined ? {} : located(inner)),
