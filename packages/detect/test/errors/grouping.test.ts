@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   differences,
   groupError,
@@ -8,7 +8,7 @@ import {
   parseStack,
   type ErrorEvent,
   type StackFrame,
-} from "../../src/index.ts";
+} from "@prunella/detect";
 
 const eventOf = (stack: string): ErrorEvent => {
   const parsed = parseStack(stack)!;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   compareReleases,
   ErrorGroups,
@@ -9,7 +9,7 @@ import {
   judgeRegression,
   type ErrorGroupsSnapshot,
   type Resolution,
-} from "../../src/index.ts";
+} from "@prunella/detect";
 
 test("the first event of a key is new, the next is not", () => {
   const groups = new ErrorGroups();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   applyFingerprintRules,
   applyStackRules,
@@ -9,7 +9,7 @@ import {
   parseStackRules,
   RuleError,
   type ErrorEvent,
-} from "../../src/index.ts";
+} from "@prunella/detect";
 
 const event: ErrorEvent = {
   platform: "node",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { resolveFrames, SourceMap, SourceMapError, type StackFrame } from "../../src/index.ts";
+import * as fc from "fast-check";
+import { resolveFrames, SourceMap, SourceMapError, type StackFrame } from "@prunella/detect";
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 function encode(value: number): string {
@@ -16,7 +16,7 @@ function encode(value: number): string {
 }
 
 /** Rows of [generated line from 0, generated column, source, line, column, name], sorted by line. */
-type Row = readonly [number, number, number, number, number, number?];
+type Row = readonly [number, number, number, number, number, (number | undefined)?];
 function mappingsOf(rows: readonly Row[]): string {
   let text = "";
   let line = 0;

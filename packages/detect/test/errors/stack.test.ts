@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { parseStack, type StackFrame } from "../../src/index.ts";
+import * as fc from "fast-check";
+import { parseStack, type StackFrame } from "@prunella/detect";
 
 const place = ({ function: name, module, filename, line, column, isAsync }: StackFrame): string =>
   `${isAsync === true ? "async " : ""}${module ?? ""}|${name ?? ""}|${filename ?? ""}:${String(line ?? "")}:${String(column ?? "")}`;

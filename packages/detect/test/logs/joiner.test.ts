@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { LineJoiner, type LineJoinerSnapshot } from "../../src/index.ts";
+import * as fc from "fast-check";
+import { LineJoiner, type LineJoinerSnapshot } from "@prunella/detect";
 
 /** Text with one line each 10 ms; records are expected as text with "---" between them. */
 function check(input: string, expected: string): void {

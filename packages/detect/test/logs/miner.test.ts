@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { LogMiner, type MinerSnapshot } from "../../src/index.ts";
+import * as fc from "fast-check";
+import { LogMiner, type MinerSnapshot } from "@prunella/detect";
 import { families } from "./families.ts";
 
 /** Lines in, the texts of their templates out, one a line. */

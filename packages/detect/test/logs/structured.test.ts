@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { errorLikeness, levelOf, readLogRecord } from "../../src/index.ts";
+import * as fc from "fast-check";
+import { errorLikeness, levelOf, readLogRecord } from "@prunella/detect";
 
 test("JSON records give message, level, time, fields and stack", () => {
   const record = readLogRecord(

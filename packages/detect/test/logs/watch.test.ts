@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
-import { TemplateWatch, type TemplateFinding, type TemplateWatchSnapshot } from "../../src/index.ts";
+import * as fc from "fast-check";
+import { TemplateWatch, type TemplateFinding, type TemplateWatchSnapshot } from "@prunella/detect";
 
 const minute = 60_000;
 
