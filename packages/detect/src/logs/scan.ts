@@ -19,7 +19,36 @@ import {
   traitSlash,
   traitsBeyondAscii,
 } from "./characters.ts";
-import { afterWhichNamesFollow, isReplacedWord, isUnit, startsDate } from "./vocabulary.ts";
+import {
+  colonHex,
+  constantPrefix,
+  groupRest,
+  isAddress,
+  isEquals,
+  isHostBeforePort,
+  isLetterOrDigit,
+  isOpening,
+  isPath,
+  isPort,
+  isQualifiedName,
+  isSentenceMark,
+  isSignedOrVersion,
+  isSpaceAt,
+  isoDate,
+  lessThan,
+  looksLikeValue,
+  matchEnd,
+  namedDate,
+  opensGroup,
+  pathRest,
+  requestLine,
+  sentenceEnd,
+  startsKey,
+  targetRest,
+  urlRest,
+  wordRest,
+} from "./word-forms.ts";
+import { afterWhichNamesFollow, isMethod, isReplacedWord, isUnit, startsDate } from "./vocabulary.ts";
 
 /** A word or punctuation mark that belongs to the template. */
 export const kindConstant = 0;
@@ -78,7 +107,7 @@ export class Scan {
     let at = 0;
     let spaced = 0;
     // What the place says about the next word: 0 nothing, 1 it is a value after "=" or "key:", 2 a name after
-    // "user", 3 it is a value or the first key in a group after "=".
+    // "user", 3 it is a value or the first key in a group after "=", 4 a path after "GET".
     let expected = 0;
     while (at < length && this.count < tokensMax) {
       const code = line.charCodeAt(at);
@@ -112,7 +141,7 @@ export class Scan {
         hash = Math.imul(hash ^ inner, hashPrime);
       }
       at = this.word(start, at, hash, traits, digits, spaced, expected);
-      expected = expected === 0 && afterWhichNamesFollow(hash) && line.charCodeAt(at) === space ? 2 : 0;
+      expected = expected === 0 && line.charCodeAt(at) === space ? expectedAfter(hash, line.charCodeAt(at + 1)) : 0;
       spaced = 0;
     }
     this.truncated = at < line.length && line.slice(at, at + 64).trim() !== "";
@@ -143,25 +172,17 @@ export class Scan {
       if (joined > 0) return joined;
     }
     // "<1 sec": less than.
-    if (code === 60 && spaced === 1 && isLessThan(line, at)) {
+    if (code === 60 && spaced === 1 && matchEnd(lessThan, line, at) > 0) {
       const end = matchEnd(lessThan, line, at);
       this.push(kindValue, at, end, code, spaced);
       return end;
     }
-    if (code === 34 || code === 39 || code === 96) {
-      const opens = spaced === 1 || last < 0 || isOpening(line.charCodeAt(at - 1));
-      if (opens) {
-        const close = line.indexOf(line[at]!, at + 1);
-        if (close > at + 1 && close - at <= quotedCharactersMax && close < this.length) {
-          const inner = line.slice(at + 1, close);
-          if (expected === 1 || !/\s/.test(inner)) {
-            this.push(kindConstant, at, at + 1, code, spaced);
-            this.push(looksLikeValue(inner) ? kindValue : kindLikely, at + 1, close, hashOf(inner), 0);
-            this.push(kindConstant, close, close + 1, code, 0);
-            return close + 1;
-          }
-        }
-      }
+    if (
+      (code === 34 || code === 39 || code === 96) &&
+      (spaced === 1 || last < 0 || isOpening(line.charCodeAt(at - 1)))
+    ) {
+      const end = this.quoted(at, code, spaced, expected);
+      if (end > 0) return end;
     }
     this.push(kindConstant, at, at + 1, code, spaced);
     // "()" after a space, "[]" after "=": a value that happens to be empty.
@@ -170,6 +191,24 @@ export class Scan {
       this.push(kindLikely, at + 1, at + 1, hashSeed, 0);
     }
     return at + 1;
+  }
+
+  /**
+   * A quoted text is one value; a quoted key ("a": 1) is a constant. Not so the request line of a server ("GET /a
+   * HTTP/1.1"), whose method says what happened. Answers where to go on, 0 when the quotation mark is a mere mark.
+   */
+  private quoted(at: number, code: number, spaced: number, expected: number): number {
+    const line = this.line;
+    const close = line.indexOf(line[at]!, at + 1);
+    if (close <= at + 1 || close - at > quotedCharactersMax || close >= this.length) return 0;
+    if (isLetterOrDigit(line.charCodeAt(close + 1))) return 0;
+    const inner = line.slice(at + 1, close);
+    if (expected !== 1 && requestLine.test(inner)) return 0;
+    const isKey = line.charCodeAt(close + 1) === colon;
+    this.push(kindConstant, at, at + 1, code, spaced);
+    this.push(isKey ? kindConstant : looksLikeValue(inner) ? kindValue : kindLikely, at + 1, close, hashOf(inner), 0);
+    this.push(kindConstant, close, close + 1, code, 0);
+    return close + 1;
   }
 
   /** "10.0.0.1:80", "07:07:00", "ab:cd:ef:01", "http://…", "C:\…": the colon belongs to the value. 0 when it does not. */
@@ -251,6 +290,10 @@ export class Scan {
         this.push(kind, start, close, hashOf(line.slice(start, close)), spaced);
         return close;
       }
+    }
+    if (expected === 4 && line.charCodeAt(start) === 47) {
+      this.push(kindValue, start, end, hash, spaced);
+      return this.extend(this.count - 1, matchEnd(targetRest, line, start));
     }
     if ((traits & ~(traitLetter | traitNotHex)) === 0) {
       if (isReplacedWord(hash) && !isKey) this.push(kindValue, start, end, hash, spaced);
@@ -356,112 +399,8 @@ export class Scan {
   }
 }
 
-const months = "(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]{0,6}";
-const clock = "\\d{1,2}:\\d{2}(?::\\d{2})?(?:[.,]\\d{1,9})?";
-const namedDate = new RegExp(
-  `(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? +)?(?:${months} +\\d{1,2}|\\d{1,2} +${months})(?:,? +\\d{4})?(?: +${clock})?(?: +(?:AM|PM))?(?: +[A-Z]{3,4}(?![\\w-]))?(?: +\\d{4}(?![\\w-]))?`,
-  "y",
-);
-const isoDate = new RegExp(
-  `\\d{1,4}[-/.]\\d{1,2}[-/.]\\d{1,4}(?:[T ,:]{1,2}${clock})?(?: ?(?:Z|[+-]\\d{2}:?\\d{2})(?![\\w]))?`,
-  "y",
-);
-const urlRest = /[^\s"'<>)\]},;]+/y;
-const pathRest = /[^\s"'<>)\]},;:]+/y;
-/** "{12}" or "(a.b)" after a name that is a value: part of it. */
-const groupRest = /\{[^\s={}()]{1,60}\}|\([^\s={}()]{1,60}\)/y;
-const wordRest = /[^\s=,;:|"'()[\]{}<>#`]+/y;
-const colonHex = /(?:[\da-f]{1,4}:){2,15}[\da-f.:]{1,15}(?![\w])|[\da-f]{1,4}::[\da-f.:]{1,30}(?![\w])/iy;
-
-const lessThan = /<\d[\d.]*(?=\s)/y;
-function isLessThan(line: string, at: number): boolean {
-  return matchEnd(lessThan, line, at) > 0;
+/** What a word lets one expect after a space and before `next`; see `read`. */
+function expectedAfter(hash: number, next: number): number {
+  if (afterWhichNamesFollow(hash)) return 2;
+  return next === 47 && isMethod(hash) ? 4 : 0;
 }
-
-function matchEnd(pattern: RegExp, line: string, from: number): number {
-  pattern.lastIndex = from;
-  return pattern.test(line) ? pattern.lastIndex : 0;
-}
-
-/** `word` or `word =` ahead: the start of another key. */
-const keyAhead = /\s*[\w.$-]+ ?=/y;
-function startsKey(line: string, from: number): boolean {
-  return matchEnd(keyAhead, line, from) > 0;
-}
-
-/** " =" or " = " at `at`, but no comparison. */
-function isEquals(line: string, at: number): boolean {
-  return line.charCodeAt(at + 1) === equals && line.charCodeAt(at + 2) !== equals;
-}
-
-/** Letters and dashes, then a run of separators, then digits and dots: "core.12", "node-7", "ratio......0". */
-const prefixed = /^([\w-]*[a-z\d]?\.{3,}|[a-z_]*[a-z][.\-+~$&!]+)\d[\d.]*$/i;
-function constantPrefix(line: string, start: number, stop: number): number {
-  const last = line.charCodeAt(stop - 1);
-  if (last < 48 || last > 57 || stop - start > 80) return 0;
-  const word = line.slice(start, stop);
-  const match = prefixed.exec(word);
-  return match === null ? 0 : start + match[1]!.length;
-}
-
-function isPath(line: string, start: number, end: number): boolean {
-  const first = line.charCodeAt(start);
-  if (first === 46 && /^\.{1,2}\//.test(line.slice(start, end))) return true;
-  if (first === 47 || first === 126) return end - start > 2;
-  const second = line.indexOf("/", line.indexOf("/", start) + 1);
-  return second > start && second < end - 1;
-}
-
-/** Three parts or more joined by dots: a host, a package, a class. */
-function isQualifiedName(line: string, start: number, end: number): boolean {
-  let parts = 0;
-  let size = 0;
-  for (let at = start; at <= end; at += 1) {
-    if (at < end && line.charCodeAt(at) !== 46) size += 1;
-    else if (size > 0) {
-      parts += 1;
-      size = 0;
-    } else if (at < end - 1) return false;
-  }
-  return parts >= 3;
-}
-
-function isAddress(line: string, start: number, end: number): boolean {
-  return /^[\w.+-]+@[\w-]+(\.[\w-]+)*$/.test(line.slice(start, end));
-}
-
-function looksLikeValue(text: string): boolean {
-  return /^[\d.:,+-]*\d$|^\/|^[\da-f]{8}-[\da-f]{4}-/i.test(text) || /\d\D*\d\D*\d/.test(text);
-}
-
-function isSignedOrVersion(line: string, start: number): boolean {
-  const first = line.charCodeAt(start);
-  const second = line.charCodeAt(start + 1);
-  return (first === 43 || first === 45 || first === 118) && second >= 48 && second <= 57;
-}
-
-/** "name.example:443", but not "file.c:12". */
-function isHostBeforePort(name: string, port: string): boolean {
-  return /^\d{2,5}$/.test(port) && /^[a-z\d-]+\.[a-z]{2,}$/.test(name) && !sourceFile.test(name);
-}
-const sourceFile = /\.(?:c|cc|cpp|cs|go|h|hpp|java|js|jsx|kt|lua|mjs|php|pl|py|rb|rs|scala|sh|swift|ts|tsx)$/i;
-
-/** ":" and a digit at `at`. */
-function isPort(line: string, at: number): boolean {
-  const digit = line.charCodeAt(at + 1);
-  return line.charCodeAt(at) === colon && digit >= 48 && digit <= 57;
-}
-
-/** `end` without the sentence marks before it. */
-function sentenceEnd(line: string, start: number, end: number): number {
-  let stop = end;
-  while (stop > start + 1 && isSentenceMark(line.charCodeAt(stop - 1))) stop -= 1;
-  return stop;
-}
-
-const isLetterOrDigit = (code: number): boolean =>
-  (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code > 127;
-const isSpaceAt = (line: string, at: number): boolean => line.charCodeAt(at) === space;
-const isSentenceMark = (code: number): boolean => code === 46 || code === 33 || code === 63;
-const opensGroup = (code: number): boolean => code === 40 || code === 91 || code === 123 || code === 60;
-const isOpening = (code: number): boolean => opensGroup(code) || code === 61 || code === 58 || code === 44;

@@ -29,6 +29,8 @@ export function mayVary(elements: readonly Element[], place: number, scan: Scan,
   }
   const mine = scan.text(token);
   const theirs = element.parts[0]!.text;
+  // "-" stands for "none" in many formats.
+  if (elements.length >= 6 && (mine === "-" || theirs === "-")) return isPlainName(mine === "-" ? theirs : mine);
   if (words >= 3 && isIdentifier(mine) && isIdentifier(theirs)) return true;
   if (words < 4) return false;
   if (isPlainName(mine) && isPlainName(theirs) && (isNamePlace(elements, place) || isGroup(elements, place)))

@@ -1,6 +1,7 @@
 // One template: what its lines have in common, element by element, and what was seen at the places that vary.
 // A place is shown as it was until a second text appears there, so "L1 cache" stays "L1 cache" while it is the only one.
 import { kindConstant, kindPrefixed, kindValue, type Scan } from "./scan.ts";
+import { isUnit } from "./vocabulary.ts";
 import { runMark, type Skeleton } from "./skeleton.ts";
 
 export const placeholder = "<*>";
@@ -109,6 +110,8 @@ export function render(elements: readonly Element[]): string {
       continue;
     }
     for (const part of element.parts) {
+      // "8 KB" here and "1.2 MB" there: number and unit are one value.
+      if (part.varied && isUnit(part.hash) && text.endsWith(placeholder)) continue;
       if (part.spaced) text += " ";
       if (part.varied) text += placeholder;
       else if (part.kind === kindPrefixed) text += part.text + placeholder;

@@ -17,11 +17,15 @@ const prepositions = "for from by on";
 const units =
   "B KB MB GB TB kB KiB MiB GiB TiB ns us ms s sec secs second seconds min mins minute minutes h hour hours day days";
 
+/** Methods of HTTP: a request target follows. */
+const methods = "GET HEAD POST PUT DELETE PATCH OPTIONS TRACE";
+
 const bitReplaced = 1;
 const bitDate = 2;
 const bitNoun = 4;
 const bitUnit = 8;
 const bitPreposition = 16;
+const bitMethod = 32;
 
 // A small table answers "certainly not" for nearly every word without a map look-up.
 const filter = new Uint8Array(4096);
@@ -39,6 +43,7 @@ learn(replacedWords.flatMap(cased), bitReplaced);
 learn(nounsBeforeNames.flatMap(cased), bitNoun);
 learn(units.split(" "), bitUnit);
 learn(prepositions.split(" "), bitPreposition);
+learn(methods.split(" "), bitMethod);
 learn(dateWords.split(" "), bitDate);
 
 const has = (hash: number, bit: number): boolean =>
@@ -49,3 +54,4 @@ export const startsDate = (hash: number): boolean => has(hash, bitDate);
 export const afterWhichNamesFollow = (hash: number): boolean => has(hash, bitNoun);
 export const isUnit = (hash: number): boolean => has(hash, bitUnit);
 export const introducesName = (hash: number): boolean => has(hash, bitPreposition);
+export const isMethod = (hash: number): boolean => has(hash, bitMethod);
