@@ -4,7 +4,7 @@
 // (skeleton.ts), and a line that differs from a template in one element only may join it (similar.ts).
 import { Scan } from "./scan.ts";
 import { parametersOf, type Parameter } from "./parameters.ts";
-import { isWordPlace, mayVary, onlyDifference } from "./similar.ts";
+import { areWordPlaces, differencesOf, mayVary } from "./similar.ts";
 import { keyOf, runMark, Skeleton } from "./skeleton.ts";
 import { createElements, elementHash, learn, render, unite, type Template } from "./template.ts";
 import { readTemplate, writeTemplate, type MinerSnapshot } from "./miner-snapshot.ts";
@@ -200,43 +200,47 @@ export class LogMiner {
     if (count < 3) return undefined;
     let best: Template | undefined;
     let place = -1;
-    const siblings = new Map<number, Template[]>();
+    const families = new Map<string, { readonly places: readonly number[]; readonly members: Template[] }>();
     const first = bucketOf(count, elementHash(scan, skeleton, 0), 0);
     const last = bucketOf(count, elementHash(scan, skeleton, count - 1), 1);
     for (const bucket of [this.buckets.get(first), this.buckets.get(last)]) {
       if (bucket === undefined) continue;
       for (let at = bucket.length - 1, seen = 0; at >= 0 && seen < candidatesMax; at -= 1, seen += 1) {
         const candidate = bucket[at]!;
-        const difference = onlyDifference(candidate.elements, scan, skeleton);
-        if (difference === -1) return this.remember(candidate, skeleton.key);
-        if (difference < 0 || (best !== undefined && best.created <= candidate.created)) continue;
-        if (mayVary(candidate.elements, difference, scan, skeleton)) {
+        const places = differencesOf(candidate.elements, scan, skeleton);
+        if (places === undefined) continue;
+        if (places.length === 0) return this.remember(candidate, skeleton.key);
+        if (places.length === 1 && mayVary(candidate.elements, places[0]!, scan, skeleton)) {
+          if (best !== undefined && best.created <= candidate.created) continue;
           best = candidate;
-          place = difference;
-        } else if (isWordPlace(candidate.elements, difference, scan, skeleton)) {
-          const family = siblings.get(difference) ?? [];
-          if (!family.includes(candidate)) family.push(candidate);
-          siblings.set(difference, family);
+          place = places[0]!;
+        } else if (best === undefined && areWordPlaces(candidate.elements, places, scan, skeleton)) {
+          const name = places.join();
+          const family = families.get(name) ?? { places, members: [] };
+          if (!family.members.includes(candidate)) family.members.push(candidate);
+          families.set(name, family);
         }
       }
     }
-    if (best !== undefined) return this.open(best, place);
-    for (const [difference, family] of siblings) {
-      if (family.length < siblingsMax) continue;
-      family.sort((a, b) => a.created - b.created);
-      const oldest = this.open(family[0]!, difference);
-      for (const younger of family.slice(1)) this.absorb(oldest, younger);
+    if (best !== undefined) return this.open(best, [place]);
+    for (const { places, members } of families.values()) {
+      if (members.length < siblingsMax) continue;
+      members.sort((a, b) => a.created - b.created);
+      const oldest = this.open(members[0]!, places);
+      for (const younger of members.slice(1)) this.absorb(oldest, younger);
       return oldest;
     }
     return undefined;
   }
 
-  /** Lets element `place` vary and takes the line's skeleton as another of the template's. */
-  private open(template: Template, place: number): Template {
+  /** Lets the places vary and takes the line's skeleton as another of the template's. */
+  private open(template: Template, places: readonly number[]): Template {
     this.leave(template);
-    const element = template.elements[place]!;
-    element.open = true;
-    element.hash = runMark;
+    for (const place of places) {
+      const element = template.elements[place]!;
+      element.open = true;
+      element.hash = runMark;
+    }
     this.remember(template, keyOf(template.elements));
     this.enter(template);
     return this.remember(template, this.skeleton.key);
@@ -249,7 +253,10 @@ export class LogMiner {
       this.byKey.delete(key);
       this.remember(into, key);
     }
+    this.leave(into);
     unite(into.elements, younger.elements);
+    this.remember(into, keyOf(into.elements));
+    this.enter(into);
     into.count += younger.count;
     this.merged.set(younger.id, into.id);
     if (this.merged.size > this.templatesMax * mergedFactor) this.merged.delete(this.merged.keys().next().value!);

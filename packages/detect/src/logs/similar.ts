@@ -1,20 +1,29 @@
-// Decides, when a line differs from a template in exactly one element, whether that element is a value after all.
+// Decides, when a line differs from a template in an element or two, whether these are values after all.
 // The rules look at the word's form and its neighbours only: a wrong "yes" joins two messages, a wrong "no" splits one.
 import { kindConstant, type Scan } from "./scan.ts";
 import { runMark, type Skeleton } from "./skeleton.ts";
+import { isLetterOrDigit } from "./word-forms.ts";
 import { introducesName } from "./vocabulary.ts";
 import { elementHash, type Element } from "./template.ts";
 
-/** -1 the same elements, 0 and up the only place that differs, -2 more than one. */
-export function onlyDifference(elements: readonly Element[], scan: Scan, skeleton: Skeleton): number {
-  let place = -1;
+/** A line that differs in more places has nothing to do with the template. */
+const placesMax = 3;
+
+/** The places where line and template differ, at most three; undefined when there are more. */
+export function differencesOf(elements: readonly Element[], scan: Scan, skeleton: Skeleton): number[] | undefined {
+  let places: number[] | undefined;
   for (let at = 0; at < elements.length; at += 1) {
-    if (elements[at]!.hash === elementHash(scan, skeleton, at)) continue;
-    if (place >= 0) return -2;
-    place = at;
+    const element = elements[at]!;
+    if (element.hash === elementHash(scan, skeleton, at)) continue;
+    if (element.open && element.shape === 0 && isWord(scan, skeleton.first[at]!)) continue;
+    if (places === undefined) places = [at];
+    else if (places.length === placesMax) return undefined;
+    else places.push(at);
   }
-  return place;
+  return places ?? [];
 }
+
+const isWord = (scan: Scan, token: number): boolean => isLetterOrDigit(scan.line.charCodeAt(scan.start[token]!));
 
 /** May element `place` vary, so that the line belongs to the template? */
 export function mayVary(elements: readonly Element[], place: number, scan: Scan, skeleton: Skeleton): boolean {
@@ -38,24 +47,34 @@ export function mayVary(elements: readonly Element[], place: number, scan: Scan,
   return isProgramName(mine, theirs) && followsPlainWord(elements, place) && endsAfter(elements, place);
 }
 
-/** May the place be opened once many lines differ there only? Both must be words. */
-export function isWordPlace(elements: readonly Element[], place: number, scan: Scan, skeleton: Skeleton): boolean {
-  const element = elements[place]!;
+/** May the places be opened once many lines differ there and nowhere else? All must be words, among words enough. */
+export function areWordPlaces(
+  elements: readonly Element[],
+  places: readonly number[],
+  scan: Scan,
+  skeleton: Skeleton,
+): boolean {
   return (
-    skeleton.shape[place] === 0 &&
-    element.shape === 0 &&
-    !element.open &&
-    /^[\w]/.test(element.parts[0]!.text) &&
-    /^[\w]/.test(scan.text(skeleton.first[place]!)) &&
-    wordsBeside(elements, place) >= 3
+    wordsBeside(elements, ...places) >= 2 * places.length + 1 &&
+    places.every((place) => {
+      const element = elements[place]!;
+      return (
+        skeleton.shape[place] === 0 &&
+        element.shape === 0 &&
+        !element.open &&
+        /^\w/.test(element.parts[0]!.text) &&
+        isWord(scan, skeleton.first[place]!)
+      );
+    })
   );
 }
 
-/** How many constant words (two letters or more) the template has apart from the one at `place`. */
-function wordsBeside(elements: readonly Element[], place: number): number {
+/** How many constant words (two letters or more) the template has apart from those at the places. */
+function wordsBeside(elements: readonly Element[], ...places: readonly number[]): number {
   let words = 0;
   elements.forEach((element, at) => {
-    if (at !== place && element.shape === 0 && !element.open && /[a-z]{2}/i.test(element.parts[0]!.text)) words += 1;
+    if (!places.includes(at) && element.shape === 0 && !element.open && /[a-z]{2}/i.test(element.parts[0]!.text))
+      words += 1;
   });
   return words;
 }

@@ -81,6 +81,40 @@ test("many siblings at one word are merged and the oldest id stays", () => {
   assert.equal(miner.currentId(ids[3]!), ids[0]);
 });
 
+test("two words that vary together are found as well, and then cost nothing", () => {
+  const miner = new LogMiner();
+  const words = Array.from(
+    { length: 400 },
+    (_, at) => `${"abcdefghij"[at % 10]!}${"klmnopqrst"[Math.floor(at / 10) % 10]!}${"uvwx"[Math.floor(at / 100)]!}`,
+  );
+  const ids = words.map((word) =>
+    miner.add(`the service reported that ${word} is now in a state of ${word}ness again`),
+  );
+  assert.equal(new Set(ids.slice(10)).size, 1);
+  assert.equal(miner.templates().length, 1);
+  assert.equal(miner.template(ids[0]!), "the service reported that <*> is now in a state of <*> again");
+});
+
+test("number and unit are one value once both have varied", () => {
+  const miner = new LogMiner();
+  const id = miner.add("kept in memory, size 8.8 KB, left 1 GB");
+  assert.equal(miner.template(id), "kept in memory, size <*> KB, left <*> GB");
+  assert.equal(miner.add("kept in memory, size 1.2 MB, left 9 GB"), id);
+  assert.equal(miner.template(id), "kept in memory, size <*>, left <*> GB");
+});
+
+test("the method of a request counts, its target and what is quoted do not", () => {
+  const miner = new LogMiner();
+  const id = miner.add('10.0.0.1 - - "GET /a?b=c HTTP/1.1" 200 12 "-" "Browser/5.0 (X; Y) Z/1"');
+  assert.equal(miner.add('10.0.0.2 - al "GET / HTTP/1.1" 404 9 "https://a.b/" "tool/1"'), id);
+  assert.notEqual(miner.add('10.0.0.2 - - "POST / HTTP/1.1" 404 9 "-" "tool/1"'), id);
+});
+
+test("keys of objects in a line are no values", () => {
+  const miner = new LogMiner();
+  assert.notEqual(miner.add('sent {"user":"al","id":5}'), miner.add('sent {"name":"al","id":5}'));
+});
+
 test("parameters carry text, type and the name in front", () => {
   const miner = new LogMiner();
   const { parameters } = miner.mine(
