@@ -1,5 +1,5 @@
 // Does an archived failure occur so much more often that somebody should look again? Counts are kept by hour for a week;
-// the limit for an hour follows from them (interop conventions: spike and bursty limits, or ten times the busiest hour).
+// the limit for an hour follows from them (Sentry's documented one: spike and bursty limits, or ten times the busiest hour).
 
 const hourMs = 3_600_000;
 /** Hours remembered: one week. */

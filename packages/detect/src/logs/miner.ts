@@ -4,7 +4,7 @@
 // (skeleton.ts), and a line that differs from a template in one element only may join it (similar.ts).
 import { Scan } from "./scan.ts";
 import { parametersOf, type Parameter } from "./parameters.ts";
-import { areWordPlaces, differencesOf, mayVary } from "./similar.ts";
+import { differencesOf, mayVary, siblingsNeeded } from "./similar.ts";
 import { keyOf, runMark, Skeleton } from "./skeleton.ts";
 import { createElements, elementHash, learn, render, unite, type Template } from "./template.ts";
 import { readTemplate, writeTemplate, type MinerSnapshot } from "./miner-snapshot.ts";
@@ -43,8 +43,13 @@ export interface TemplateView {
   readonly count: number;
 }
 
-/** Siblings that differ at one word only: from this many on the word is a value. */
-const siblingsMax = 8;
+/** Templates that differ from the line at the same words and nowhere else. */
+interface Family {
+  readonly places: readonly number[];
+  readonly needed: number;
+  readonly members: Template[];
+}
+
 /** Templates compared with a line that matches none exactly. */
 const candidatesMax = 64;
 /** Skeletons remembered for one template. */
@@ -200,7 +205,7 @@ export class LogMiner {
     if (count < 3) return undefined;
     let best: Template | undefined;
     let place = -1;
-    const families = new Map<string, { readonly places: readonly number[]; readonly members: Template[] }>();
+    const families = new Map<string, Family>();
     const first = bucketOf(count, elementHash(scan, skeleton, 0), 0);
     const last = bucketOf(count, elementHash(scan, skeleton, count - 1), 1);
     for (const bucket of [this.buckets.get(first), this.buckets.get(last)]) {
@@ -214,17 +219,19 @@ export class LogMiner {
           if (best !== undefined && best.created <= candidate.created) continue;
           best = candidate;
           place = places[0]!;
-        } else if (best === undefined && areWordPlaces(candidate.elements, places, scan, skeleton)) {
+        } else if (best === undefined) {
+          const needed = siblingsNeeded(candidate.elements, places, scan, skeleton);
+          if (!Number.isFinite(needed)) continue;
           const name = places.join();
-          const family = families.get(name) ?? { places, members: [] };
+          const family = families.get(name) ?? { places, needed, members: [] };
           if (!family.members.includes(candidate)) family.members.push(candidate);
           families.set(name, family);
         }
       }
     }
     if (best !== undefined) return this.open(best, [place]);
-    for (const { places, members } of families.values()) {
-      if (members.length < siblingsMax) continue;
+    for (const { places, needed, members } of families.values()) {
+      if (members.length < needed) continue;
       members.sort((a, b) => a.created - b.created);
       const oldest = this.open(members[0]!, places);
       for (const younger of members.slice(1)) this.absorb(oldest, younger);

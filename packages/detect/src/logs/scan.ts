@@ -25,6 +25,7 @@ import {
   groupRest,
   isAddress,
   isEquals,
+  isFilename,
   isHostBeforePort,
   isLetterOrDigit,
   isOpening,
@@ -323,6 +324,7 @@ export class Scan {
     else if ((traits & traitBackslash) !== 0 && letters) kind = kindValue;
     else if ((traits & traitAt) !== 0 && isAddress(line, start, end)) kind = kindValue;
     else if ((traits & traitDot) !== 0 && letters && isQualifiedName(line, start, end)) kind = kindValue;
+    else if ((traits & traitDot) !== 0 && isFilename(line, start, end)) kind = kindLikely;
     else if (expected !== 0 && (letters || first === 47)) kind = kindLikely;
     this.push(kind, start, end, hash, spaced);
     return end;

@@ -47,26 +47,25 @@ export function mayVary(elements: readonly Element[], place: number, scan: Scan,
   return isProgramName(mine, theirs) && followsPlainWord(elements, place) && endsAfter(elements, place);
 }
 
-/** May the places be opened once many lines differ there and nowhere else? All must be words, among words enough. */
-export function areWordPlaces(
+/** Siblings that differ at the same words only: from so many on the words are values, the more the less they have in common. */
+const siblingsMin = 8;
+const siblingsOfShortMin = 24;
+
+/** How many templates must differ there and nowhere else before the places may be opened; all must be words. */
+export function siblingsNeeded(
   elements: readonly Element[],
   places: readonly number[],
   scan: Scan,
   skeleton: Skeleton,
-): boolean {
-  return (
-    wordsBeside(elements, ...places) >= 2 * places.length + 1 &&
-    places.every((place) => {
-      const element = elements[place]!;
-      return (
-        skeleton.shape[place] === 0 &&
-        element.shape === 0 &&
-        !element.open &&
-        /^\w/.test(element.parts[0]!.text) &&
-        isWord(scan, skeleton.first[place]!)
-      );
-    })
-  );
+): number {
+  const areWords = places.every((place) => {
+    const element = elements[place]!;
+    const isConstant = skeleton.shape[place] === 0 && element.shape === 0 && !element.open;
+    return isConstant && /^\w/.test(element.parts[0]!.text) && isWord(scan, skeleton.first[place]!);
+  });
+  const words = wordsBeside(elements, ...places);
+  if (!areWords || words < 2 * places.length) return Number.POSITIVE_INFINITY;
+  return words > 2 * places.length ? siblingsMin : siblingsOfShortMin;
 }
 
 /** How many constant words (two letters or more) the template has apart from those at the places. */

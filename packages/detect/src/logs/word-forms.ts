@@ -74,6 +74,13 @@ export function isQualifiedName(line: string, start: number, end: number): boole
   return parts >= 3;
 }
 
+/** A file of data or a program, by its ending. Not source code: a source file often says which message it is. */
+export function isFilename(line: string, start: number, end: number): boolean {
+  return filename.test(line.slice(start, end));
+}
+const filename =
+  /^[^/.][^/]*\.(?:avi|bak|bin|bmp|cfg|cnf|conf|crt|css|csv|dat|db|deb|dll|doc|docx|dylib|exe|gif|gz|htm|html|ico|img|ini|iso|jar|jpe?g|json|key|lock|log|map|md|mov|mp[34]|msi|parquet|pdf|pem|pid|plist|png|pptx?|properties|rpm|so|sock|sqlite|sql|svg|swp|sys|tar|te?mp|tgz|toml|tsv|ttf|txt|war|wav|webm|webp|woff2?|xlsx?|xml|xz|ya?ml|zip|zst)[.!?]?$/i;
+
 export function isAddress(line: string, start: number, end: number): boolean {
   return /^[\w.+-]+@[\w-]+(\.[\w-]+)*$/.test(line.slice(start, end));
 }

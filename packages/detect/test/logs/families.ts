@@ -165,4 +165,46 @@ j|journal on dm-0, commit interval 5 seconds
 k|/scratch is not mounted
 `),
   },
+  {
+    name: "web server",
+    lines: read(`
+a|10.0.0.1 - - [10/Oct/2026:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326 "-" "Browser/5.0 (X11; Linux x86_64) Engine/2010"
+a|10.0.0.2 - bob [10/Oct/2026:13:55:37 -0700] "GET /b?x=1 HTTP/1.0" 404 12 "https://a.b/c" "tool/7.1"
+b|10.0.0.2 - - [10/Oct/2026:13:55:37 -0700] "POST /b HTTP/1.1" 404 12 "-" "Browser/5.0 (Other; like Engine) X/2"
+b|10.0.0.2 - - [10/Oct/2026:13:55:37 -0700] "POST /c HTTP/1.1" 500 12 "-" "tool/7.1"
+c|upstream gave nothing (111: Connection refused), client: 10.0.0.1, request: "GET / HTTP/1.1", upstream: "http://127.0.0.1:80/", host: "a.b"
+c|upstream gave nothing (111: Connection refused), client: 10.0.0.9, request: "GET /x HTTP/1.1", upstream: "http://127.0.0.1:81/x", host: "a.b:8080"
+d|GET /api/users/12 200 5.123 ms - 18
+d|GET /api/orders/77 404 0.3 ms - 1
+`),
+  },
+  {
+    name: "application",
+    lines: read(`
+a|User alice logged in from 10.0.0.1
+a|User bob logged in from 10.0.0.2
+b|Order 12345 placed by customer 99 total $12.50
+b|Order 12346 placed by customer 1 total $1,250.00
+c|Payment failed for order ord_8fa7: card_declined
+c|Payment failed for order ord_77aa: insufficient_funds
+d|Sending email to alice@example.com
+d|Sending email to b.c@d.org
+e|Worker 3 started
+f|Worker 3 stopped
+g|Retrying in 5 seconds (attempt 2/5)
+g|Retrying in 1 minute (attempt 3/5)
+h|Listening on http://0.0.0.0:3000
+h|Listening on http://localhost:8080
+i|uploaded photo.jpg (1.2 MB) in 300ms
+i|uploaded report.pdf (900 KB) in 1.1s
+j|request done {"method":"GET","url":"/a","status":200,"time":1.2}
+j|request done {"method":"POST","url":"/b","status":500,"time":15}
+k|memory 512MB/1024MB (50%) cpu=12.5% load=[0.1, 0.2, 0.3]
+k|memory 700MB/1024MB (68%) cpu=99% load=[1.1, 2.2, 3.3]
+l|out of memory: killed process 123 (node) total:1234kB, resident:55kB
+l|out of memory: killed process 77 (java) total:1kB, resident:5kB
+m|duration: 12.5 ms  statement: SELECT * FROM users WHERE id = 5
+m|duration: 1.5 ms  statement: SELECT * FROM users WHERE id = 7
+`),
+  },
 ];
