@@ -160,8 +160,9 @@ function readText(record: string): LogRecord {
     }
     const word = levelWord.exec(line);
     const found = word === null ? undefined : levelOf(word[1]);
-    // A level word is a header only after a stamp, in brackets or in capitals: "Error: x" is a message.
-    const isHeader = dated !== null || /^[[(<]/.test(line) || (word !== null && word[1] === word[1]!.toUpperCase());
+    // A level word is a header only after a stamp, in brackets or alone in capitals: "Error: x" is a message, and so is
+    // "ERROR IN TRANSIT".
+    const isHeader = dated !== null || /^[[(<]/.test(line) || /^[A-Z]{3,13}\b(?![^A-Za-z]{0,4}[A-Z]{2,}\b)/.test(line);
     if (found !== undefined && isHeader && word![0].length < line.length) {
       level = found;
       line = line.slice(word![0].length);

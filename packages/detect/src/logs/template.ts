@@ -50,7 +50,10 @@ export function createElements(scan: Scan, skeleton: Skeleton): Element[] {
       const kind = scan.kind[token]!;
       const end = kind === kindPrefixed ? scan.split[token]! : scan.end[token]!;
       parts.push({
-        text: detached(scan.line.slice(scan.start[token], Math.min(end, scan.start[token]! + textCharactersMax))),
+        text: detached(
+          scan.line.slice(scan.start[token], Math.min(end, scan.start[token]! + textCharactersMax)),
+          scan.line,
+        ),
         spaced: scan.spaced[token] === 1,
         kind,
         hash: scan.hash[token]!,
@@ -121,7 +124,9 @@ export function render(elements: readonly Element[]): string {
   return text.replaceAll(/<\*>(?:\.?<\*>)+/g, placeholder).trim();
 }
 
-/** A copy that does not keep a long line alive (engines let a slice point into its parent). */
-function detached(text: string): string {
-  return text.length < 13 ? text : Array.from(text).join("");
+/** A line up to this length may stay alive behind a text cut out of it (engines let a slice point into its parent). */
+const keptLineCharactersMax = 512;
+
+function detached(text: string, line: string): string {
+  return line.length <= keptLineCharactersMax || text.length < 13 ? text : Array.from(text).join("");
 }

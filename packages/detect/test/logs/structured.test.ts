@@ -41,6 +41,8 @@ test("headers of text lines are taken off", () => {
     ["E0102 03:04:05.678901       1 main.go:12] no route", "no route", "error"],
     ["WARN: low space", "low space", "warn"],
     ["Error: x is not a function", "Error: x is not a function", undefined],
+    ["ERROR IN TRANSIT", "ERROR IN TRANSIT", undefined],
+    ["ERROR it broke", "it broke", "error"],
     ["information for all", "information for all", undefined],
   ];
   for (const [line, message, level] of table) {
