@@ -66,7 +66,7 @@ test("where a deployment puts the files does not count", () => {
   );
   check(
     thrown([frame("place", "webpack:///./src/shop.js")]),
-    thrown([frame("place", "/work/app/src/shop.js")]),
+    thrown([frame("place", "/opt/app/src/shop.js")]),
     "together",
   );
 });
