@@ -1,1 +1,3 @@
 export * from "./series/index.ts";
+export * from "./logs/index.ts";
+export * from "./errors/index.ts";
