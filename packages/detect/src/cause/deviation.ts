@@ -9,7 +9,10 @@
 export type Role = "duration" | "outgoing" | "failure" | "success" | "volume" | "resource" | "other";
 
 const PATTERNS: readonly (readonly [RegExp, Role])[] = [
-  [/(latenc|duration|response.?time|elapsed).*(client|outgoing)|(client|outgoing).*(latenc|duration|response.?time|elapsed)/, "outgoing"],
+  [
+    /(latenc|duration|response.?time|elapsed).*(client|outgoing)|(client|outgoing).*(latenc|duration|response.?time|elapsed)/,
+    "outgoing",
+  ],
   [/latenc|duration|response.?time|elapsed/, "duration"],
   [/error|fail|exception/, "failure"],
   [/success|availab/, "success"],
@@ -55,7 +58,12 @@ export function deviationOf(normal: Series, incident: Series): Deviation | null 
 }
 
 /** Failures more than the usual share explains, in deviations of a Poisson count; one failure more is never enough. */
-export function failureExcess(normal: Series, incident: Series, isSuccess: boolean, callsPerSample: number | null): Deviation | null {
+export function failureExcess(
+  normal: Series,
+  incident: Series,
+  isSuccess: boolean,
+  callsPerSample: number | null,
+): Deviation | null {
   const [known, during] = [finite(normal), finite(incident)];
   if (known.length < NORMAL_MIN || during.length === 0) return null;
   const scale = Math.max(...known, ...during) > 1.5 ? 100 : 1;

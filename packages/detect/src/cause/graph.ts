@@ -71,7 +71,9 @@ export function dependencies(options: DependencyOptions = {}, from?: DependencyS
       const current = [...learned.values()].filter(
         (edge) => edge.seen >= observationsMin && nowMs - edge.lastMs <= forgetMs,
       );
-      const edges = new Map([...declared.values(), ...current].map((edge) => [key(edge), { from: edge.from, to: edge.to }]));
+      const edges = new Map(
+        [...declared.values(), ...current].map((edge) => [key(edge), { from: edge.from, to: edge.to }]),
+      );
       const nodes = new Set([...edges.values()].flatMap((edge) => [edge.from, edge.to]));
       return { nodes: [...nodes], edges: [...edges.values()] };
     },

@@ -76,9 +76,15 @@ export function rankCauses(input: CauseInput): RankedCause[] {
         weight: facts.weights.failure * fact.trouble.failure * (shares.failure.get(node) ?? 0),
         says: `fails ${percent(fact.failure?.now)} of its calls instead of ${percent(fact.failure?.usual)}, which nothing it calls accounts for`,
       },
-      { weight: RESOURCE_WEIGHT * fact.resource.surprise, says: `${fact.resource.metric} is ${times(fact.resource.deviation)}` },
+      {
+        weight: RESOURCE_WEIGHT * fact.resource.surprise,
+        says: `${fact.resource.metric} is ${times(fact.resource.deviation)}`,
+      },
       { weight: fact.network, says: "its callers wait for it longer than it works: the way to it is slow" },
-      { weight: suspicion.get(node) ?? 0, says: "its callers' outgoing calls are slow, and none of their other callees explains it" },
+      {
+        weight: suspicion.get(node) ?? 0,
+        says: "its callers' outgoing calls are slow, and none of their other callees explains it",
+      },
       { weight: LOST_CALLS_WEIGHT * lostCalls(facts, node), says: "has stopped making calls that it usually makes" },
       { weight: FAINT_WEIGHT * fact.faint, says: "slightly unusual, nothing more" },
       ...(input.changes ?? [])
@@ -161,7 +167,8 @@ function factsOf({ graph, normal, incident, symptom, roles = {} }: CauseInput): 
     callers,
     weights: { duration: isFailure ? OTHER_CHANNEL : 1, failure: isDuration ? OTHER_CHANNEL : 1 },
     of: (node) => facts.get(node) as Fact,
-    seen: (caller, callee) => onEdge.get(`${caller}->${callee}`)?.caller ?? (facts.get(callee) as Fact).trouble.duration,
+    seen: (caller, callee) =>
+      onEdge.get(`${caller}->${callee}`)?.caller ?? (facts.get(callee) as Fact).trouble.duration,
   };
 }
 
@@ -271,7 +278,10 @@ function suspicionOf(facts: Facts): Map<string, number> {
   return new Map(
     facts.nodes.map((node) => {
       const callers = facts.callers.get(node) ?? [];
-      return [node, mean(callers.map((caller) => (waiting.get(caller) ?? 0) / Math.sqrt(facts.callees.get(caller)?.length ?? 1)))];
+      return [
+        node,
+        mean(callers.map((caller) => (waiting.get(caller) ?? 0) / Math.sqrt(facts.callees.get(caller)?.length ?? 1))),
+      ];
     }),
   );
 }
@@ -281,13 +291,16 @@ function lostCalls(facts: Facts, node: string): number {
   const missing = (volume: Deviation | null): number =>
     volume === null ? 0 : Math.max(0, Math.min(1, 1 - volume.now / volume.usual));
   const callees = (facts.callees.get(node) ?? []).filter((callee) => facts.of(callee).volume !== null);
-  const lost = mean(callees.map((callee) => missing(facts.of(callee).volume) / (facts.callers.get(callee)?.length ?? 1)));
+  const lost = mean(
+    callees.map((callee) => missing(facts.of(callee).volume) / (facts.callers.get(callee)?.length ?? 1)),
+  );
   return Math.max(0, lost - missing(facts.of(node).volume));
 }
 
 /** How well a node is connected to the symptom through troubled nodes: 1, halved by each healthy one on the best way. */
 function reachOf({ symptom, graph }: CauseInput, facts: Facts): Map<string, number> {
-  if (symptom === undefined || !graph.nodes.includes(symptom.node)) return new Map(facts.nodes.map((node) => [node, 1]));
+  if (symptom === undefined || !graph.nodes.includes(symptom.node))
+    return new Map(facts.nodes.map((node) => [node, 1]));
   const reach = new Map([[symptom.node, 1]]);
   const open = [symptom.node];
   for (let node = open.shift(); node !== undefined; node = open.shift())

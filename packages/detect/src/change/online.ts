@@ -65,7 +65,8 @@ const ECHO_MAX = 0.9;
 export function streamChanges(options: StreamChangeOptions = {}, from?: StreamChangeSnapshot): StreamChangeDetector {
   const { baseline: learn = 40, window = 240, threshold = 12, shareMin = 0 } = options;
   if (!(learn >= 8)) throw new RangeError(`baseline must be at least 8 samples, not ${learn}`);
-  if (!(window >= learn)) throw new RangeError(`window must be at least the baseline's ${learn} samples, not ${window}`);
+  if (!(window >= learn))
+    throw new RangeError(`window must be at least the baseline's ${learn} samples, not ${window}`);
   if (!(threshold > 0)) throw new RangeError(`threshold must be above 0, not ${threshold}`);
   let recent: Sample[] = from === undefined ? [] : [...from.recent];
   let { baseline, up, down, learned, lastMs, ignored } = from ?? {
