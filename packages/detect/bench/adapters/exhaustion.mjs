@@ -1,0 +1,12 @@
+// Scorer interface: createForecaster({ limit, stepMs }) -> { update(timeMs, value) -> seconds to the limit | null }.
+import { exhaustion } from "../../src/forecast/exhaustion.ts";
+
+export function createForecaster({ limit, stepMs }) {
+  const forecaster = exhaustion({ limit, resolutionMs: 5 * stepMs });
+  return {
+    update(timeMs, value) {
+      const verdict = forecaster.update(timeMs, value);
+      return verdict.firing ? verdict.secondsToLimit : null;
+    },
+  };
+}
