@@ -1,2 +1,11 @@
 export * from "./plan.ts";
 export * from "./link/wire.ts";
+export * from "./link/codec.ts";
+export * from "./link/address.ts";
+export * from "./link/client.ts";
+export * from "./checks/result.ts";
+export * from "./checks/run.ts";
+export * from "./checks/scheduler.ts";
+export { runCommand, type CommandOptions, type CommandOutcome } from "./checks/command.ts";
+export { heartbeats, type Heartbeats } from "./checks/heartbeat.ts";
+export * from "./notify/webhook.ts";

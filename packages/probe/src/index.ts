@@ -1,1 +1,2 @@
-export {};
+export { probeFile } from "./probe-file.ts";
+export * from "./wire.ts";

@@ -110,7 +110,10 @@ async function walks(): Promise<void> {
 
 async function shrink(seed: number): Promise<void> {
   const whole = await run(optionsOf(seed));
-  if (whole.failure === null) return void console.log(`seed ${seed} does not fail`);
+  if (whole.failure === null) {
+    console.log(`seed ${seed} does not fail`);
+    return;
+  }
   let kept = whole.faults.map((fault) => fault.number);
   const fails = async (numbers: readonly number[]): Promise<boolean> =>
     (await run({ ...optionsOf(seed), allowed: new Set(numbers) })).failure !== null;

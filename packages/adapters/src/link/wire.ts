@@ -29,6 +29,10 @@ export type ToAgent =
       readonly target: TargetKey;
       readonly command: Readonly<Record<string, unknown>>;
     }
+  /** A ping arrived for the heartbeat check of this slug; unknown slugs are ignored. */
+  | { readonly type: "heartbeat"; readonly slug: string }
+  /** Sent every second: the control plane's event loop turns. After 15 s of silence the agent replaces the process. */
+  | { readonly type: "alive" }
   | {
       readonly type: "logs";
       readonly id: number;

@@ -1,0 +1,132 @@
+// HTTP check: status, text in the body, latency, days until the certificate ends. Redirects are not followed. Certificates
+// are verified only when the check asks about them (like Kubernetes probes). node:http is loaded at the first such check,
+// because it costs about 10 MB.
+import type * as Http from "node:http";
+import type * as Https from "node:https";
+import type { TLSSocket } from "node:tls";
+import { result, type CheckResult, type How } from "./result.ts";
+
+/** Connections of all HTTP checks together; checks beyond it wait for one within their own time limit. */
+export const connectionsMax = 1_024;
+/** Bytes of a body that are searched for `bodyIncludes`. */
+const bodyBytesMax = 262_144;
+const dayMs = 86_400_000;
+
+interface Clients {
+  readonly http: typeof Http;
+  readonly https: typeof Https;
+  readonly httpAgent: Http.Agent;
+  readonly httpsAgent: Https.Agent;
+}
+let clients: Promise<Clients> | null = null;
+
+async function load(): Promise<Clients> {
+  const [http, https] = await Promise.all([import("node:http"), import("node:https")]);
+  const options = { keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 2, maxTotalSockets: connectionsMax };
+  return { http, https, httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) };
+}
+
+export async function httpCheck(how: How<"http">, timeoutMs: number): Promise<CheckResult> {
+  clients ??= load();
+  const loaded = await clients;
+  const startedAt = performance.now();
+  const first = await attempt(loaded, how, timeoutMs, startedAt);
+  // A kept connection that the server closed just now says nothing about the server: ask once more on a new one.
+  if (first === "stale") {
+    const second = await attempt(loaded, how, timeoutMs - (performance.now() - startedAt), startedAt);
+    return second === "stale" ? result(false, startedAt, "the connection was reset twice") : second;
+  }
+  return first;
+}
+
+function attempt(
+  loaded: Clients,
+  how: How<"http">,
+  timeoutMs: number,
+  startedAt: number,
+): Promise<CheckResult | "stale"> {
+  return new Promise((resolve) => {
+    let request: Http.ClientRequest;
+    const finish = (ok: boolean, message: string): void => {
+      clearTimeout(timer);
+      resolve(result(ok, startedAt, message));
+    };
+    const timer = setTimeout(
+      () => {
+        finish(false, `no answer within ${Math.round(performance.now() - startedAt)} ms`);
+        request.destroy();
+      },
+      Math.max(1, timeoutMs),
+    );
+    try {
+      const secure = how.url.startsWith("https:");
+      request = (secure ? loaded.https : loaded.http).request(how.url, {
+        method: how.method,
+        headers: { "user-agent": "prunella-probe/1", accept: "*/*", ...how.headers },
+        agent: secure ? loaded.httpsAgent : loaded.httpAgent,
+        ...(secure ? { rejectUnauthorized: how.certificateDaysMin !== null } : {}),
+      });
+    } catch (error) {
+      finish(false, `cannot be asked: ${text(error)}`);
+      return;
+    }
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      if (request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE")) resolve("stale");
+      else resolve(result(false, startedAt, text(error)));
+    });
+    request.on("response", (response) => {
+      const latencyMs = performance.now() - startedAt;
+      const certificate = how.certificateDaysMin === null ? null : daysLeft(response.socket as TLSSocket);
+      collect(response, how.bodyIncludes === null ? 0 : bodyBytesMax, (body) => {
+        const problem = judge(how, response.statusCode ?? 0, body, latencyMs, certificate);
+        finish(problem === null, problem ?? `${response.statusCode} in ${Math.round(latencyMs)} ms`);
+      });
+    });
+    request.end();
+  });
+}
+
+function judge(how: How<"http">, status: number, body: string, latencyMs: number, days: number | null): string | null {
+  if (status < how.statusMin || status > how.statusMax)
+    return `answered ${status}, expected ${how.statusMin} to ${how.statusMax}`;
+  if (how.bodyIncludes !== null && !body.includes(how.bodyIncludes))
+    return `the first ${bodyBytesMax} bytes of the body do not contain ${JSON.stringify(how.bodyIncludes)}`;
+  if (how.latencyMsMax !== null && latencyMs > how.latencyMsMax)
+    return `took ${Math.round(latencyMs)} ms, at most ${how.latencyMsMax} ms expected`;
+  if (how.certificateDaysMin !== null && days !== null && days < how.certificateDaysMin)
+    return `the certificate ends in ${days} days, at least ${how.certificateDaysMin} expected`;
+  return null;
+}
+
+/** Reads a body to its end so that the connection can be kept, or gives it up when it is longer than anyone wants. */
+function collect(response: Http.IncomingMessage, bytesMax: number, done: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  let held = 0;
+  let passed = 0;
+  const end = (): void => done(Buffer.concat(chunks).toString());
+  response.on("data", (chunk: Buffer) => {
+    passed += chunk.length;
+    if (held < bytesMax) {
+      chunks.push(chunk.subarray(0, bytesMax - held));
+      held += Math.min(chunk.length, bytesMax - held);
+    }
+    if (passed > bodyBytesMax) {
+      response.removeAllListeners("data");
+      response.removeAllListeners("end");
+      response.destroy();
+      end();
+    }
+  });
+  response.once("end", end);
+}
+
+function daysLeft(socket: TLSSocket): number | null {
+  const ends = Date.parse(socket.getPeerCertificate().valid_to);
+  return Number.isNaN(ends) ? null : Math.floor((ends - Date.now()) / dayMs);
+}
+
+function text(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return text(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}

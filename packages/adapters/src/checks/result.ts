@@ -1,0 +1,26 @@
+// What one run of a check comes to, and the time limit every kind of check obeys.
+import type { CheckPlan } from "../plan.ts";
+
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly latencyMs: number;
+  /** One line for a person, at most 300 characters; from outside, so never interpreted. */
+  readonly message: string;
+}
+
+/** Time limit of one run in ms: the check's own, and never more than 0.8 of its interval, so that rounds cannot overlap. */
+export function roundMsMax(check: { readonly timeoutMs: number; readonly everyMs: number }): number {
+  return Math.max(1, Math.min(check.timeoutMs, Math.floor(check.everyMs * 0.8)));
+}
+
+/** A result with its message cut to one line of 300 characters. */
+export function result(ok: boolean, startedAt: number, message: string): CheckResult {
+  const line = message.replace(/\s+/g, " ").trim();
+  return {
+    ok,
+    latencyMs: Math.max(0, performance.now() - startedAt),
+    message: line.length > 300 ? `${line.slice(0, 299)}…` : line,
+  };
+}
+
+export type How<T extends CheckPlan["how"]["type"]> = Extract<CheckPlan["how"], { readonly type: T }>;

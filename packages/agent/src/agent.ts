@@ -1,0 +1,631 @@
+// The process that must never fall: runs the services of one machine, watches them, performs orders, and keeps the control
+// plane running. It decides nothing: whether something is restarted is the control plane's business. Everything it must not
+// forget is in its state file, so a successor adopts what runs. This file only wires the parts together.
+import { mkdirSync, statSync } from "node:fs";
+import path from "node:path";
+import {
+  agentSocketPath,
+  checkScheduler,
+  folderHash,
+  heartbeats,
+  makeSocketFolder,
+  probeSocketPath,
+  runCheck,
+  type CheckPlan,
+  type CheckResult,
+  type LogLine,
+  type Plan,
+  type Reply,
+  type ServicePlan,
+} from "@prunella/adapters";
+import type { ObservationSignal, TargetKey } from "@prunella/core";
+import type { ProbeCommand } from "@prunella/probe";
+import { realSystem } from "@prunella/resilience";
+import { superviseControl, type Control } from "./control.ts";
+import { signalAll, sleep, sweep } from "./group.ts";
+import { linkServer, type LinkServer, type Request } from "./link-server.ts";
+import { lockFolder } from "./lock.ts";
+import { sizeOf } from "./log-file.ts";
+import { tail } from "./log-tail.ts";
+import { logTimes, type LogTimes } from "./log-times.ts";
+import { diskValues, memoryKills, ownUsage } from "./machine.ts";
+import { orders } from "./orders.ts";
+import { outbox, type NewEvent } from "./outbox.ts";
+import { probeSignals } from "./probe-signals.ts";
+import { probeValues } from "./probe-values.ts";
+import { probeHub } from "./probes.ts";
+import { bootedAtMs, bootId, isAlive, markedProcesses, ticksPerSecond } from "./proc/read.ts";
+import { examine } from "./questions.ts";
+import { becomesReady } from "./readiness.ts";
+import { sampler } from "./sampler.ts";
+import { Service, type ServiceContext } from "./service.ts";
+import { startGroups, targetsOf } from "./start-order.ts";
+import { emptyState, pastMax, readState, stateFileOf, type ServiceRecord } from "./state.ts";
+import { ownTarget, type LogWrite } from "./words.ts";
+
+export interface AgentOptions {
+  readonly plan: Plan;
+  /** Absolute path; made if missing, readable by its owner only. Holds state, logs and sockets. */
+  readonly dataFolder: string;
+  /** Program and arguments of the control plane; empty: none is run (one may still connect). */
+  readonly controlCommand: readonly string[];
+  /** Makes the plan anew; called when the file it came from changes, and by `reload`. Rejects when it is bad: the plan in force stays. */
+  readonly reload?: () => Promise<Plan>;
+  /** The agent's own log. */
+  readonly onEvent?: LogWrite;
+}
+
+export interface Agent {
+  /** Identity of this life of the agent. */
+  readonly id: string;
+  /** Every service of the plan has been started (or failed to, or is waited for no longer). */
+  readonly started: Promise<void>;
+  /** Resolves after `stop`, whoever asked for it (the control plane may). */
+  readonly stopped: Promise<void>;
+  /** Stops the services in reverse order, then the control plane. Calling it again gives the same promise. */
+  stop(): Promise<void>;
+  /** A ping for a heartbeat check; false when no check expects the slug. */
+  heartbeat(slug: string): boolean;
+  /** Brings a new plan into force; false when it was bad and the old one stays. */
+  reload(): Promise<boolean>;
+  /** What runs now. */
+  processes(): readonly { readonly target: TargetKey; readonly pid: number | null }[];
+}
+
+const sampleEveryMs = 1_000;
+const adoptedEveryMs = 50;
+const diskEveryRounds = 10;
+const controlSilentMsMax = 15_000;
+const lastWordsMs = 30;
+const logLinesMax = 5_000;
+const logBytesMax = 8_000_000;
+
+/** Rejects when another agent runs on this data folder (naming its pid), or the folder or its sockets cannot be made. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const dataFolder = path.resolve(options.dataFolder);
+  const logFolder = path.join(dataFolder, "logs");
+  const log: LogWrite = options.onEvent ?? (() => {});
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  mkdirSync(logFolder, { recursive: true, mode: 0o700 });
+  const unlock = await lockFolder(dataFolder);
+  try {
+    return await run(options, dataFolder, logFolder, log, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function run(
+  options: AgentOptions,
+  dataFolder: string,
+  logFolder: string,
+  log: LogWrite,
+  unlock: () => void,
+): Promise<Agent> {
+  // Record time: the wall clock read once, then the monotonic one, so that a change of the former moves nothing.
+  const origin = Date.now() - performance.now();
+  const now = (): number => Math.round(origin + performance.now());
+  const startedAt = now();
+  const id = `${startedAt.toString(36)}-${process.pid.toString(36)}`;
+  const folder = folderHash(dataFolder);
+  let plan = options.plan;
+  let stopping: Promise<void> | null = null;
+  let declareStopped = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    declareStopped = resolve;
+  });
+
+  const boot = bootId();
+  const before = await readState(dataFolder);
+  if (before.reason !== null) log("error", "state-unreadable", { reason: before.reason });
+  const state = before.state ?? emptyState(boot);
+  if (state.bootId !== boot) {
+    // Pids of another boot mean nothing.
+    state.bootId = boot;
+    state.control = null;
+    state.past = [];
+    for (const record of Object.values(state.services)) record.pid = null;
+  }
+  const lostBefore = state.events.made - state.events.acknowledged;
+  state.events = { made: 0, acknowledged: 0 };
+  const file = stateFileOf(dataFolder, state, (reason) => {
+    if (reason === null) log("info", "state-saved-again", {});
+    else log("error", "state-not-saved", { reason });
+  });
+  const save = (): void => void file.save();
+
+  const services = new Map<TargetKey, Service>();
+  const samples = new Map<TargetKey, ObservationSignal>();
+  const checkResults = new Map<string, ObservationSignal>();
+  const times = new Map<string, LogTimes>();
+  const pings = heartbeats(realSystem);
+  let link: LinkServer | null = null;
+  let control: Control | null = null;
+
+  const box = outbox(id, () => link?.pump());
+  const emit = (event: NewEvent): void => {
+    box.add(event, now());
+    state.events.made = box.made;
+  };
+  const observe = (signals: readonly ObservationSignal[]): void => link?.observe(signals);
+  if (lostBefore > 0) box.countLost(lostBefore, "the agent before ended with events that nobody had acknowledged");
+
+  makeSocketFolder(dataFolder);
+  const fromProbes = probeSignals({
+    now,
+    emit,
+    observe,
+    guards: (target, snapshots) => link?.guards(target, snapshots),
+    countLost: box.countLost,
+  });
+  const probes = await probeHub({
+    socketPath: probeSocketPath(dataFolder),
+    folder,
+    onMessage: (target, _pid, message) => fromProbes.message(target, message),
+    onStats: fromProbes.stats,
+    onGone: (target) => services.get(target)?.lookAfter(),
+  });
+  const preload = await preloadFile(plan, dataFolder, log);
+
+  const context: ServiceContext = {
+    now,
+    logFolder,
+    folder,
+    emit,
+    observe: (signal) => observe([signal]),
+    save,
+    log,
+    probeEnvironment: (service) => (preload === null ? {} : probeEnvironment(service, preload, dataFolder)),
+    lastError: (target, pid) => probes.lastError(target, pid, lastWordsMs),
+    memoryKills,
+    remember(pid, startTicks, target) {
+      state.past.push({ pid, startTicks, target });
+      if (state.past.length > pastMax) state.past.shift();
+    },
+  };
+
+  const uptimeMs = (target: TargetKey): number | null => {
+    const service = services.get(target);
+    return service === undefined ? Infinity : service.uptimeMs;
+  };
+  const check = (which: CheckPlan, timeoutMs: number): Promise<CheckResult> => runCheck(which, timeoutMs, pings);
+  const scheduler = checkScheduler({
+    system: realSystem,
+    run: check,
+    uptimeMs,
+    onResult(which, result) {
+      const { target, name } = which;
+      const signal: ObservationSignal = { type: "check", target, at: now(), check: name, ...result };
+      checkResults.set(`${target}\n${name}`, signal);
+      observe([signal]);
+    },
+  });
+
+  const perform = orders({
+    state,
+    save: () => file.save(),
+    now,
+    folder,
+    service: (target) => services.get(target) ?? null,
+    services: () => [...services.values()],
+    cwd: () => plan.folder,
+  });
+  perform.settle();
+
+  async function answer(request: Request): Promise<Reply> {
+    switch (request.type) {
+      case "order": {
+        if (stopping !== null) return { kind: "refused", reason: "the agent is stopping" };
+        return perform.perform(request.order);
+      }
+      case "outcome-of":
+        return { kind: "outcome", outcome: perform.outcomeOf(request.key) };
+      case "question": {
+        const service = (target: string): Service | null => services.get(target) ?? null;
+        return {
+          kind: "evidence",
+          evidence: await examine(request.question, { now, service, probes, scheduler, folder }),
+        };
+      }
+      case "drive": {
+        const pid = services.get(request.target)?.pid ?? null;
+        const result = await probes.ask(request.target, pid, request.command as unknown as ProbeCommand, 35_000);
+        return { kind: "driven", ok: result.ok, value: result.ok ? (result.value ?? null) : result.error };
+      }
+      case "logs":
+        return {
+          kind: "logs",
+          lines: logLines(request.target, Math.min(request.lines, logLinesMax), request.containing),
+        };
+      default:
+        return request satisfies never;
+    }
+  }
+
+  function logLines(target: TargetKey, count: number, containing: string | null): LogLine[] {
+    const service = services.get(target);
+    if (service === undefined) throw new Error(`${target} is not a service that Prunella runs: it has no log`);
+    const lines = (["out", "err"] as const).flatMap((stream) => {
+      const logFile = service.logFile(stream);
+      const clock = times.get(logFile);
+      return tail(logFile, { lines: count, containing, from: 0, bytesMax: logBytesMax }).map((line): LogLine => {
+        const at = clock?.at(line.offset, line.rotated) ?? now();
+        return { target, stream, at, text: line.text };
+      });
+    });
+    // Sorting is stable: lines of one stream keep their order.
+    return fitting(lines.sort((one, other) => one.at - other.at).slice(-count));
+  }
+
+  link = await linkServer({
+    socketPath: agentSocketPath(dataFolder),
+    agent: id,
+    startedAt,
+    now,
+    outbox: box,
+    plan: () => plan,
+    fence: () => state.fence,
+    onFence(fence) {
+      if (fence === state.fence) return;
+      state.fence = fence;
+      save();
+    },
+    level: () => [
+      ...[...services.values()].map((service) => service.observation()),
+      ...samples.values(),
+      ...checkResults.values(),
+    ],
+    onAcknowledge(through) {
+      box.acknowledge(through);
+      state.events.acknowledged = Math.max(state.events.acknowledged, Math.min(through, box.made));
+    },
+    answer,
+    onHeartbeat: (slug) => void heartbeat(slug),
+    onStopAll: () => void stop(),
+    log,
+  });
+
+  function heartbeat(slug: string): boolean {
+    if (!pings.ping(slug)) return false;
+    const at = now();
+    observe(
+      plan.checks
+        .filter((each) => each.how.type === "heartbeat" && each.how.slug === slug)
+        .map((each) => ({ type: "heartbeat", target: each.target, at, name: slug })),
+    );
+    return true;
+  }
+
+  function add(target: TargetKey, service: ServicePlan): Service {
+    const record = (state.services[target] ??= newRecord(now()));
+    const made = new Service(target, service, record, context);
+    services.set(target, made);
+    return made;
+  }
+
+  for (const service of plan.services) for (const target of targetsOf(service)) add(target, service);
+  const adopted = adopt();
+  for (const stray of adopted.strays) void endStray(stray.target, stray.pids);
+
+  /** Takes over what runs already: by record (pid and start), or by marker when the agent before died too soon to write one. */
+  function adopt(): { strays: { target: string; pids: number[] }[] } {
+    const strays = new Map<string, number[]>();
+    const leaders = new Map<string, { pid: number; startTicks: number }>();
+    for (const { stat, target } of markedProcesses(folder)) {
+      const leads = stat.session === stat.pid;
+      if (services.has(target) && leads && !leaders.has(target)) leaders.set(target, stat);
+      if (!services.has(target)) strays.set(target, [...(strays.get(target) ?? []), stat.pid]);
+    }
+    for (const [target, service] of services) {
+      const { pid, startTicks, startedAt: since } = service.record;
+      if (pid !== null && isAlive(pid, startTicks)) {
+        service.adopt(pid, startTicks, since);
+        continue;
+      }
+      service.reportLost();
+      const leader = leaders.get(target);
+      const ticksMs = (ticks: number): number => (ticks * 1_000) / ticksPerSecond;
+      if (leader !== undefined)
+        service.adopt(leader.pid, leader.startTicks, Math.round(bootedAtMs() + ticksMs(leader.startTicks)));
+    }
+    for (const target of Object.keys(state.services)) if (!services.has(target)) delete state.services[target];
+    return { strays: [...strays].map(([target, pids]) => ({ target, pids })) };
+  }
+
+  /** A process of ours that the plan no longer names. */
+  async function endStray(target: string, pids: number[]): Promise<void> {
+    log("warn", "stray-ended", { target, processes: pids.length });
+    signalAll(pids, "SIGTERM");
+    await sleep(2_000);
+    await sweep(null, `${folder}:${target}`, 5_000);
+  }
+
+  const readiness = {
+    checksOf: (target: TargetKey) => plan.checks.filter((each) => each.target === target),
+    run: check,
+    uptimeMs: (target: TargetKey) => services.get(target)?.uptimeMs ?? null,
+    isService: (target: TargetKey) => services.has(target),
+    stopped: () => stopping !== null,
+  };
+
+  async function startInOrder(which: readonly ServicePlan[]): Promise<void> {
+    const limits = new Map(plan.services.map((each) => [each.name, each.readyTimeoutMs]));
+    await Promise.all(
+      which.map(async (service) => {
+        await Promise.all(
+          service.after.flatMap((needed) => {
+            const named = plan.services.find((each) => each.name === needed);
+            const targets = named === undefined ? [needed] : targetsOf(named);
+            const limitMs = limits.get(needed.split("/")[0] ?? needed) ?? service.readyTimeoutMs;
+            return targets.map(async (target) => {
+              const ready = await becomesReady(target, limitMs, readiness);
+              if (!ready && stopping === null)
+                log("warn", "not-ready", { target, waits: service.name, afterMs: limitMs });
+            });
+          }),
+        );
+        for (const target of targetsOf(service)) {
+          const one = services.get(target);
+          if (stopping === null && one !== undefined && one.record.wanted) await one.start();
+        }
+      }),
+    );
+  }
+
+  function inForce(): void {
+    pings.expect(plan.checks.flatMap((each) => (each.how.type === "heartbeat" ? [each.how.slug] : [])));
+    scheduler.update(plan.checks);
+    const keys = new Set(plan.checks.map((each) => `${each.target}\n${each.name}`));
+    for (const key of checkResults.keys()) if (!keys.has(key)) checkResults.delete(key);
+    for (const target of samples.keys()) if (target !== ownTarget && !services.has(target)) samples.delete(target);
+  }
+
+  async function reload(): Promise<boolean> {
+    if (options.reload === undefined || stopping !== null) return false;
+    let next: Plan;
+    try {
+      next = await options.reload();
+    } catch (error) {
+      log("error", "reload-refused", { reason: error instanceof Error ? error.message : String(error) });
+      return false;
+    }
+    const targets = new Map(next.services.flatMap((each) => targetsOf(each).map((target) => [target, each] as const)));
+    const restarts: Service[] = [];
+    for (const [target, service] of services) {
+      const changed = targets.get(target);
+      if (changed === undefined) {
+        services.delete(target);
+        delete state.services[target];
+        void service.stop(true);
+      } else {
+        if (launchOf(changed) !== launchOf(service.plan)) restarts.push(service);
+        service.plan = changed;
+      }
+    }
+    plan = next;
+    const fresh = new Set<string>();
+    for (const [target, service] of targets) {
+      if (services.has(target)) continue;
+      add(target, service);
+      fresh.add(service.name);
+    }
+    inForce();
+    save();
+    link?.planChanged();
+    emit({
+      type: "change",
+      target: ownTarget,
+      what: "config",
+      summary: `a new configuration from ${next.source} is in force`,
+    });
+    for (const service of restarts) {
+      emit({ type: "change", target: service.target, what: "restart", summary: "its configuration changed" });
+      void service.stop(true).then(() => (stopping === null ? service.start() : null));
+    }
+    void startInOrder(next.services.filter((each) => fresh.has(each.name)));
+    return true;
+  }
+
+  const tick = watch();
+
+  /** Everything that happens once a second, and the closer look at adopted processes. */
+  function watch(): { stop(): void } {
+    const usage = sampler();
+    const own = ownUsage();
+    let disk: Record<string, number> = {};
+    let rounds = 0;
+    let lastAt = performance.now();
+    let planAt = modifiedAt(plan.source);
+    const second = setInterval(() => {
+      const elapsedMs = performance.now() - lastAt;
+      lastAt = performance.now();
+      const at = now();
+      fromProbes.tick();
+      const roots = new Map<TargetKey, number>();
+      const signals: ObservationSignal[] = [];
+      for (const service of services.values()) {
+        if (service.pid !== null) roots.set(service.target, service.pid);
+        else samples.delete(service.target);
+        signals.push(service.observation());
+        for (const stream of ["out", "err"] as const) noteSize(service, stream, at);
+      }
+      for (const [target, used] of usage.sample(roots, elapsedMs)) {
+        const values = { ...used, ...probeValues(probes.statsOf(target)) };
+        const sample: ObservationSignal = { type: "sample", target, at, values };
+        samples.set(target, sample);
+        signals.push(sample);
+      }
+      if (rounds % diskEveryRounds === 0) void diskValues(dataFolder).then((values) => (disk = values));
+      const checks = scheduler.stats();
+      const values = {
+        ...own(elapsedMs),
+        ...disk,
+        eventsWaiting: box.waiting,
+        observationsDropped: link?.dropped ?? 0,
+        checksRunning: checks.running,
+        checksLeftOut: checks.leftOut,
+        checksLateMsMax: checks.lateMsMax,
+      };
+      const mine: ObservationSignal = { type: "sample", target: ownTarget, at, values };
+      samples.set(ownTarget, mine);
+      observe([...signals, mine]);
+      if (link?.control !== null) box.reportLoss(at);
+      watchControl(elapsedMs);
+      const changedAt = modifiedAt(plan.source);
+      if (changedAt !== planAt) {
+        planAt = changedAt;
+        if (changedAt !== null) void reload();
+      }
+      rounds += 1;
+    }, sampleEveryMs);
+    const adoptedTimer = setInterval(() => {
+      for (const service of services.values()) if (service.adopted) service.lookAfter();
+    }, adoptedEveryMs);
+    return {
+      stop() {
+        clearInterval(second);
+        clearInterval(adoptedTimer);
+        usage.close();
+      },
+    };
+  }
+
+  function noteSize(service: Service, stream: "out" | "err", at: number): void {
+    const logFile = service.logFile(stream);
+    const size = sizeOf(logFile);
+    let clock = times.get(logFile);
+    if (clock === undefined) times.set(logFile, (clock = logTimes(now)));
+    clock.note(size, at);
+    if (size > service.plan.logs.bytesMax) void service.rotateIfLarge(stream);
+  }
+
+  function watchControl(elapsedMs: number): void {
+    void control?.rotateIfLarge();
+    const connected = link?.control ?? null;
+    // After a pause of the agent itself nothing can have been heard: wait another round.
+    if (control === null || connected === null || elapsedMs > 3 * sampleEveryMs) return;
+    if (connected.pid === control.pid && connected.silentMs > controlSilentMsMax)
+      control.replace(`did not answer for ${Math.round(connected.silentMs / 1_000)} s and was killed`);
+  }
+
+  function stop(): Promise<void> {
+    stopping ??= stopAll();
+    return stopping;
+  }
+
+  async function stopAll(): Promise<void> {
+    log("info", "stopping", {});
+    scheduler.stop();
+    for (const group of startGroups(plan.services).reverse()) {
+      const names = new Set(group);
+      const mine = [...services.values()].filter((service) => names.has(service.plan.name));
+      await Promise.all(
+        mine.map(async (service) => {
+          const outcome = await service.stop(true);
+          if (outcome.kind === "stuck") log("error", "stuck", { target: service.target, pids: outcome.pids.join() });
+        }),
+      );
+    }
+    // Let the control plane store how everything ended.
+    for (let waitedMs = 0; waitedMs < 2_000 && box.waiting > 0 && (link?.control ?? null) !== null; waitedMs += 20)
+      await sleep(20);
+    await control?.stop(5_000);
+    tick.stop();
+    link?.close();
+    probes.close();
+    for (const record of Object.values(state.services)) record.wanted = true;
+    await file.save();
+    unlock();
+    log("info", "stopped", {});
+    declareStopped();
+  }
+
+  inForce();
+  save();
+  if (options.controlCommand.length > 0)
+    control = await superviseControl(
+      {
+        command: options.controlCommand,
+        cwd: dataFolder,
+        environment: { PRUNELLA_AGENT_SOCKET: agentSocketPath(dataFolder) },
+        logFile: path.join(logFolder, "control.log"),
+        remember(process) {
+          state.control = process;
+          save();
+        },
+        onReplaced: (summary) => emit({ type: "change", target: ownTarget, what: "restart", summary }),
+        log,
+      },
+      state.control,
+    );
+  const started = startInOrder(plan.services);
+  started.catch((error: unknown) => log("error", "start-failed", { reason: String(error) }));
+
+  return {
+    id,
+    started,
+    stopped,
+    stop,
+    heartbeat,
+    reload,
+    processes: () => [...services.values()].map(({ target, pid }) => ({ target, pid })),
+  };
+}
+
+/** What a change of must restart the process for. */
+function launchOf(service: ServicePlan): string {
+  return JSON.stringify([service.command, service.cwd, service.env, service.user, service.probe]);
+}
+
+function newRecord(now: number): ServiceRecord {
+  return {
+    wanted: true,
+    pid: null,
+    startTicks: 0,
+    startedAt: 0,
+    outFrom: 0,
+    errFrom: 0,
+    downSince: now,
+    lastExit: null,
+  };
+}
+
+/** Newest lines whose JSON fits into one message. */
+function fitting(lines: readonly LogLine[]): LogLine[] {
+  let room = 800_000;
+  let first = lines.length;
+  while (first > 0) {
+    room -= Buffer.byteLength(JSON.stringify(lines[first - 1])) + 1;
+    if (room < 0) break;
+    first -= 1;
+  }
+  return lines.slice(first);
+}
+
+function modifiedAt(source: string): number | null {
+  if (!path.isAbsolute(source)) return null;
+  return statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? null;
+}
+
+/** The file to preload into Node services, or null when no service wants it or it cannot be made. */
+async function preloadFile(plan: Plan, dataFolder: string, log: LogWrite): Promise<string | null> {
+  if (plan.services.every((service) => service.probe === "off")) return null;
+  try {
+    const { probeFile } = await import("@prunella/probe");
+    return probeFile(dataFolder);
+  } catch (error) {
+    log("error", "no-probe", { reason: error instanceof Error ? error.message : String(error) });
+    return null;
+  }
+}
+
+function probeEnvironment(service: ServicePlan, preload: string, dataFolder: string): Record<string, string> {
+  const before = service.env["NODE_OPTIONS"] ?? process.env["NODE_OPTIONS"] ?? "";
+  return {
+    NODE_OPTIONS: `${before} --require "${preload}"`.trim(),
+    PRUNELLA_PROBE_SOCKET: probeSocketPath(dataFolder),
+    // We may ourselves run under a probe; the service is not its child.
+    PRUNELLA_PROBE_PARENT: "",
+  };
+}

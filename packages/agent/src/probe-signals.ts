@@ -1,0 +1,107 @@
+// What the probes say, as signals: stalls, errors, guards, heartbeats, outgoing calls. A service that says too much is cut
+// short, and what was cut is counted.
+import type { ObservationSignal, TimeMs } from "@prunella/core";
+import type { ProbeMessage, Stats } from "@prunella/probe";
+import type { NewEvent } from "./outbox.ts";
+import { factsOf } from "./probes.ts";
+
+export interface ProbeSignalsOptions {
+  readonly now: () => TimeMs;
+  readonly emit: (event: NewEvent) => void;
+  readonly observe: (signals: readonly ObservationSignal[]) => void;
+  readonly guards: (target: string, snapshots: readonly unknown[]) => void;
+  readonly countLost: (count: number, reason: string) => void;
+}
+
+/** Events of one target passed on per second; more are counted as lost. */
+export const eventsPerSecondMax = 50;
+
+export interface ProbeSignals {
+  message(target: string, message: ProbeMessage): void;
+  stats(target: string, stats: Stats): void;
+  /** A second has passed: every target may speak again. */
+  tick(): void;
+}
+
+export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
+  const said = new Map<string, number>();
+
+  function emit(event: NewEvent): void {
+    const count = (said.get(event.target) ?? 0) + 1;
+    said.set(event.target, count);
+    if (count <= eventsPerSecondMax) options.emit(event);
+    else options.countLost(1, `${event.target} reported more than ${eventsPerSecondMax} events in a second`);
+  }
+
+  return {
+    tick: () => said.clear(),
+    stats(target, stats) {
+      const at = options.now();
+      options.observe(
+        stats.outgoing
+          .filter((calls) => calls.count > 0 || calls.errors > 0 || calls.connects > 0)
+          .map((calls) => ({
+            type: "outgoing",
+            target,
+            at,
+            address: calls.port === 0 ? calls.host : `${calls.host}:${calls.port}`,
+            count: calls.count,
+            errors: calls.errors,
+            lastError: calls.lastError,
+          })),
+      );
+    },
+    message(target, message) {
+      const at = options.now();
+      switch (message.type) {
+        case "stall":
+          options.observe([{ type: "stall", target, at, blockedMs: message.blockedMs, cpuShare: message.cpu }]);
+          return;
+        case "error":
+          // A fatal one travels with the exit that follows.
+          if (!message.fatal) emit({ type: "error", target, origin: message.origin, error: factsOf(message.error) });
+          return;
+        case "guards":
+          options.guards(target, message.snapshots);
+          return;
+        case "guard": {
+          const event = message.event as { guard?: unknown; name?: unknown; event?: unknown; detail?: unknown } | null;
+          emit({
+            type: "guard",
+            target,
+            guard: String(event?.guard),
+            name: String(event?.name),
+            event: String(event?.event),
+            detail: flat(event?.detail),
+          });
+          return;
+        }
+        case "progress":
+        case "heartbeat":
+          options.observe([{ type: "heartbeat", target, at, name: message.name }]);
+          return;
+        case "dropped":
+          options.countLost(message.count, `the probe of ${target} could not send everything`);
+          return;
+        case "hello":
+        case "stats":
+        case "stall-end":
+        case "result":
+          return;
+        default:
+          message satisfies never;
+      }
+    },
+  };
+}
+
+/** Only flat values, at most 50: the text of an application is not trusted to be what it should be. */
+function flat(detail: unknown): Record<string, string | number | boolean> {
+  if (typeof detail !== "object" || detail === null) return {};
+  const kept: Record<string, string | number | boolean> = {};
+  for (const [key, value] of Object.entries(detail).slice(0, 50)) {
+    if (typeof value === "number" || typeof value === "boolean") kept[key] = value;
+    else if (typeof value === "string") kept[key] = value.slice(0, 1_000);
+  }
+  return kept;
+}

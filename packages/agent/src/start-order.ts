@@ -1,0 +1,32 @@
+// Which services start before which: pure. A cycle in `after` (the configuration's check refuses them) ends up in the last
+// group together, so nothing ever waits for itself.
+import type { ServicePlan } from "@prunella/adapters";
+
+/** Keys of a service's processes: "name", or "name/1" … "name/n" when there are several. */
+export function targetsOf(service: ServicePlan): string[] {
+  if (service.instances === 1) return [service.name];
+  return Array.from({ length: service.instances }, (_, at) => `${service.name}/${at + 1}`);
+}
+
+/** Groups of service names: each needs only services of earlier groups. */
+export function startGroups(services: readonly ServicePlan[]): string[][] {
+  const names = new Set(services.map((service) => service.name));
+  const groups: string[][] = [];
+  const placed = new Set<string>();
+  let left = [...services];
+  while (left.length > 0) {
+    const ready = left.filter((service) =>
+      needs(service).every((name) => placed.has(name) || !names.has(name) || name === service.name),
+    );
+    const group = ready.length > 0 ? ready : left;
+    groups.push(group.map((service) => service.name));
+    for (const service of group) placed.add(service.name);
+    left = left.filter((service) => !placed.has(service.name));
+  }
+  return groups;
+}
+
+/** Names of what a service needs; an instance ("db/1") counts as its service. */
+export function needs(service: ServicePlan): string[] {
+  return service.after.map((target) => target.split("/")[0] ?? target);
+}
