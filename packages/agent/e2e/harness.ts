@@ -23,7 +23,11 @@ export interface Stage {
   readonly folder: string;
   plan(services: readonly Partial<ServicePlan>[], more?: Partial<Plan>): Plan;
   /** Starts an agent as a process of its own. */
-  agent(plan: Plan, controlCommand?: readonly string[]): Promise<AgentProcess>;
+  agent(
+    plan: Plan,
+    controlCommand?: readonly string[],
+    more?: { readonly descriptors?: number },
+  ): Promise<AgentProcess>;
   /** @param refuse see TestLink.refuse: from the first signal on. */
   link(fence?: number, refuse?: boolean): Promise<TestLink>;
   log(target: string, stream?: "out" | "err"): string;
@@ -61,10 +65,12 @@ export function stage(): Stage {
   return {
     folder,
     plan: (services, more = {}) => planOf(folder, services, more),
-    async agent(plan, controlCommand = []) {
+    async agent(plan, controlCommand = [], more = {}) {
       const file = path.join(folder, "test-agent.json");
       writeFileSync(file, JSON.stringify({ plan, dataFolder: folder, controlCommand }));
-      const child = spawn(process.execPath, [fixture("agent-main.ts"), file], {
+      const limit = more.descriptors === undefined ? "" : `ulimit -n ${more.descriptors}; `;
+      const shell = ["-c", `${limit}exec "$@"`, "sh", process.execPath, fixture("agent-main.ts"), file];
+      const child = spawn("/bin/sh", shell, {
         stdio: ["ignore", "pipe", "inherit"],
         env: { ...process.env, NODE_NO_WARNINGS: "1" },
       });

@@ -65,7 +65,14 @@ test("an order begun when the agent died is unknown afterwards", async (t) => {
   const link = await s.link();
   const waiting = link.order("api", { type: "wait", forMs: 5_000 }, { key: "w1" });
   waiting.catch(() => {});
-  await until(() => readFileSync(path.join(s.folder, "agent-state.json"), "utf8").includes("w1"), "intent on disk");
+  const stateText = (): string => {
+    try {
+      return readFileSync(path.join(s.folder, "agent-state.json"), "utf8");
+    } catch {
+      return "";
+    }
+  };
+  await until(() => stateText().includes("w1"), "intent on disk");
   assert.equal(await link.client.outcomeOf("w1"), "running");
   await agent.kill("SIGKILL");
   await assert.rejects(waiting);
@@ -219,4 +226,29 @@ test("an unresponsive service is killed at its deadline", async (t) => {
   const outcome = await link.order("api", { type: "stop" });
   assert.deepEqual(outcome, { kind: "succeeded", detail: "killed" });
   assert.equal(isRunning(pid), false);
+});
+
+test("an agent without a free descriptor says so, stays up, and does not take the living for dead", async (t) => {
+  const s = staged(t);
+  const loop = ["/bin/sh", "-c", "while :; do sleep 1; done"];
+  const plan = s.plan(Array.from({ length: 8 }, (_, at) => ({ name: `many-${at}`, command: loop })));
+  const agent = await s.agent(plan);
+  const link = await s.link();
+  await until(() => link.events.filter((event) => event.type === "started").length === 8, "all are up");
+  await agent.kill("SIGKILL");
+  // The successor adopts them and soon has no descriptor left for what it wants to read.
+  const poor = await s.agent(plan, [], { descriptors: 32 });
+  await until(
+    () => link.events.filter((event) => event.type === "started" && event.adopted).length === 8,
+    "all adopted",
+  );
+  await sleep(3_000);
+  assert.equal(isRunning(poor.pid), true);
+  assert.deepEqual(
+    link.events.filter((event) => event.type === "exited"),
+    [],
+  );
+  const { pid } = link.events.find((event) => event.type === "started") as { pid: number };
+  process.kill(pid, "SIGKILL");
+  assert.equal((await link.event("exited")).pid, pid);
 });

@@ -13,7 +13,6 @@ import {
   runCheck,
   type CheckPlan,
   type CheckResult,
-  type LogLine,
   type Plan,
   type Reply,
   type ServicePlan,
@@ -21,26 +20,25 @@ import {
 import type { ObservationSignal, TargetKey } from "@prunella/core";
 import type { ProbeCommand } from "@prunella/probe";
 import { realSystem } from "@prunella/resilience";
+import { adoptAll } from "./adoption.ts";
 import { superviseControl, type Control } from "./control.ts";
 import { signalAll, sleep, sweep } from "./group.ts";
 import { linkServer, type LinkServer, type Request } from "./link-server.ts";
 import { lockFolder } from "./lock.ts";
-import { sizeOf } from "./log-file.ts";
-import { tail } from "./log-tail.ts";
-import { logTimes, type LogTimes } from "./log-times.ts";
-import { diskValues, memoryKills, ownUsage } from "./machine.ts";
+import { logBook } from "./log-book.ts";
+import { memoryKills } from "./machine.ts";
 import { orders } from "./orders.ts";
 import { outbox, type NewEvent } from "./outbox.ts";
+import { preloadFile, probeEnvironment } from "./preload.ts";
 import { probeSignals } from "./probe-signals.ts";
-import { probeValues } from "./probe-values.ts";
 import { probeHub } from "./probes.ts";
-import { bootedAtMs, bootId, isAlive, markedProcesses, ticksPerSecond } from "./proc/read.ts";
+import { bootId } from "./proc/read.ts";
 import { examine } from "./questions.ts";
 import { becomesReady } from "./readiness.ts";
-import { sampler } from "./sampler.ts";
 import { Service, type ServiceContext } from "./service.ts";
 import { startGroups, targetsOf } from "./start-order.ts";
 import { emptyState, pastMax, readState, stateFileOf, type ServiceRecord } from "./state.ts";
+import { lookEveryMs, watch } from "./watch.ts";
 import { ownTarget, type LogWrite } from "./words.ts";
 
 export interface AgentOptions {
@@ -60,7 +58,10 @@ export interface Agent {
   readonly id: string;
   /** Every service of the plan has been started (or failed to, or is waited for no longer). */
   readonly started: Promise<void>;
-  /** Resolves after `stop`, whoever asked for it (the control plane may). */
+  /**
+   * Resolves after `stop`, whoever asked for it (the control plane may). The caller then ends the process: an order that was
+   * under way may still hold a timer.
+   */
   readonly stopped: Promise<void>;
   /** Stops the services in reverse order, then the control plane. Calling it again gives the same promise. */
   stop(): Promise<void>;
@@ -72,13 +73,8 @@ export interface Agent {
   processes(): readonly { readonly target: TargetKey; readonly pid: number | null }[];
 }
 
-const sampleEveryMs = 1_000;
-const adoptedEveryMs = 50;
-const diskEveryRounds = 10;
 const controlSilentMsMax = 15_000;
 const lastWordsMs = 30;
-const logLinesMax = 5_000;
-const logBytesMax = 8_000_000;
 
 /** Rejects when another agent runs on this data folder (naming its pid), or the folder or its sockets cannot be made. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -138,7 +134,7 @@ async function run(
   const services = new Map<TargetKey, Service>();
   const samples = new Map<TargetKey, ObservationSignal>();
   const checkResults = new Map<string, ObservationSignal>();
-  const times = new Map<string, LogTimes>();
+  const book = logBook(now);
   const pings = heartbeats(realSystem);
   let link: LinkServer | null = null;
   let control: Control | null = null;
@@ -233,29 +229,15 @@ async function run(
         const result = await probes.ask(request.target, pid, request.command as unknown as ProbeCommand, 35_000);
         return { kind: "driven", ok: result.ok, value: result.ok ? (result.value ?? null) : result.error };
       }
-      case "logs":
-        return {
-          kind: "logs",
-          lines: logLines(request.target, Math.min(request.lines, logLinesMax), request.containing),
-        };
+      case "logs": {
+        const service = services.get(request.target);
+        if (service === undefined)
+          return { kind: "refused", reason: `${request.target} is not a service that Prunella runs: it has no log` };
+        return { kind: "logs", lines: book.lines(service, request.lines, request.containing) };
+      }
       default:
         return request satisfies never;
     }
-  }
-
-  function logLines(target: TargetKey, count: number, containing: string | null): LogLine[] {
-    const service = services.get(target);
-    if (service === undefined) throw new Error(`${target} is not a service that Prunella runs: it has no log`);
-    const lines = (["out", "err"] as const).flatMap((stream) => {
-      const logFile = service.logFile(stream);
-      const clock = times.get(logFile);
-      return tail(logFile, { lines: count, containing, from: 0, bytesMax: logBytesMax }).map((line): LogLine => {
-        const at = clock?.at(line.offset, line.rotated) ?? now();
-        return { target, stream, at, text: line.text };
-      });
-    });
-    // Sorting is stable: lines of one stream keep their order.
-    return fitting(lines.sort((one, other) => one.at - other.at).slice(-count));
   }
 
   link = await linkServer({
@@ -305,36 +287,11 @@ async function run(
   }
 
   for (const service of plan.services) for (const target of targetsOf(service)) add(target, service);
-  const adopted = adopt();
-  for (const stray of adopted.strays) void endStray(stray.target, stray.pids);
-
-  /** Takes over what runs already: by record (pid and start), or by marker when the agent before died too soon to write one. */
-  function adopt(): { strays: { target: string; pids: number[] }[] } {
-    const strays = new Map<string, number[]>();
-    const leaders = new Map<string, { pid: number; startTicks: number }>();
-    for (const { stat, target } of markedProcesses(folder)) {
-      const leads = stat.session === stat.pid;
-      if (services.has(target) && leads && !leaders.has(target)) leaders.set(target, stat);
-      if (!services.has(target)) strays.set(target, [...(strays.get(target) ?? []), stat.pid]);
-    }
-    for (const [target, service] of services) {
-      const { pid, startTicks, startedAt: since } = service.record;
-      if (pid !== null && isAlive(pid, startTicks)) {
-        service.adopt(pid, startTicks, since);
-        continue;
-      }
-      service.reportLost();
-      const leader = leaders.get(target);
-      const ticksMs = (ticks: number): number => (ticks * 1_000) / ticksPerSecond;
-      if (leader !== undefined)
-        service.adopt(leader.pid, leader.startTicks, Math.round(bootedAtMs() + ticksMs(leader.startTicks)));
-    }
-    for (const target of Object.keys(state.services)) if (!services.has(target)) delete state.services[target];
-    return { strays: [...strays].map(([target, pids]) => ({ target, pids })) };
-  }
+  for (const stray of adoptAll(services, folder)) void endStray(stray.target, stray.pids);
+  for (const target of Object.keys(state.services)) if (!services.has(target)) delete state.services[target];
 
   /** A process of ours that the plan no longer names. */
-  async function endStray(target: string, pids: number[]): Promise<void> {
+  async function endStray(target: string, pids: readonly number[]): Promise<void> {
     log("warn", "stray-ended", { target, processes: pids.length });
     signalAll(pids, "SIGTERM");
     await sleep(2_000);
@@ -396,6 +353,7 @@ async function run(
       const changed = targets.get(target);
       if (changed === undefined) {
         services.delete(target);
+        book.forget(target);
         delete state.services[target];
         void service.stop(true);
       } else {
@@ -427,84 +385,42 @@ async function run(
     return true;
   }
 
-  const tick = watch();
-
-  /** Everything that happens once a second, and the closer look at adopted processes. */
-  function watch(): { stop(): void } {
-    const usage = sampler();
-    const own = ownUsage();
-    let disk: Record<string, number> = {};
-    let rounds = 0;
-    let lastAt = performance.now();
-    let planAt = modifiedAt(plan.source);
-    const second = setInterval(() => {
-      const elapsedMs = performance.now() - lastAt;
-      lastAt = performance.now();
-      const at = now();
-      fromProbes.tick();
-      const roots = new Map<TargetKey, number>();
-      const signals: ObservationSignal[] = [];
-      for (const service of services.values()) {
-        if (service.pid !== null) roots.set(service.target, service.pid);
-        else samples.delete(service.target);
-        signals.push(service.observation());
-        for (const stream of ["out", "err"] as const) noteSize(service, stream, at);
-      }
-      for (const [target, used] of usage.sample(roots, elapsedMs)) {
-        const values = { ...used, ...probeValues(probes.statsOf(target)) };
-        const sample: ObservationSignal = { type: "sample", target, at, values };
-        samples.set(target, sample);
-        signals.push(sample);
-      }
-      if (rounds % diskEveryRounds === 0) void diskValues(dataFolder).then((values) => (disk = values));
+  let planAt = modifiedAt(plan.source);
+  const looking = watch({
+    now,
+    dataFolder,
+    services,
+    samples,
+    probes,
+    book,
+    observe,
+    log,
+    counters() {
       const checks = scheduler.stats();
-      const values = {
-        ...own(elapsedMs),
-        ...disk,
+      return {
         eventsWaiting: box.waiting,
         observationsDropped: link?.dropped ?? 0,
         checksRunning: checks.running,
         checksLeftOut: checks.leftOut,
         checksLateMsMax: checks.lateMsMax,
       };
-      const mine: ObservationSignal = { type: "sample", target: ownTarget, at, values };
-      samples.set(ownTarget, mine);
-      observe([...signals, mine]);
+    },
+    onRound(at, elapsedMs) {
+      fromProbes.tick();
       if (link?.control !== null) box.reportLoss(at);
       watchControl(elapsedMs);
       const changedAt = modifiedAt(plan.source);
-      if (changedAt !== planAt) {
-        planAt = changedAt;
-        if (changedAt !== null) void reload();
-      }
-      rounds += 1;
-    }, sampleEveryMs);
-    const adoptedTimer = setInterval(() => {
-      for (const service of services.values()) if (service.adopted) service.lookAfter();
-    }, adoptedEveryMs);
-    return {
-      stop() {
-        clearInterval(second);
-        clearInterval(adoptedTimer);
-        usage.close();
-      },
-    };
-  }
-
-  function noteSize(service: Service, stream: "out" | "err", at: number): void {
-    const logFile = service.logFile(stream);
-    const size = sizeOf(logFile);
-    let clock = times.get(logFile);
-    if (clock === undefined) times.set(logFile, (clock = logTimes(now)));
-    clock.note(size, at);
-    if (size > service.plan.logs.bytesMax) void service.rotateIfLarge(stream);
-  }
+      if (changedAt === planAt) return;
+      planAt = changedAt;
+      if (changedAt !== null) void reload();
+    },
+  });
 
   function watchControl(elapsedMs: number): void {
     void control?.rotateIfLarge();
     const connected = link?.control ?? null;
     // After a pause of the agent itself nothing can have been heard: wait another round.
-    if (control === null || connected === null || elapsedMs > 3 * sampleEveryMs) return;
+    if (control === null || connected === null || elapsedMs > 3 * lookEveryMs) return;
     if (connected.pid === control.pid && connected.silentMs > controlSilentMsMax)
       control.replace(`did not answer for ${Math.round(connected.silentMs / 1_000)} s and was killed`);
   }
@@ -514,24 +430,28 @@ async function run(
     return stopping;
   }
 
+  async function stopService(service: Service): Promise<void> {
+    const outcome = await service
+      .stop(true)
+      .catch((error: unknown) => ({ kind: "failed", reason: String(error) }) as const);
+    if (outcome.kind === "stuck") log("error", "stuck", { target: service.target, pids: outcome.pids.join() });
+    if (outcome.kind === "failed") log("error", "stop-failed", { target: service.target, reason: outcome.reason });
+  }
+
   async function stopAll(): Promise<void> {
     log("info", "stopping", {});
     scheduler.stop();
+    looking.stopRounds();
     for (const group of startGroups(plan.services).reverse()) {
       const names = new Set(group);
       const mine = [...services.values()].filter((service) => names.has(service.plan.name));
-      await Promise.all(
-        mine.map(async (service) => {
-          const outcome = await service.stop(true);
-          if (outcome.kind === "stuck") log("error", "stuck", { target: service.target, pids: outcome.pids.join() });
-        }),
-      );
+      await Promise.all(mine.map((service) => stopService(service)));
     }
     // Let the control plane store how everything ended.
     for (let waitedMs = 0; waitedMs < 2_000 && box.waiting > 0 && (link?.control ?? null) !== null; waitedMs += 20)
       await sleep(20);
     await control?.stop(5_000);
-    tick.stop();
+    looking.stop();
     link?.close();
     probes.close();
     for (const record of Object.values(state.services)) record.wanted = true;
@@ -591,41 +511,7 @@ function newRecord(now: number): ServiceRecord {
   };
 }
 
-/** Newest lines whose JSON fits into one message. */
-function fitting(lines: readonly LogLine[]): LogLine[] {
-  let room = 800_000;
-  let first = lines.length;
-  while (first > 0) {
-    room -= Buffer.byteLength(JSON.stringify(lines[first - 1])) + 1;
-    if (room < 0) break;
-    first -= 1;
-  }
-  return lines.slice(first);
-}
-
 function modifiedAt(source: string): number | null {
   if (!path.isAbsolute(source)) return null;
   return statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? null;
-}
-
-/** The file to preload into Node services, or null when no service wants it or it cannot be made. */
-async function preloadFile(plan: Plan, dataFolder: string, log: LogWrite): Promise<string | null> {
-  if (plan.services.every((service) => service.probe === "off")) return null;
-  try {
-    const { probeFile } = await import("@prunella/probe");
-    return probeFile(dataFolder);
-  } catch (error) {
-    log("error", "no-probe", { reason: error instanceof Error ? error.message : String(error) });
-    return null;
-  }
-}
-
-function probeEnvironment(service: ServicePlan, preload: string, dataFolder: string): Record<string, string> {
-  const before = service.env["NODE_OPTIONS"] ?? process.env["NODE_OPTIONS"] ?? "";
-  return {
-    NODE_OPTIONS: `${before} --require "${preload}"`.trim(),
-    PRUNELLA_PROBE_SOCKET: probeSocketPath(dataFolder),
-    // We may ourselves run under a probe; the service is not its child.
-    PRUNELLA_PROBE_PARENT: "",
-  };
 }

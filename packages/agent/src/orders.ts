@@ -3,7 +3,7 @@
 // order of an older control plane (a lower fence) is refused.
 import { runCommand } from "@prunella/adapters";
 import type { Order, StepOutcome, TimeMs } from "@prunella/core";
-import { sleep, trySignal } from "./group.ts";
+import { settledWithin, sleep, trySignal } from "./group.ts";
 import { httpCall } from "./http-call.ts";
 import { portFacts, type PortOwner } from "./port-owner.ts";
 import { isAlive } from "./proc/read.ts";
@@ -34,6 +34,8 @@ export interface Orders {
 
 /** Kept of a graceful stop's time for killing and starting again. */
 const reserveMs = 2_000;
+/** Longest wait for the disk to take a record before the order goes on without. */
+const saveMsMax = 2_000;
 
 export function orders(options: OrdersOptions): Orders {
   const running = new Map<string, Promise<StepOutcome>>();
@@ -66,14 +68,15 @@ export function orders(options: OrdersOptions): Orders {
   async function carryOut(order: Order): Promise<StepOutcome> {
     const record: OrderRecord = { key: order.key, at: options.now(), outcome: null };
     rememberOrder(options.state, record);
-    await options.save();
+    // A disk that hangs must not keep a service down.
+    await settledWithin(options.save(), saveMsMax);
     const work = act(order, options).catch((error: unknown): StepOutcome =>
       unknown(error instanceof Error ? error.message : String(error)),
     );
     // The target stays busy until the work has really ended, even when its time is up before.
     void work.then(() => busy.delete(order.target));
     record.outcome = await withinTime(work, order.timeoutMs);
-    await options.save();
+    await settledWithin(options.save(), saveMsMax);
     return record.outcome;
   }
 

@@ -56,7 +56,8 @@ async function stack(question: Question, options: QuestionsOptions): Promise<Evi
       data: value as unknown as Json,
     };
   }
-  const [top] = value.frames;
+  // The innermost function of the service's own code; built-ins it calls are in the stack below.
+  const top = value.frames.find((frame) => frame.url !== "" && !/^(node|native):?/.test(frame.url)) ?? value.frames[0];
   const place =
     top === undefined ? "unknown" : `${top.function || "(anonymous)"} (${top.url}:${top.line}:${top.column})`;
   const text = value.frames

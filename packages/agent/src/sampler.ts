@@ -3,10 +3,10 @@
 import { closeSync, openSync, readdirSync, statSync } from "node:fs";
 import { familyTree } from "./group.ts";
 import { descriptorKind, parseIo, parseStat } from "./proc/parse.ts";
-import { bytesPerPage, linkOf, readDescriptor, ticksPerSecond } from "./proc/read.ts";
+import { bytesPerPage, linkOf, readDescriptor, readText, ticksPerSecond } from "./proc/read.ts";
 
-/** Kept open for processes in all; those beyond it are not sampled until others end. */
-export const descriptorsMax = 2_000;
+/** Kept open for processes in all, and never more than a quarter of what the agent may open; others are not sampled. */
+const descriptorsMax = 2_000;
 /** Ticks of the sampler between two looks at the process tree, and between two at the kinds of descriptors of one service. */
 const treeEvery = 5;
 const kindsEvery = 15;
@@ -29,6 +29,7 @@ export interface Sampler {
 }
 
 export function sampler(): Sampler {
+  const keepMax = Math.min(descriptorsMax, openFilesMax() / 4);
   const tree = familyTree();
   const watched = new Map<number, Watched>();
   const kinds = new Map<string, Record<string, number>>();
@@ -46,7 +47,7 @@ export function sampler(): Sampler {
   function watch(pid: number): Watched | null {
     const found = watched.get(pid);
     if (found !== undefined) return found;
-    if (watched.size * 2 >= descriptorsMax) return null;
+    if ((watched.size + 1) * 2 > keepMax) return null;
     try {
       const stat = openSync(`/proc/${pid}/stat`, "r");
       const entry: Watched = { stat, io: tryOpen(`/proc/${pid}/io`), cpuTicks: -1, readBytes: -1, writtenBytes: -1 };
@@ -125,6 +126,11 @@ export function sampler(): Sampler {
       for (const pid of [...watched.keys()]) forget(pid);
     },
   };
+}
+
+function openFilesMax(): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(readText("/proc/self/limits") ?? "")?.[1];
+  return soft === undefined ? Infinity : Number(soft);
 }
 
 function tryOpen(file: string): number {

@@ -63,6 +63,7 @@ export class Service {
   readonly #context: ServiceContext;
   readonly #marker: string;
   #run: Run | null = null;
+  #starting: Promise<StartOutcome> | null = null;
   #tidying: Promise<unknown> = Promise.resolve();
   #rotating = false;
 
@@ -142,15 +143,21 @@ export class Service {
     });
   }
 
-  async start(): Promise<StartOutcome> {
+  /** Starts the process unless it runs. Whoever asks while a start is under way gets that one's outcome. */
+  start(): Promise<StartOutcome> {
     this.record.wanted = true;
-    if (this.#run !== null) return { kind: "running", pid: this.#run.pid, already: true };
+    if (this.#run !== null) return Promise.resolve({ kind: "running", pid: this.#run.pid, already: true });
+    this.#starting ??= this.#launch().finally(() => {
+      this.#starting = null;
+    });
+    return this.#starting;
+  }
+
+  async #launch(): Promise<StartOutcome> {
     await this.#tidying;
     for (const stream of ["out", "err"] as const) recover(this.logFile(stream), this.plan.logs.files);
     this.record.outFrom = sizeOf(this.logFile("out"));
     this.record.errFrom = sizeOf(this.logFile("err"));
-    // Another start may have come first while this one waited.
-    if (this.#run !== null) return { kind: "running", pid: (this.#run as Run).pid, already: true };
     const { plan } = this;
     const launched = await launch({
       plan,
@@ -169,7 +176,7 @@ export class Service {
     const startTicks = readStat(pid)?.startTicks ?? 0;
     const run = this.#begin(pid, startTicks, this.#context.now(), child);
     this.#context.emit({ type: "started", target: this.target, pid, adopted: false });
-    child.once("exit", (code, signal) => void this.#ended(run, code, signal));
+    child.once("exit", (code, signal) => this.#ended(run, code, signal));
     return { kind: "running", pid, already: false };
   }
 
@@ -189,10 +196,10 @@ export class Service {
     if (graceful) {
       const deadline = performance.now() + timeoutMs;
       const signal = this.plan.stop.signal as NodeJS.Signals;
-      const apart = membersOf(null, this.#marker).filter((member) => member.group !== run.pid);
       trySignal(-run.pid, signal);
       // A stopped process cannot act on the signal until it goes on.
       trySignal(-run.pid, "SIGCONT");
+      const apart = membersOf(null, this.#marker).filter((member) => member.group !== run.pid);
       signalAll(
         apart.map((member) => member.pid),
         signal,
@@ -218,7 +225,7 @@ export class Service {
   lookAfter(): void {
     const run = this.#run;
     if (run === null || run.child !== null) return;
-    if (!isAlive(run.pid, run.startTicks)) void this.#ended(run, null, null);
+    if (!isAlive(run.pid, run.startTicks)) this.#ended(run, null, null);
   }
 
   /** The newest lines of this process's own output: errors last, at most 50 of 2,000 characters. */
@@ -273,7 +280,7 @@ export class Service {
     return this.#run;
   }
 
-  async #ended(run: Run, code: number | null, signal: string | null): Promise<void> {
+  #ended(run: Run, code: number | null, signal: string | null): void {
     if (this.#run !== run) return;
     const at = this.#context.now();
     const kills = this.#context.memoryKills();
@@ -284,21 +291,31 @@ export class Service {
     this.#recordExit(exit);
     this.#context.observe(this.observation());
     // What it left behind would hold its port and write to its logs. `start` and `stop` wait for this.
-    if (!run.expected) this.#tidying = sleep(1).then(() => sweep(run.pid, this.#marker, killMsMax));
+    if (!run.expected) this.#tidying = sleep(1).then(() => this.#sweep(run.pid));
     // Read before a successor writes to the same files.
     const lastLines = this.lastLines();
     run.end();
-    const error = await this.#context.lastError(this.target, run.pid);
-    this.#context.emit({
-      type: "exited",
-      target: this.target,
-      pid: run.pid,
-      exit,
-      uptimeMs: Math.max(0, at - run.startedAt),
-      expected: run.expected,
-      lastLines,
-      ...(error === null ? {} : { error }),
-    });
+    void this.#context.lastError(this.target, run.pid).then((error) =>
+      this.#context.emit({
+        type: "exited",
+        target: this.target,
+        pid: run.pid,
+        exit,
+        uptimeMs: Math.max(0, at - run.startedAt),
+        expected: run.expected,
+        lastLines,
+        ...(error === null ? {} : { error }),
+      }),
+    );
+  }
+
+  /** Never rejects: when /proc cannot be read now, what was left behind is looked for again at the next start. */
+  async #sweep(leader: number): Promise<void> {
+    try {
+      await sweep(leader, this.#marker, killMsMax);
+    } catch (error) {
+      this.#context.log("error", "sweep-failed", { target: this.target, reason: String(error) });
+    }
   }
 
   #recordExit(exit: Exit): void {

@@ -2,10 +2,10 @@
 // group together, so nothing ever waits for itself.
 import type { ServicePlan } from "@prunella/adapters";
 
-/** Keys of a service's processes: "name", or "name/1" … "name/n" when there are several. */
+/** Keys of a service's processes: "name", or "name/0" … when there are several, as the configuration compiles them. */
 export function targetsOf(service: ServicePlan): string[] {
   if (service.instances === 1) return [service.name];
-  return Array.from({ length: service.instances }, (_, at) => `${service.name}/${at + 1}`);
+  return Array.from({ length: service.instances }, (_, at) => `${service.name}/${at}`);
 }
 
 /** Groups of service names: each needs only services of earlier groups. */

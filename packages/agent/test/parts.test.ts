@@ -33,7 +33,7 @@ test("services start after what they need; targets that Prunella does not run ho
     service("log"),
   ]);
   assert.deepEqual(groups, [["db", "log"], ["api"], ["web"]]);
-  assert.deepEqual(targetsOf(service("db", [], 2)), ["db/1", "db/2"]);
+  assert.deepEqual(targetsOf(service("db", [], 2)), ["db/0", "db/1"]);
   assert.deepEqual(targetsOf(service("db")), ["db"]);
 });
 

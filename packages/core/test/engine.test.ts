@@ -36,10 +36,10 @@ test("a second crash during verification does not count as a recovery", async ()
 test("a blocked event loop is shown at once and replaced only when it lasts", async () => {
   const test = await world();
   test.answers.question = async (question) =>
-    question.want === "stack" ? { at: 0, what: "stack", summary: "spin (worker.js:12)" } : null;
+    question.want === "stack" ? { at: 0, what: "stack", summary: "blocked for 1005 ms in spin (worker.js:12)" } : null;
   await test.run("10s hang api | 40s");
   const incident = [...test.disk.incidents.values()].find((each) => each.kind === "event-loop-blocked");
-  assert.equal(incident?.rootCause, "blocked in spin (worker.js:12)");
+  assert.equal(incident?.rootCause, "event loop blocked for 1005 ms in spin (worker.js:12)");
   assert.equal(incident?.outcome, "recovered");
   assert.equal(test.orders.length, 1);
   assert.deepEqual(test.orders[0]?.action, { type: "restart", graceful: false });

@@ -27,12 +27,15 @@ async function heapProfile(session: Session, wait: () => Promise<void>, collect:
   };
   const sums = new Map<string, Frame & { bytes: number }>();
   let sampledBytes = 0;
-  const open = [profile.head];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    for (const child of node.children) open.push(child);
+  // What a built-in allocates is laid at the door of the function that called it: that one can be mended.
+  const open = [{ node: profile.head, caller: profile.head.callFrame }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { node } = next;
+    const own = /^(?!node:)./.test(node.callFrame.url) ? node.callFrame : next.caller;
+    for (const child of node.children) open.push({ node: child, caller: own });
     if (node.selfSize === 0) continue;
     sampledBytes += node.selfSize;
-    const frame = frameOf(node.callFrame);
+    const frame = frameOf(own.url === "" ? node.callFrame : own);
     const sum = sums.get(keyOf(frame)) ?? { ...frame, bytes: 0 };
     sum.bytes += node.selfSize;
     sums.set(keyOf(frame), sum);

@@ -1,6 +1,6 @@
 // Looks at the processes of this machine through /proc. Every answer may be stale the moment it is given: callers check
 // identity (pid and start ticks) before they act on a process.
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
 import { parseField, parseStat, type ProcessStat } from "./parse.ts";
 
 /** Name of the environment variable by which the processes of a service are known; its value is "<folder hash>:<target>". */
@@ -45,7 +45,9 @@ export function readStat(pid: number): ProcessStat | null {
 /** That very process exists and has not ended (a zombie has). */
 export function isAlive(pid: number, startTicks: number): boolean {
   const stat = readStat(pid);
-  return stat !== null && stat.startTicks === startTicks && stat.state !== "Z" && stat.state !== "X";
+  // When no descriptor is free nothing can be read; that is no reason to believe it dead.
+  if (stat === null) return statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined;
+  return stat.startTicks === startTicks && stat.state !== "Z" && stat.state !== "X";
 }
 
 export function listPids(): number[] {

@@ -26,6 +26,8 @@ export const stallSilenceMs = 2_500;
 /** From this long a blocked event loop is a fault worth acting on, unless the thread sleeps (then from 2 s). */
 export const blockedRipeMs = 5_000;
 export const blockedAsleepRipeMs = 2_000;
+/** An exit whose circumstances are not known after this long is filed without them. */
+export const exitKnownMs = 750;
 /** A dependency that Prunella does not run must be gone this long before a person is called. */
 export const dependencyRipeMs = 30_000;
 
@@ -115,6 +117,8 @@ function processDown(view: TargetView, now: TimeMs): Finding[] {
   if (!down) return [];
   const exit = view.lastExit;
   if (exit === null) {
+    // How it ended is told by an event of its own, which may be on its way.
+    if (now - (view.process?.since ?? now) < exitKnownMs) return [];
     return [
       finding(view, now, {
         kind: "crash",

@@ -23,6 +23,8 @@ export interface Growth {
   readonly limit: number;
   readonly bytesPerSecond: number;
   readonly untilLimitMs: number;
+  /** Last moment at which it was not yet growing. */
+  readonly since: TimeMs;
 }
 
 export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
@@ -46,7 +48,7 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
       severity: "medium",
       class: "fault",
       summary: `the ${which} of ${view.spec.key} grows by ${megabytes(growth.bytesPerSecond)} MB/s and reaches its limit of ${megabytes(growth.limit)} MB in ${Math.round(growth.untilLimitMs / 1000)} s`,
-      beganAt: view.samples[0]?.at ?? now,
+      beganAt: growth.since,
       detectedAt: now,
       certainty: "inferred",
       down: false,
@@ -83,7 +85,9 @@ export function growthOf(view: TargetView, metric: Growth["metric"], limit: numb
   const perMs = slopes[slopes.length >> 1] ?? 0;
   if (perMs <= 0) return null;
   const untilLimitMs = Math.max(0, (limit - last.low) / perMs);
-  return untilLimitMs > horizonMs ? null : { metric, now: last.low, limit, bytesPerSecond: perMs * 1000, untilLimitMs };
+  if (untilLimitMs > horizonMs) return null;
+  const since = lows.findLast((slice) => slice.low <= first.low + 0.05 * (last.low - first.low))?.at ?? first.at;
+  return { metric, now: last.low, limit, bytesPerSecond: perMs * 1000, untilLimitMs, since };
 }
 
 function sliceLows(view: TargetView, metric: string): { at: number; low: number }[] {

@@ -236,6 +236,7 @@ function setProcess(view: TargetView, next: ProcessView): void {
     // A new process starts with a clean slate: what was said of the old one no longer holds.
     view.stall = null;
     view.startFailed = null;
+    view.lastExit = null;
     view.heartbeatAt = null;
     view.samples.length = 0;
     view.checks.clear();

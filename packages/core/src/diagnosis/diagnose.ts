@@ -39,7 +39,7 @@ export function rootCause(incident: Incident): string {
   const stack = found("stack");
   switch (incident.kind) {
     case "event-loop-blocked":
-      return stack === undefined ? `${incident.summary}; no stack could be had` : `blocked in ${stack.summary}`;
+      return stack === undefined ? `${incident.summary}; no stack could be had` : `event loop ${stack.summary}`;
     case "memory-leak": {
       const heap = found("heap");
       return heap === undefined ? incident.summary : `memory leak: ${heap.summary}`;

@@ -9,6 +9,7 @@ import {
   newView,
   observe,
   type Detector,
+  type Finding,
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
@@ -243,7 +244,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
           for (const event of events) draft.putSignal(event);
           const before = new Map(draft.incidents().map((incident) => [incident.id, incident]));
           for (const [key, findings] of found)
-            fold(draft, key, findings, draft.targets.get(key)?.labels["prunella.drill"] === "true");
+            fold(
+              draft,
+              key,
+              unexplained(draft, key, findings),
+              draft.targets.get(key)?.labels["prunella.drill"] === "true",
+            );
           keepBooks(draft, now);
           return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
         },
@@ -574,6 +580,18 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       await loops.stop();
     },
   };
+}
+
+/** That a target is down while our own repair is restarting it is no fault; if it stays down the next look says so. */
+function unexplained(draft: Draft, target: TargetKey, findings: readonly Finding[]): readonly Finding[] {
+  const state = draft.liveRepairOf(target)?.state.name;
+  return state === "acting" || state === "undoing"
+    ? findings.filter(
+        (finding) =>
+          !finding.down ||
+          draft.incidentsOf(target).some((incident) => incident.kind === finding.kind && incident.firing),
+      )
+    : findings;
 }
 
 function message(error: unknown): string {

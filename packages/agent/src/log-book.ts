@@ -1,0 +1,67 @@
+// The log files of all services: how far each has grown (for the times of lines, and to rotate in time), and their newest
+// lines on request.
+import type { LogLine } from "@prunella/adapters";
+import type { TargetKey } from "@prunella/core";
+import { sizeOf } from "./log-file.ts";
+import { tail } from "./log-tail.ts";
+import { logTimes, type LogTimes } from "./log-times.ts";
+import type { Service } from "./service.ts";
+
+const linesMax = 5_000;
+/** Read from the end of each file for one request. */
+const bytesMax = 8_000_000;
+const streams = ["out", "err"] as const;
+
+export interface LogBook {
+  /** Notes how large the files of a service are now; rotates those beyond their limit. Call once a second. */
+  look(service: Service, at: number): void;
+  /** The newest lines of both streams, oldest first, at most 5,000 and what fits into one message. */
+  lines(service: Service, count: number, containing: string | null): LogLine[];
+  /** A service is gone: forgets its notes. */
+  forget(target: TargetKey): void;
+}
+
+export function logBook(now: () => number): LogBook {
+  const times = new Map<string, LogTimes>();
+  const keyOf = (target: TargetKey, stream: string): string => `${target} ${stream}`;
+  return {
+    look(service, at) {
+      for (const stream of streams) {
+        const size = sizeOf(service.logFile(stream));
+        const key = keyOf(service.target, stream);
+        let clock = times.get(key);
+        if (clock === undefined) times.set(key, (clock = logTimes(now)));
+        clock.note(size, at);
+        if (size > service.plan.logs.bytesMax) void service.rotateIfLarge(stream);
+      }
+    },
+    lines(service, count, containing) {
+      const { target } = service;
+      const wanted = Math.min(count, linesMax);
+      const lines = streams.flatMap((stream) => {
+        const clock = times.get(keyOf(target, stream));
+        return tail(service.logFile(stream), { lines: wanted, containing, from: 0, bytesMax }).map((line): LogLine => {
+          const at = clock?.at(line.offset, line.rotated) ?? now();
+          return { target, stream, at, text: line.text };
+        });
+      });
+      // Sorting is stable: lines of one stream keep their order.
+      return fitting(lines.sort((one, other) => one.at - other.at).slice(-wanted));
+    },
+    forget(target) {
+      for (const stream of streams) times.delete(keyOf(target, stream));
+    },
+  };
+}
+
+/** Newest lines whose JSON fits into one message. */
+function fitting(lines: readonly LogLine[]): LogLine[] {
+  let room = 800_000;
+  let first = lines.length;
+  while (first > 0) {
+    room -= Buffer.byteLength(JSON.stringify(lines[first - 1])) + 1;
+    if (room < 0) break;
+    first -= 1;
+  }
+  return lines.slice(first);
+}
