@@ -1,1 +1,3 @@
-export {};
+export * from "./serve.ts";
+export * from "./host.ts";
+export { application } from "./app.ts";

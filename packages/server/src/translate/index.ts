@@ -1,0 +1,5 @@
+export * from "./records.ts";
+export * from "./targets.ts";
+export * from "./status.ts";
+export * from "./remedies.ts";
+export * from "./kpis.ts";
