@@ -5,7 +5,7 @@ import { check, httpCheck, world } from "./harness.ts";
 test("a crash is found, filed, healed at once and verified", async () => {
   const { orders, disk } = await check(
     "10s crash api | 40s",
-    "10s incident open api crash | 10s incident diagnosed api crash | 10s repair scheduled REP-1 | 10s repair acting REP-1 | 10s repair verifying REP-1 | 20s repair verified REP-1 | 20s incident recovered api crash | 20s issue fixed api crash",
+    "10s incident open api crash | 10s incident diagnosed api crash | 10s repair scheduled REP-1 | 10s repair acting REP-1 | 10s repair verifying REP-1 | 21s repair verified REP-1 | 21s incident recovered api crash | 21s issue fixed api crash",
   );
   assert.equal(orders.length, 1);
   const issue = [...disk.issues.values()][0];

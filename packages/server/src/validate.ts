@@ -87,7 +87,7 @@ function faultOf(shape: Shape, faults: readonly Fault[], part: string, value: un
       );
     }
     case "anyOf": {
-      const words = at?.anyOf?.flatMap((each) => (each.const === undefined ? [] : [String(each.const)])) ?? [];
+      const words = at?.anyOf?.flatMap((each) => (each.const === undefined ? [] : [JSON.stringify(each.const)])) ?? [];
       const types = at?.anyOf?.flatMap((each) => (each.type === undefined ? [] : [each.type])) ?? [];
       const choice = words.length > 0 ? words.join(", ") : types.join(" or ");
       return new ValidationError(name(path), "is none of the values it may have", `write one of: ${choice}`);
@@ -95,7 +95,7 @@ function faultOf(shape: Shape, faults: readonly Fault[], part: string, value: un
     case "type":
       return new ValidationError(
         name(path),
-        `must be ${article(String(params["type"] ?? "object"))}, and is ${kindOf(value, path)}`,
+        `must be ${article(typeof params["type"] === "string" ? params["type"] : "object")}, and is ${kindOf(value, path)}`,
         "correct it",
       );
     case "maxLength":

@@ -32,7 +32,16 @@ export interface Answer {
 }
 
 export function target(of: Partial<TargetSpec> & { readonly key: string }): TargetSpec {
-  return { kind: "service", group: of.key, dependsOn: [], addresses: [], checks: [], startupMs: 5_000, labels: {}, ...of };
+  return {
+    kind: "service",
+    group: of.key,
+    dependsOn: [],
+    addresses: [],
+    checks: [],
+    startupMs: 5_000,
+    labels: {},
+    ...of,
+  };
 }
 
 export async function api(
@@ -60,7 +69,11 @@ export async function api(
       log: { write: () => {} },
     },
     {
-      targets: options.targets ?? [target({ key: "api" }), target({ key: "web/0", group: "web" }), target({ key: "db", kind: "external" })],
+      targets: options.targets ?? [
+        target({ key: "api" }),
+        target({ key: "web/0", group: "web" }),
+        target({ key: "db", kind: "external" }),
+      ],
       remedies: shippedRemedies,
       safety: { ...defaultSafety, ...options.safety },
     },

@@ -1,0 +1,150 @@
+// The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
+// closed in the reverse order in which they were opened.
+import { agentSocketPath, linkClient, webhookNotifier, type LinkClient, type Plan } from "@prunella/adapters";
+import {
+  defaultSafety,
+  engine,
+  type Actuator,
+  type Engine,
+  type Log,
+  type Notification,
+  type Notifier,
+  type Remedy,
+  type Safety,
+} from "@prunella/core";
+import { realSystem } from "@prunella/resilience";
+import { serve, type Server } from "@prunella/server";
+import { sqliteStore } from "@prunella/store";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { steadyClock } from "./clock.ts";
+import type { DataFolder } from "./folder.ts";
+import { jsonLog } from "./log.ts";
+import { version } from "./version.ts";
+
+export interface Control {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Raw signals are pruned this often, ms. */
+const pruneEveryMs = 600_000;
+
+/** Starts the control plane on a data folder whose agent has written its plan there. */
+export async function control(folder: DataFolder): Promise<Control> {
+  const log = jsonLog(process.stdout);
+  let plan = JSON.parse(readFileSync(folder.plan, "utf8")) as Plan;
+  const clock = steadyClock();
+  const store = sqliteStore({
+    file: folder.database,
+    retention: { signalsMs: plan.retention.signalsMs, bytesMax: plan.retention.bytesMax },
+    onWarning: (warning) => log.write("warn", "store", { code: warning.code, message: warning.message }),
+  });
+  let link: LinkClient | null = null;
+  const reached = (): LinkClient => {
+    if (link === null) throw new Error("the agent is not connected yet");
+    return link;
+  };
+  const actuator: Actuator = {
+    perform: async (order) => reached().perform(order),
+    outcomeOf: async (key) => reached().outcomeOf(key),
+  };
+  const instance: Engine = await engine(
+    {
+      clock,
+      system: realSystem,
+      store,
+      actuator,
+      examiner: { examine: async (question) => reached().examine(question) },
+      notifier: notifierOf(() => plan, log),
+      log,
+    },
+    { ...rulesOf(plan) },
+  );
+  const guards = new Map<string, readonly unknown[]>();
+  link = linkClient({
+    socketPath: agentSocketPath(folder.path),
+    fence: instance.context().fence,
+    onPlan: (next) => {
+      if (JSON.stringify(next) === JSON.stringify(plan)) return;
+      plan = next;
+      instance.configure(rulesOf(next));
+      log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
+    },
+    onSignals: (events, observations) => instance.ingest([...events, ...observations]),
+    onGuards: (target, snapshots) => void guards.set(target, snapshots),
+    onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
+  });
+  const connected = link;
+  const server: Server = await serve({
+    host: plan.http.host,
+    port: plan.http.port,
+    tokenFile: plan.http.tokenFile,
+    version,
+    engine: instance,
+    store,
+    clock,
+    log,
+    agent: {
+      connected: () => connected.connected,
+      logs: (target, lines, containing) => connected.logs(target, lines, containing),
+      drive: (target, command) => connected.drive(target, command),
+      heartbeat: (slug) => connected.heartbeat(slug),
+      guards: (target) => guards.get(target) ?? [],
+    },
+    configuration: () => plan,
+  });
+  announce(folder, server.url);
+  const pruning = setInterval(
+    () =>
+      void store
+        .prune(clock.now())
+        .catch((error: unknown) => log.write("error", "prune-failed", { message: String(error) })),
+    pruneEveryMs,
+  );
+  pruning.unref();
+  log.write("info", "ready", { url: server.url, pid: process.pid, version });
+  return {
+    url: server.url,
+    async stop() {
+      clearInterval(pruning);
+      rmSync(folder.control, { force: true });
+      await server.close();
+      await instance.stop();
+      connected.close();
+      await store.close();
+    },
+  };
+}
+
+/** What of a plan the core decides by. */
+export function rulesOf(plan: Plan): {
+  readonly targets: Plan["targets"];
+  readonly remedies: readonly Remedy[];
+  readonly safety: Safety;
+} {
+  return { targets: plan.targets, remedies: plan.remedies, safety: { ...defaultSafety, ...plan.safety } };
+}
+
+/** Where the command line finds this control plane; written whole or not at all. */
+function announce(folder: DataFolder, url: string): void {
+  const draft = `${folder.control}.new`;
+  writeFileSync(draft, JSON.stringify({ url, pid: process.pid, version, startedAt: new Date().toISOString() }), {
+    mode: 0o600,
+  });
+  renameSync(draft, folder.control);
+}
+
+/** Every configured receiver gets the notification; one that fails has it sent again, which receivers drop by its key. */
+function notifierOf(plan: () => Plan, log: Log): Notifier {
+  return {
+    async send(notification: Notification) {
+      log.write("info", "notification", { key: notification.key, kind: notification.kind, title: notification.title });
+      const results = await Promise.allSettled(
+        plan().notify.map((receiver) => webhookNotifier(receiver).send(notification)),
+      );
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    },
+  };
+}
