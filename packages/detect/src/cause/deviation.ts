@@ -54,7 +54,7 @@ export function deviationOf(normal: Series, incident: Series): Deviation | null 
     SPREAD_SHARE_MIN * Math.abs(usual),
   );
   const now = mean(during);
-  return { usual, now, spread, score: spread > 0 ? (now - usual) / spread : 0 };
+  return { usual, now, spread, score: bounded((now - usual) / spread) };
 }
 
 /** Failures more than the usual share explains, in deviations of a Poisson count; one failure more is never enough. */
@@ -70,10 +70,16 @@ export function failureExcess(
   const share = (values: readonly number[]): number => (isSuccess ? 1 - mean(values) / scale : mean(values) / scale);
   const [usual, now] = [share(known), share(during)];
   const calls = callsPerSample === null ? CALLS_UNKNOWN : callsPerSample * during.length;
-  return { usual, now, spread: 0, score: (calls * (now - usual)) / Math.sqrt(Math.max(0, calls * usual) + 1) };
+  return { usual, now, spread: 0, score: bounded((calls * (now - usual)) / Math.sqrt(Math.max(0, calls * usual) + 1)) };
 }
 
 const CALLS_UNKNOWN = 100;
+const SCORE_MAX = 1e9;
+
+/** No spread, or numbers too large to count with, are no evidence. */
+function bounded(score: number): number {
+  return Number.isFinite(score) ? Math.max(-SCORE_MAX, Math.min(SCORE_MAX, score)) : 0;
+}
 
 export function finite(series: Series): number[] {
   return series.filter((value): value is number => value !== null && Number.isFinite(value));

@@ -247,7 +247,7 @@ function ownShares(facts: Facts, channel: Channel): Map<string, number> {
     if (volume === null || deviation === null) return null;
     return Math.max(0, volume.now) * Math.max(0, deviation.now - deviation.usual - deviation.spread);
   };
-  const additions = new Map(facts.nodes.map((node) => [node, added(node)]));
+  const additions = new Map(facts.nodes.map((node) => [node, finiteOrNull(added(node))]));
   const largest = Math.max(0, ...[...additions.values()].map((value) => value ?? 0));
   const fromBelow = (node: string, own: number): number =>
     (facts.callees.get(node) ?? []).reduce((sum, callee) => {
@@ -313,6 +313,11 @@ function reachOf({ symptom, graph }: CauseInput, facts: Facts): Map<string, numb
       open.push(callee);
     }
   return reach;
+}
+
+/** Beyond this, sums of sums could overflow; no real metric comes near. */
+function finiteOrNull(value: number | null): number | null {
+  return value !== null && value < 1e100 ? value : null;
 }
 
 function topTwo(values: readonly number[]): number {

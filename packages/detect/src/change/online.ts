@@ -61,6 +61,8 @@ const FORGETTING = 0.01;
 // A residual deviation below this share of the level is rounding, not noise.
 const DEVIATION_SHARE_MIN = 1e-3;
 const ECHO_MAX = 0.9;
+// With fewer samples left from before the change, the baseline says where it came from.
+const BEFORE_MIN = 8;
 
 export function streamChanges(options: StreamChangeOptions = {}, from?: StreamChangeSnapshot): StreamChangeDetector {
   const { baseline: learn = 40, window = 240, threshold = 12, shareMin = 0 } = options;
@@ -82,17 +84,18 @@ export function streamChanges(options: StreamChangeOptions = {}, from?: StreamCh
     const values = recent.map((sample) => sample.value);
     const split = likeliestSplit(values, known.level, up >= down);
     const after = median(values.slice(split));
+    const before = split >= BEFORE_MIN ? median(values.slice(0, split)) : known.level;
     // Learning starts again from the samples of the new level, whether or not the move is worth telling.
     recent = recent.slice(split);
     learned = recent.length;
     [baseline, up, down] = [null, 0, 0];
-    const move = Math.abs(after - known.level);
-    if (move < shareMin * Math.abs(known.level) || move < known.deviation) return null;
+    const move = Math.abs(after - before);
+    if (move < shareMin * Math.abs(before) || move < known.deviation) return null;
     return {
       atMs: (recent[0] as Sample).timeMs,
       toldMs,
-      direction: after > known.level ? "rose" : "fell",
-      before: known.level,
+      direction: after > before ? "rose" : "fell",
+      before,
       after,
       deviations: move / known.deviation,
     };

@@ -61,6 +61,8 @@ interface Warning {
   readonly saidMs: number;
   readonly confidence: number;
   readonly trend: TrendEvidence;
+  /** Nearly the whole rise below the level: under it the ramp was reset, and the warning ends at once. */
+  readonly floor: number;
   /** Analyses in a row that no longer support the warning. */
   readonly doubts: number;
 }
@@ -68,11 +70,15 @@ interface Warning {
 // How far ahead a trend may be believed, as a share of its own age. Not longer than what was seen of it.
 const REACH = 0.85;
 // A trend whose beginning was not seen may be the tooth of a saw: believe it only when the limit is near.
-const REACH_UNSEEN = 0.25;
+const REACH_UNSEEN = 0.12;
 const UNSEEN_SHARE = 0.15;
+const UNSEEN_FIT = 0.98;
 // A warning, once given, is kept while the limit stays within this multiple of the reach.
 const REACH_KEPT = 2.5;
 const DOUBTS_MAX = 6;
+// A fall by most of the rise, and far out of the noise, is a reset: no need to wait for doubts.
+const RESET_SHARE = 0.9;
+const RESET_DEVIATIONS = 8;
 const STREAK_MIN = 4;
 const AGE_MIN_BINS = 12;
 const FIT_MIN = 0.82;
@@ -107,13 +113,18 @@ export function exhaustion(options: ExhaustionOptions, from?: ExhaustionSnapshot
       envelope: ENVELOPE_DEVIATIONS,
     });
     const current = currentTrend(found);
-    const convincing = current !== null && isConvincing(current, bins, limit) ? current : null;
+    const unseen = current !== null && isUnseen(current, found.at(-1), bins);
+    const convincing = current !== null && isConvincing(current, unseen, bins, limit) ? current : null;
     streak = convincing === null ? 0 : streak + 1;
     if (warning === null) {
       if (convincing !== null && streak >= STREAK_MIN) warning = warningOf(convincing, convincing.start, bins, nowMs);
       return;
     }
-    const { startMs, doubts } = warning;
+    const { startMs, doubts, floor } = warning;
+    if ((bins.at(-1)?.mean ?? floor) < floor) {
+      warning = null;
+      return;
+    }
     const anchored = found.find((trend) => trend.start <= startMs) ?? found.at(-1);
     const kept = anchored !== undefined && anchored.timeToLimit <= REACH_KEPT * REACH * anchored.age;
     if (convincing === null && !kept) {
@@ -140,6 +151,7 @@ export function exhaustion(options: ExhaustionOptions, from?: ExhaustionSnapshot
         fit: trend.bent,
         previousPeak: peak === -Infinity ? null : sign * peak,
       },
+      floor: trend.level - Math.max(RESET_SHARE * trend.rise, RESET_DEVIATIONS * trend.deviation),
       doubts: 0,
     };
   }
@@ -179,9 +191,14 @@ function currentTrend(found: readonly Trend[]): Trend | null {
   return rising.findLast((trend) => trend.bent >= best - FIT_SLACK) ?? null;
 }
 
-function isConvincing(trend: Trend, bins: readonly Bin[], limit: number): boolean {
+/** Whether the trend may have begun before the series did: it reaches back to its start, or all of it is one line. */
+function isUnseen(trend: Trend, whole: Trend | undefined, bins: readonly Bin[]): boolean {
   const oldest = bins[0];
-  const unseen = oldest === undefined || trend.start - oldest.time < UNSEEN_SHARE * trend.age;
+  if (oldest === undefined || whole === undefined) return true;
+  return trend.start - oldest.time < UNSEEN_SHARE * trend.age || (whole.rise > 0 && whole.straight >= UNSEEN_FIT);
+}
+
+function isConvincing(trend: Trend, unseen: boolean, bins: readonly Bin[], limit: number): boolean {
   const peak = peakBefore(trend, bins);
   const isNew = peak === -Infinity || trend.level > peak + PEAK_MARGIN * (limit - peak);
   return (
