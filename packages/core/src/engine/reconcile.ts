@@ -366,13 +366,17 @@ function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Ne
 }
 
 function refused(draft: Draft, incident: Incident, verdict: Verdict & { allowed: false }): Next {
-  // A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may.
-  const heldByPeople = verdict.guard === "pause" || verdict.guard === "target-pause" || verdict.guard === "maintenance";
-  if (verdict.final || (!heldByPeople && incident.ripe && draft.now - incident.standsSince >= heldBackMsMax)) {
+  if (verdict.final || (incident.ripe && isHeldForGood(draft, verdict, incident.standsSince))) {
     escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
     return nothing;
   }
   return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
+}
+
+/** A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may. */
+function isHeldForGood(draft: Draft, { guard }: Verdict & { allowed: false }, since: TimeMs): boolean {
+  const byPeople = guard === "pause" || guard === "target-pause" || guard === "maintenance";
+  return !byPeople && draft.now - since >= heldBackMsMax;
 }
 
 /** Notes which guard holds the repair back, once per change of answer. */
@@ -403,10 +407,10 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
-          if (!verdict.final && verdict.guard !== "cause")
+          if (!verdict.final && verdict.guard !== "cause" && !isHeldForGood(draft, verdict, state.at))
             return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
           endRepair(draft, repair, "cancelled", `${verdict.guard}: ${verdict.reason}`);
-          if (verdict.final) escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
+          if (verdict.guard !== "cause") escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
           return later(draft, tickMs);
         }
       }
@@ -495,7 +499,7 @@ export function take(
     !isRepeatable(after) &&
     after.remedy.next === null
   )
-    escalateOf(draft, after, `${after.id} failed after it had begun: ${outcome.reason}`);
+    escalateOf(draft, after, `${after.id} failed after it had begun: ${after.why}`);
   return later(draft, 0);
 }
 
