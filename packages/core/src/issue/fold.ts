@@ -158,6 +158,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
       clearedAt: null,
       ripe: finding.ripe,
       down: finding.down,
+      ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
       evidence: reopened || counted ? withEvidence(known.evidence, finding.evidence) : known.evidence,
     });
@@ -208,6 +209,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     blockedBy: null,
     drill,
     verdict: null,
+    ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };
   draft.putIncident(incident);
   draft.transition({
