@@ -1,7 +1,7 @@
 // reconcile(target): looks at the state of one target as it is, asks the stages what should hold now, and answers with a
 // draft of changes and at most one effect. Level-triggered: run twice, or after a lost event, it comes to the same.
 // Pure: the engine commits the draft first and only then performs the effect.
-import type { TargetView } from "../detection/index.ts";
+import { factsOfKind, type TargetView } from "../detection/index.ts";
 import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
 import { callPerson, escalate, notification, rank, recover, snoozeOver, move, type Incident } from "../issue/index.ts";
 import type { Order, Question } from "../ports.ts";
@@ -173,7 +173,7 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
   const view = context.views.get(incident.target);
   const clearedAt = incident.clearedAt ?? draft.now;
   // Requests' own faults and Prunella's own end with their silence; a target must be seen healthy.
-  const judgedByHealth = incident.kind in healthBound;
+  const judgedByHealth = factsOfKind(incident.kind).whole;
   const since = judgedByHealth ? (view?.healthySince ?? null) : clearedAt;
   if (since === null || draft.now - Math.max(since, clearedAt) < selfClearMs) return;
   const by = incident.state === "handed-over" ? "person" : incident.causedBy !== null ? "cause" : "itself";
@@ -184,19 +184,6 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
   }[by];
   recover(draft, incident, Math.max(since, clearedAt), by, why);
 }
-
-/** Kinds that speak of the target as a whole, so that its health decides when they are over. */
-const healthBound: Readonly<Record<string, true>> = {
-  crash: true,
-  killed: true,
-  "start-failed": true,
-  "port-taken": true,
-  "event-loop-blocked": true,
-  "heartbeat-missed": true,
-  unhealthy: true,
-  "dependency-down": true,
-  "memory-leak": true,
-};
 
 function handle(draft: Draft, context: Context, target: TargetSpec, incident: Incident): Next {
   const question = incident.diagnosedAt === null ? questionFor(incident) : null;
