@@ -29,8 +29,11 @@ export interface Clock {
 
 /** Durable state. One writer at a time: whoever opened it last; the one before is fenced off. */
 export interface Store {
-  /** Takes over: raises the epoch and returns everything the engine keeps in memory. */
-  open(): Promise<Opened>;
+  /**
+   * Takes over: raises the epoch and returns everything the engine keeps in memory. Whoever opens again to learn what
+   * became of a commit names the epoch it held: throws StoreError "fenced" when another writer has taken over since.
+   */
+  open(heldEpoch?: number): Promise<Opened>;
   /**
    * Applies all changes or none, durably, before it resolves.
    * Throws StoreError: "fenced" (another writer took over), "out-of-order" (sequence is not the next one: reopen),

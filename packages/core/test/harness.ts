@@ -51,6 +51,8 @@ export interface WorldOptions {
   readonly remedies?: readonly Remedy[];
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
+  /** How the outside answers, where that matters from the first moment. */
+  readonly answers?: Partial<TestWorld["answers"]>;
 }
 
 export interface TestWorld {
@@ -64,6 +66,7 @@ export interface TestWorld {
   answers: {
     question: (question: Question) => Promise<Evidence | null>;
     perform: ((order: Order) => Promise<StepOutcome>) | null;
+    outcomeOf: (key: string) => Promise<StepOutcome | "running" | null>;
   };
   run(script: string): Promise<void>;
   advance(ms: number): Promise<void>;
@@ -95,7 +98,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
   const specs = (options.targets ?? [{ key: "api", checks: [httpCheck] }]).map((each) =>
     target({ key: "api", ...each }),
   );
-  const now = (): number => startAt + system.now();
+  let origin0 = startAt;
+  const now = (): number => origin0 + system.now();
   const orders: Order[] = [];
   const notifications: Notification[] = [];
   let eventNumber = 0;
@@ -125,7 +129,12 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
       },
     ]),
   );
-  const answers: TestWorld["answers"] = { question: () => Promise.resolve(null), perform: null };
+  const answers: TestWorld["answers"] = {
+    question: () => Promise.resolve(null),
+    perform: null,
+    outcomeOf: () => Promise.resolve(null),
+    ...options.answers,
+  };
 
   const event = (signal: { readonly target: string } & Record<string, unknown>): void => {
     void instance.ingest([{ id: `e${eventNumber++}`, at: now(), ...signal } as unknown as EventSignal]).catch(() => {});
@@ -166,7 +175,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
   };
 
   const ports: Ports = {
-    clock: { now },
+    clock: { now, notBefore: (at) => (origin0 = Math.max(origin0, at - system.now())) },
     system,
     store,
     actuator: {
@@ -193,7 +202,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
           }, 50),
         );
       },
-      outcomeOf: () => Promise.resolve(null),
+      outcomeOf: (key) => answers.outcomeOf(key),
     },
     examiner: { examine: (question) => answers.question(question) },
     notifier: { send: async (notification) => void notifications.push(notification) },

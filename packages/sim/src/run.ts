@@ -152,7 +152,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
         call(life, name, delay(), () => work(...given));
     return {
       ...inner,
-      open: () => call(life, "store.open", delay(), () => inner.open()),
+      open: (heldEpoch) => call(life, "store.open", delay(), () => inner.open(heldEpoch)),
       issue: read("store.issue", inner.issue),
       issueByFingerprint: (fingerprint) => inner.issueByFingerprint(fingerprint),
       tallies: read("store.tallies", inner.tallies),

@@ -1,11 +1,13 @@
 // What others have judged already: exceptions, guards that tripped, faults reported from outside. Over after their silence.
-import type { TimeMs } from "../signal/index.ts";
+import type { ReportedFinding, TimeMs } from "../signal/index.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
 /** An error group or a guard's trip is over when nothing was heard of it for this long. */
 export const quietMs = 60_000;
+/** A fault reported from outside without an end is over when it was not repeated for this long. */
+export const reportedMsMax = 24 * 3_600_000;
 
 export function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
   const findings: Finding[] = [];
@@ -20,6 +22,7 @@ export function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
         beganAt: seen.since,
         certainty: "witnessed",
         events: seen.events,
+        lastAt: seen.at,
         evidence: [
           {
             at: seen.at,
@@ -46,13 +49,28 @@ export function guardsTripped(view: TargetView, now: TimeMs): Finding[] {
         beganAt: trip.since,
         certainty: "witnessed",
         events: trip.events,
+        lastAt: trip.at,
       }),
     );
 }
 
+/** When a reported fault counts as over although nobody said so: the end its sender named, or a day of silence. */
+function endOfReport(entry: { readonly finding: ReportedFinding; readonly at: TimeMs }): TimeMs {
+  if (entry.finding.kind === "signals-lost") return entry.at + quietMs;
+  return entry.finding.endsAt ?? entry.at + reportedMsMax;
+}
+
+/** Why a fault is no longer seen, in words for the record. */
+export function whyGone(view: TargetView | undefined, kind: string, distinguisher: string, now: TimeMs): string {
+  const entry = view?.reported.get(`${kind} ${distinguisher}`);
+  return entry !== undefined && entry.finding.kind !== "signals-lost" && now >= endOfReport(entry)
+    ? `its sender never said that it was over; ${entry.finding.endsAt === undefined ? "it has been silent for a day" : "the end that it had named has passed"}`
+    : "the fault is no longer seen";
+}
+
 export function reportedFaults(view: TargetView, now: TimeMs): Finding[] {
   return [...view.reported.values()]
-    .filter((entry) => entry.finding.kind !== "signals-lost" || now - entry.at <= quietMs)
+    .filter((entry) => now < endOfReport(entry))
     .map(({ finding: reported, since, events }) =>
       finding(view, now, {
         kind: reported.kind,

@@ -8,12 +8,13 @@ import {
   fingerprintOf,
   newView,
   observe,
+  whyGone,
   type Detector,
   type Finding,
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
-import { fold } from "../issue/index.ts";
+import { fold, notification } from "../issue/index.ts";
 import type { Notification, Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
@@ -93,6 +94,8 @@ const booksMs = 15_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
 const notifyTimeoutMs = 10_000;
+/** A store that takes no commits for this long is told past the outbox, ms. */
+const storeAlarmMs = 5_000;
 
 export async function engine(ports: Ports, options: EngineOptions): Promise<Engine> {
   const { clock, system, log } = ports;
@@ -145,6 +148,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
   let stopping = false;
+  let storeFailingSince: TimeMs | null = null;
+  let storeFailedAt = -1;
+  let alarmedOf: TimeMs | null = null;
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -188,10 +194,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   ): Promise<T> {
     try {
       const result = await ledger.transact(decide, needs);
+      // A decision that changed nothing needed no commit, so it says nothing of the store.
+      if (ledger.sequence > storeFailedAt) storeFailingSince = null;
       tell(targets);
       return result;
     } catch (error) {
       if (error instanceof StoreError) {
+        storeFailingSince ??= clock.now();
+        storeFailedAt = ledger.sequence;
         counts.storeFailures += 1;
         last.storeFailure = error.message;
         if (error.code === "fenced") fence(error);
@@ -216,6 +226,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     if (fenced) return;
     fenced = true;
     log.write("error", "fenced", { message: String(error) });
+    // Whoever waits for an answer gets one now and can turn to the other.
+    for (const { stored } of queue.takeAll(queue.size)) stored?.(fencedError());
+  }
+
+  function fencedError(): StoreError {
+    return new StoreError("fenced", "another control plane has taken over; ask that one");
   }
 
   // ---- detection: signal -> finding -> issue
@@ -249,6 +265,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
               key,
               unexplained(draft, key, findings),
               draft.targets.get(key)?.labels["prunella.drill"] === "true",
+              (incident) =>
+                whyGone(views.get(key), incident.kind, draft.issue(incident.issue)?.distinguisher ?? "", now),
             );
           keepBooks(draft, now);
           return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
@@ -446,8 +464,35 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
 
   function loopFailed(name: string, error: unknown): void {
     log.write("error", "iteration-failed", { loop: name, message: message(error) });
-    if (error instanceof StoreError) fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
-    else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+    if (error instanceof StoreError) {
+      fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
+      alarmOfStore(error);
+    } else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+  }
+
+  /**
+   * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the notifier, once
+   * for each time it fails for long, and again until it was delivered.
+   */
+  function alarmOfStore(error: StoreError): void {
+    const since = storeFailingSince;
+    if (since === null || fenced || stopping || clock.now() - since < storeAlarmMs) return;
+    const key = `store-failing:${since}`;
+    if (alarmedOf === since || inFlight.has(key)) return;
+    inFlight.set(key, "notification");
+    const text = `Repairs hold and signals are refused until it takes commits again. ${error.message}`;
+    const alarm = notification(clock.now(), key, "self", "Prunella's store takes no commits", text, {
+      severity: "critical",
+      issue: null,
+      id: null,
+      target: ownTarget,
+    });
+    void within(ports.notifier.send(alarm), notifyTimeoutMs)
+      .then(
+        () => (alarmedOf = since),
+        (failure: unknown) => log.write("warn", "notification-failed", { key, message: message(failure) }),
+      )
+      .finally(() => inFlight.delete(key));
   }
 
   /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
@@ -506,6 +551,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     context,
     guards: [queue, loops.first, loops.second],
     async ingest(signals) {
+      if (fenced) throw fencedError();
       const stored: Promise<void>[] = [];
       let urgent = false;
       for (const signal of signals) {
@@ -526,7 +572,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       await Promise.all(stored);
     },
     async command(command) {
-      if (fenced) throw new StoreError("fenced", "another control plane has taken over; ask that one");
+      if (fenced) throw fencedError();
       if ("issue" in command) await ledger.recallIssue(command.issue);
       if (command.type === "merge") await ledger.recallIssue(command.into);
       const ended =

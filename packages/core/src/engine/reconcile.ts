@@ -68,19 +68,26 @@ export function reconcile(draft: Draft, context: Context, target: TargetSpec): N
   settle(draft, context, target);
   const repair = draft.liveRepairOf(target.key);
   if (repair !== undefined) return advance(draft, context, target, repair);
-  const incident = primary(draft, target.key);
-  if (incident === null) return draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
-  return handle(draft, context, target, incident);
+  let next: Next = draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
+  for (const incident of standing(draft, target.key)) {
+    next = sooner(next, handle(draft, context, target, incident));
+    // One effect, and one run, at a time; an incident for which nothing can be done now stands in no other's way.
+    if (next.effect !== null || draft.liveRepairOf(target.key) !== undefined) return next;
+  }
+  return next;
 }
 
-/** The incident to act on: the one on this target that no other explains; worst first. */
-function primary(draft: Draft, target: TargetKey): Incident | null {
-  const own = draft.incidentsOf(target).filter((incident) => incident.state === "open" && incident.firing);
-  return (
-    own
-      .filter((incident) => incident.causedBy === null)
-      .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt)[0] ?? null
-  );
+/** The incidents to act on: those on this target that no other explains; worst first. */
+function standing(draft: Draft, target: TargetKey): Incident[] {
+  return draft
+    .incidentsOf(target)
+    .filter((incident) => incident.state === "open" && incident.firing && incident.causedBy === null)
+    .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt);
+}
+
+function sooner(a: Next, b: Next): Next {
+  const lookAt = a.lookAt === null || b.lookAt === null ? (a.lookAt ?? b.lookAt) : Math.min(a.lookAt, b.lookAt);
+  return { effect: b.effect ?? a.effect, lookAt };
 }
 
 /** Brings causes up to date, ends what is over, wakes what was snoozed. */
@@ -353,13 +360,17 @@ function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Ne
 }
 
 function refused(draft: Draft, incident: Incident, verdict: Verdict & { allowed: false }): Next {
-  // A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may.
-  const heldByPeople = verdict.guard === "pause" || verdict.guard === "target-pause" || verdict.guard === "maintenance";
-  if (verdict.final || (!heldByPeople && incident.ripe && draft.now - incident.standsSince >= heldBackMsMax)) {
+  if (verdict.final || (incident.ripe && isHeldForGood(draft, verdict, incident.standsSince))) {
     escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
     return nothing;
   }
   return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
+}
+
+/** A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may. */
+function isHeldForGood(draft: Draft, { guard }: Verdict & { allowed: false }, since: TimeMs): boolean {
+  const byPeople = guard === "pause" || guard === "target-pause" || guard === "maintenance";
+  return !byPeople && draft.now - since >= heldBackMsMax;
 }
 
 /** Notes which guard holds the repair back, once per change of answer. */
@@ -390,10 +401,10 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
-          if (!verdict.final && verdict.guard !== "cause")
+          if (!verdict.final && verdict.guard !== "cause" && !isHeldForGood(draft, verdict, state.at))
             return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
           endRepair(draft, repair, "cancelled", `${verdict.guard}: ${verdict.reason}`);
-          if (verdict.final) escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
+          if (verdict.guard !== "cause") escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
           return later(draft, tickMs);
         }
       }
@@ -482,7 +493,7 @@ export function take(
     !isRepeatable(after) &&
     after.remedy.next === null
   )
-    escalateOf(draft, after, `${after.id} failed after it had begun: ${outcome.reason}`);
+    escalateOf(draft, after, `${after.id} failed after it had begun: ${after.why}`);
   return later(draft, 0);
 }
 
