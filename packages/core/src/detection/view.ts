@@ -1,6 +1,7 @@
 // What is known about one target at this moment, kept from its signals. It lives in memory only: signals repeat, so a
 // restarted control plane sees the same again within a second. Every collection in it is bounded.
 import type { ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
+import { forgetProcess, gather, newGathered, type Gathered } from "./gathered.ts";
 
 /** Samples kept for slopes: ten minutes at one a second; the oldest goes. */
 export const samplesMax = 600;
@@ -8,6 +9,9 @@ export const samplesMax = 600;
 export const errorGroupsMax = 100;
 /** Addresses of outgoing calls kept per target; the longest quiet one goes. */
 export const addressesMax = 50;
+
+/** The agent speaks of each service once a second; a silence longer than this is a gap in what is known, ms. */
+export const gapMs = 5_000;
 
 export interface TargetView {
   readonly spec: TargetSpec;
@@ -18,6 +22,8 @@ export interface TargetView {
   readonly samples: { readonly at: TimeMs; readonly values: Readonly<Record<string, number>> }[];
   readonly errors: Map<string, ErrorView>;
   readonly outgoing: Map<string, { at: TimeMs; errorAt: TimeMs | null; lastError: string | null }>;
+  /** Requests, calls, gauges, files, locks, folders, past ends. */
+  readonly gathered: Gathered;
   readonly reported: Map<
     string,
     { readonly finding: ReportedFinding; readonly at: TimeMs; readonly since: TimeMs; events: number }
@@ -35,6 +41,8 @@ export interface TargetView {
   } | null;
   /** Last time anything was heard of the target. */
   seenAt: TimeMs | null;
+  /** End of the last silence about the target (the machine slept, the agent was away): what was due meanwhile starts anew. */
+  gapEndedAt: TimeMs | null;
   /** Start of the present stretch without a fault; null while a fault holds. Kept by detect(). */
   healthySince: TimeMs | null;
   /** Last moment at which it was seen good. */
@@ -94,11 +102,13 @@ export function newView(spec: TargetSpec): TargetView {
     samples: [],
     errors: new Map(),
     outgoing: new Map(),
+    gathered: newGathered(),
     reported: new Map(),
     trips: new Map(),
     lastExit: null,
     startFailed: null,
     seenAt: null,
+    gapEndedAt: null,
     healthySince: null,
     goodAt: null,
     changes: [],
@@ -107,7 +117,9 @@ export function newView(spec: TargetSpec): TargetView {
 
 /** Takes one signal in. Late ones (older than what is known) do not turn a level back. */
 export function observe(view: TargetView, signal: Signal): void {
+  if (view.seenAt !== null && signal.at - view.seenAt > gapMs) view.gapEndedAt = signal.at;
   view.seenAt = Math.max(view.seenAt ?? signal.at, signal.at);
+  gather(view.gathered, signal);
   switch (signal.type) {
     case "started":
       setProcess(view, { running: true, pid: signal.pid, since: signal.at, wanted: true });
@@ -222,6 +234,13 @@ export function observe(view: TargetView, signal: Signal): void {
       });
       return;
     }
+    case "routes":
+    case "gauges":
+    case "files":
+    case "locks":
+    case "folders":
+      // Taken in above.
+      return;
     default:
       signal satisfies never;
   }
@@ -241,6 +260,7 @@ function setProcess(view: TargetView, next: ProcessView): void {
     view.samples.length = 0;
     view.checks.clear();
     view.outgoing.clear();
+    forgetProcess(view.gathered);
   }
 }
 

@@ -1,7 +1,7 @@
 // reconcile(target): looks at the state of one target as it is, asks the stages what should hold now, and answers with a
 // draft of changes and at most one effect. Level-triggered: run twice, or after a lost event, it comes to the same.
 // Pure: the engine commits the draft first and only then performs the effect.
-import type { TargetView } from "../detection/index.ts";
+import { factsOfKind, type TargetView } from "../detection/index.ts";
 import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
 import { callPerson, escalate, notification, rank, recover, snoozeOver, move, type Incident } from "../issue/index.ts";
 import type { Order, Question } from "../ports.ts";
@@ -70,19 +70,26 @@ export function reconcile(draft: Draft, context: Context, target: TargetSpec): N
   settle(draft, context, target);
   const repair = draft.liveRepairOf(target.key);
   if (repair !== undefined) return advance(draft, context, target, repair);
-  const incident = primary(draft, target.key);
-  if (incident === null) return draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
-  return handle(draft, context, target, incident);
+  let next: Next = draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
+  for (const incident of standing(draft, target.key)) {
+    next = sooner(next, handle(draft, context, target, incident));
+    // One effect, and one run, at a time; an incident for which nothing can be done now stands in no other's way.
+    if (next.effect !== null || draft.liveRepairOf(target.key) !== undefined) return next;
+  }
+  return next;
 }
 
-/** The incident to act on: the one on this target that no other explains; worst first. */
-function primary(draft: Draft, target: TargetKey): Incident | null {
-  const own = draft.incidentsOf(target).filter((incident) => incident.state === "open" && incident.firing);
-  return (
-    own
-      .filter((incident) => incident.causedBy === null)
-      .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt)[0] ?? null
-  );
+/** The incidents to act on: those on this target that no other explains; worst first. */
+function standing(draft: Draft, target: TargetKey): Incident[] {
+  return draft
+    .incidentsOf(target)
+    .filter((incident) => incident.state === "open" && incident.firing && incident.causedBy === null)
+    .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt);
+}
+
+function sooner(a: Next, b: Next): Next {
+  const lookAt = a.lookAt === null || b.lookAt === null ? (a.lookAt ?? b.lookAt) : Math.min(a.lookAt, b.lookAt);
+  return { effect: b.effect ?? a.effect, lookAt };
 }
 
 /** Brings causes up to date, ends what is over, wakes what was snoozed. */
@@ -175,7 +182,7 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
   const view = context.views.get(incident.target);
   const clearedAt = incident.clearedAt ?? draft.now;
   // Requests' own faults and Prunella's own end with their silence; a target must be seen healthy.
-  const judgedByHealth = incident.kind in healthBound;
+  const judgedByHealth = factsOfKind(incident.kind).whole;
   const since = judgedByHealth ? (view?.healthySince ?? null) : clearedAt;
   if (since === null || draft.now - Math.max(since, clearedAt) < selfClearMs) return;
   const by = incident.state === "handed-over" ? "person" : incident.causedBy !== null ? "cause" : "itself";
@@ -187,19 +194,6 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
   recover(draft, incident, Math.max(since, clearedAt), by, why);
   judgeShadow(draft, incident, Math.max(since, clearedAt));
 }
-
-/** Kinds that speak of the target as a whole, so that its health decides when they are over. */
-const healthBound: Readonly<Record<string, true>> = {
-  crash: true,
-  killed: true,
-  "start-failed": true,
-  "port-taken": true,
-  "event-loop-blocked": true,
-  "heartbeat-missed": true,
-  unhealthy: true,
-  "dependency-down": true,
-  "memory-leak": true,
-};
 
 function handle(draft: Draft, context: Context, target: TargetSpec, incident: Incident): Next {
   const question = incident.diagnosedAt === null ? questionFor(incident) : null;

@@ -1,6 +1,6 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
-import { fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
+import { factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
@@ -138,10 +138,7 @@ function refresh(draft: Draft, issue: Issue, finding: Finding): Issue {
 
 /** Kinds whose findings carry counts of separate events, as opposed to one level that holds. */
 function countsEvents(finding: Finding): boolean {
-  return (
-    finding.events > 0 &&
-    ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(finding.kind)
-  );
+  return finding.events > 0 && factsOfKind(finding.kind).counted;
 }
 
 function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boolean): void {

@@ -1,6 +1,6 @@
 // Did the repair hold? Judged on what was watched of the target since, never on "the step exited 0". Invariant 9: nothing
 // is called recovered until it was seen healthy for the whole window; silence is not health.
-import { staleMs, type TargetView } from "../detection/index.ts";
+import { speaksAgainstHealth, staleMs, type TargetView } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
 import type { Repair } from "../repair/index.ts";
 import type { TimeMs } from "../signal/index.ts";
@@ -47,7 +47,7 @@ export function judge(
   return { verdict: "failed", why: "it did not become healthy in time" };
 }
 
-/** Single errors and guard trips do not speak against a repair of the process. */
+/** Faults of single requests, and what stands beside the target's work, do not speak against a repair of the process. */
 function isOfTheWhole(incident: Incident): boolean {
-  return incident.kind !== "error" && incident.kind !== "guard-tripped" && incident.kind !== "signals-lost";
+  return speaksAgainstHealth(incident.kind);
 }
