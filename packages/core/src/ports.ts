@@ -5,6 +5,7 @@ import type { Evidence } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
   readonly clock: Clock;
@@ -120,6 +121,8 @@ export interface Settings {
     readonly by: string;
     readonly why: string;
   }[];
+  /** What tuning has found out about each knob, by its name. */
+  readonly tuning?: Readonly<Record<string, Knob>>;
   /** Storm mode: since when and why; ends after a calm spell or by a person. */
   readonly storm: { readonly since: TimeMs; readonly why: string; readonly calmSince: TimeMs | null } | null;
 }

@@ -27,6 +27,7 @@ import {
   type TargetSpec,
   type TimeMs,
 } from "../signal/index.ts";
+import { scale, tune, type ScalingMemory, type ScalingRule, type TuningRule } from "../tuning/index.ts";
 import type { Draft, World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
@@ -37,6 +38,10 @@ export interface EngineOptions {
   readonly targets: readonly TargetSpec[];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  /** Services whose number of instances follows their load. */
+  readonly scaling?: readonly ScalingRule[];
+  /** Numbers that are moved towards a better measured objective. */
+  readonly tuning?: readonly TuningRule[];
   readonly detectors?: readonly Detector[];
   /** Period of the detection loop, ms (default 1,000). */
   readonly detectionMs?: number;
@@ -53,7 +58,7 @@ export interface Engine {
   ingest(signals: readonly Signal[]): Promise<void>;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety">): void;
+  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning">): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
@@ -109,7 +114,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     startupMs: 0,
     labels: {},
   };
-  let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
+  let configured = rulesOf(options);
+  const scalingMemory: ScalingMemory = new Map();
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
   // How processes ended is told once; after a restart of ours it is read back, so a fault keeps its name.
@@ -170,6 +176,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       onError: (error) => loopFailed("healing", error),
     },
   });
+
+  function rulesOf(of: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning">) {
+    const { remedies, safety, scaling = [], tuning = [] } = of;
+    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning };
+  }
 
   function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
     return [...targets.filter((target) => target.key !== ownTarget), self];
@@ -322,7 +333,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
     for (const incident of ledger.world.incidents.values())
       if (!lookAt.has(incident.target)) dirty.add(incident.target);
-    await transact([], (draft) => watchWeather(draft, context()));
+    const adjusted = await transact([], (draft) => {
+      watchWeather(draft, context());
+      return [
+        ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
+        tune(draft, configured.tuning, views),
+      ];
+    });
+    for (const key of adjusted) if (key !== null) dirty.add(key);
     for (const key of [...dirty]) {
       dirty.delete(key);
       try {
@@ -593,7 +611,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = { targets: withSelf(next.targets), remedies: next.remedies, safety: next.safety };
+      configured = rulesOf(next);
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {

@@ -13,6 +13,7 @@ import {
   createRepair,
   describe,
   endRepair,
+  heldBack,
   isRepeatable,
   judgeShadow,
   mayRepair,
@@ -424,6 +425,10 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
     case "scheduled": {
       if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
       if (draft.now < state.at) return later(draft, state.at - draft.now);
+      if (incident === null && repair.approvedBy === "policy") {
+        const held = heldBack(draft, target);
+        if (held !== null) return cancel(draft, repair, `${held.guard}: ${held.reason}`);
+      }
       if (incident !== null && incident.state === "open") {
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
