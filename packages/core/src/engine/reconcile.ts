@@ -429,7 +429,9 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         const held = heldBack(draft, target);
         if (held !== null) return cancel(draft, repair, `${held.guard}: ${held.reason}`);
       }
-      if (incident !== null && incident.state === "open") {
+      if (incident !== null && incident.state === "handed-over" && repair.approvedBy === "policy")
+        return cancel(draft, repair, "a person has been called for it meanwhile");
+      if (incident !== null) {
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
