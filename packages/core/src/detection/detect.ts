@@ -1,8 +1,10 @@
 // The detectors: from a target's view to the whole set of findings that hold now. Pure and level-triggered: the same view
 // and time give the same set. Each detector is one function; the list at the top is the table of what Prunella finds here.
-import type { TimeMs } from "../signal/index.ts";
+import type { ErrorContext, TimeMs } from "../signal/index.ts";
+import { errorOfLines, groupError } from "./learned/errors.ts";
+import { isLearned } from "./learned/kinds.ts";
 import { memoryLeak } from "./memory.ts";
-import type { Evidence, Finding, Severity } from "./finding.ts";
+import type { Evidence, Finding, Json, Severity } from "./finding.ts";
 import type { LastExit, TargetView } from "./view.ts";
 
 export type Detector = (view: TargetView, now: TimeMs) => readonly Finding[];
@@ -49,6 +51,7 @@ function isUnhealthy(finding: Finding): boolean {
     finding.kind === "error" ||
     finding.kind === "guard-tripped" ||
     finding.kind === "signals-lost" ||
+    isLearned(finding.kind) ||
     (finding.kind === "memory-leak" && !finding.ripe)
   );
 }
@@ -175,11 +178,20 @@ function processDown(view: TargetView, now: TimeMs): Finding[] {
     finding(view, now, {
       ...common,
       kind: "crash",
-      distinguisher: exit.error?.name ?? "",
+      ...crashGroup(exit),
       severity: "critical",
       summary: crashSummary(view.spec.key, exit),
     }),
   ];
+}
+
+/** Crashes of one stack are one failure; without a stack they are told apart by the error's name, if there is one. */
+function crashGroup(exit: LastExit): Pick<Finding, "distinguisher" | "grouping"> {
+  const error = exit.error?.stack == null ? (errorOfLines(exit.lastLines) ?? exit.error) : exit.error;
+  if (error === null) return { distinguisher: "" };
+  if (error.stack === null) return { distinguisher: error.name };
+  const { fingerprint, basis, why } = groupError(error);
+  return { distinguisher: fingerprint, grouping: { basis, why } };
 }
 
 /** Signals that a process brings upon itself; others come from outside. */
@@ -325,8 +337,11 @@ function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
         kind: "error",
         distinguisher: group,
         severity: "medium",
-        summary: `${seen.error.name}: ${seen.error.message}`.slice(0, 300),
+        summary: seen.group.title,
         beganAt: seen.since,
+        lastAt: seen.at,
+        grouping: { basis: seen.group.basis, why: seen.group.why },
+        ...(seen.context?.release === undefined ? {} : { release: seen.context.release }),
         certainty: "witnessed",
         events: seen.events,
         evidence: [
@@ -335,12 +350,18 @@ function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
             what: "error",
             summary: `${seen.origin}: ${seen.error.name}: ${seen.error.message}`.slice(0, 300),
             ...(seen.error.stack === null ? {} : { text: seen.error.stack.slice(0, 8_000) }),
+            ...(seen.context === null ? {} : { data: contextOf(seen.context) }),
           },
         ],
       }),
     );
   }
   return findings;
+}
+
+/** What was known beside the error, as evidence; its frames are in the text already. */
+function contextOf({ exceptions: _frames, ...context }: ErrorContext): Json {
+  return context as unknown as Json;
 }
 
 function guardsTripped(view: TargetView, now: TimeMs): Finding[] {

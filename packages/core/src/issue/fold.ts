@@ -1,9 +1,10 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
-import { fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
+import { fingerprintOf, isLearned, type Evidence, type Finding, type Severity } from "../detection/index.ts";
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
+import { judgeRegression } from "@prunella/detect";
 import { issueId, move, prefixOf } from "./status.ts";
 
 /** Evidence kept per incident; the first entries stay, the newest of the rest replace the oldest. */
@@ -17,7 +18,7 @@ export function fold(draft: Draft, target: TargetKey, findings: readonly Finding
   for (const finding of findings) {
     const issue = fileIssue(draft, finding);
     firing.add(issue.id);
-    foldIncident(draft, issue, finding, drill);
+    if (!isLateReport(draft, issue, finding)) foldIncident(draft, woken(draft, issue, finding), finding, drill);
   }
   for (const incident of draft.incidentsOf(target)) {
     if (!incident.firing || firing.has(incident.issue)) continue;
@@ -34,6 +35,25 @@ export function fold(draft: Draft, target: TargetKey, findings: readonly Finding
       why: "the fault is no longer seen",
     });
   }
+}
+
+/**
+ * Is this a report of what happened before the issue was fixed, or in a release that cannot carry the fix? It is counted
+ * and speaks against nothing.
+ */
+function isLateReport(draft: Draft, issue: Issue, finding: Finding): boolean {
+  if (issue.status !== "fixed" || finding.lastAt === undefined || issue.fixedAt === null) return false;
+  const open = issue.incident === null ? undefined : draft.incident(issue.incident);
+  if (open !== undefined && open.state !== "ended") return false;
+  const event = { at: finding.lastAt, ...(finding.release === undefined ? {} : { release: finding.release }) };
+  return !judgeRegression(event, issue.resolution ?? { mode: "now", at: issue.fixedAt }).isRegression;
+}
+
+/** An ignored failure that has come to occur far more often is looked at again. */
+function woken(draft: Draft, issue: Issue, finding: Finding): Issue {
+  return issue.status === "ignored" && finding.escalating !== undefined
+    ? move(draft, issue, "in-progress", "detection", `escalating: ${finding.escalating}`)
+    : issue;
 }
 
 function fileIssue(draft: Draft, finding: Finding): Issue {
@@ -67,6 +87,7 @@ function fileIssue(draft: Draft, finding: Finding): Issue {
     mergedInto: null,
     origin: "found",
     sections: {},
+    ...(finding.grouping === undefined ? {} : { grouping: finding.grouping }),
   };
   draft.putIssue(issue);
   draft.transition({
@@ -117,7 +138,8 @@ function refresh(draft: Draft, issue: Issue, finding: Finding): Issue {
 function countsEvents(finding: Finding): boolean {
   return (
     finding.events > 0 &&
-    ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(finding.kind)
+    (isLearned(finding.kind) ||
+      ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(finding.kind))
   );
 }
 

@@ -1,6 +1,6 @@
 // Did the repair hold? Judged on what was watched of the target since, never on "the step exited 0". Invariant 9: nothing
 // is called recovered until it was seen healthy for the whole window; silence is not health.
-import { staleMs, type TargetView } from "../detection/index.ts";
+import { isLearned, staleMs, type TargetView } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
 import type { Repair } from "../repair/index.ts";
 import type { TimeMs } from "../signal/index.ts";
@@ -49,5 +49,10 @@ export function judge(
 
 /** Single errors and guard trips do not speak against a repair of the process. */
 function isOfTheWhole(incident: Incident): boolean {
-  return incident.kind !== "error" && incident.kind !== "guard-tripped" && incident.kind !== "signals-lost";
+  return (
+    incident.kind !== "error" &&
+    incident.kind !== "guard-tripped" &&
+    incident.kind !== "signals-lost" &&
+    !isLearned(incident.kind)
+  );
 }
