@@ -204,6 +204,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     signals: reading((read, query: Parameters<Store["signals"]>[0]) => read.signals(query)),
     series: reading((read, query: Parameters<Store["series"]>[0]) => read.series(query)),
     tallies: reading((read, query: Parameters<Store["tallies"]>[0]) => read.tallies(query)),
+    learned: reading((read) => read.learned()),
     comments: reading((read, issue: string) => read.comments(issue)),
     prune(now) {
       // A prune that is still at it does the work of a second one too.

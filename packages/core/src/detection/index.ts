@@ -20,3 +20,4 @@ export * from "./queue.ts";
 export * from "./disk.ts";
 export * from "./expiry.ts";
 export * from "./reported.ts";
+export * from "./learned/index.ts";

@@ -6,7 +6,7 @@ import { failingCalls, slowCalls } from "./calls.ts";
 import type { Evidence, Finding } from "./finding.ts";
 import type { RouteInterval } from "./gathered.ts";
 import { establishes, finding, median, percent, seconds } from "./make.ts";
-import { lastValue } from "./memory.ts";
+import { lastValue } from "./growth.ts";
 import type { TargetView } from "./view.ts";
 
 /** The stretch that is judged, ms, and the intervals in it that must be bad. */
