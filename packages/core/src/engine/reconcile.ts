@@ -17,6 +17,7 @@ import {
   modeOf,
   orderAgain,
   record,
+  resolve,
   returnsOf,
   startAt,
   undoFrom,
@@ -204,7 +205,8 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   noteRecurrence(draft, context, target, diagnosed);
   const suspect = suspiciousDependency(draft, context, target, diagnosed);
   if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
-  const remedy = chooseRemedy(draft, diagnosed, target, context.remedies);
+  const chosen = chooseRemedy(draft, diagnosed, target, context.remedies);
+  const remedy = chosen === null ? null : resolve(chosen, diagnosed);
   if (remedy === null) return withoutRemedy(draft, target, diagnosed);
   if (diagnosed.kind === "port-taken" && !ownerIsOurs(diagnosed) && remedy.source === "shipped") {
     escalate(draft, diagnosed, `the port belongs to somebody else: ${diagnosed.rootCause ?? diagnosed.summary}`);
@@ -409,6 +411,7 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         }
       }
       const order = begin(draft, repair, context.fence);
+      if (order === null) return later(draft, 0);
       return { effect: { type: "order", key: order.key, repair: repair.id, order }, lookAt: draft.now + tickMs };
     }
     case "acting":
