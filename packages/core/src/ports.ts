@@ -130,6 +130,12 @@ export interface Standing {
   readonly verified: number;
   readonly failed: number;
   readonly recurred: number;
+  /** Runs on what a person judged to be noise. */
+  readonly misfired: number;
+  /** Runs verified in a row since the last failure, return or misfire; below zero: runs that failed in a row. */
+  readonly streak: number;
+  /** While it only observed: faults that its action mended when somebody else did it, and faults that passed by themselves. */
+  readonly shadow: { readonly wouldFix: number; readonly wouldMisfire: number };
   /** Set by automatic demotion; null: the configured mode holds. */
   readonly demotedTo: "suggest" | null;
   readonly why: string | null;

@@ -44,6 +44,8 @@ interface Service {
   exitSignal: string | null;
   lastLines: string[];
   heartbeats: boolean;
+  /** Requests per second by the second; null: it reports none. */
+  load: ((second: number) => number) | null;
 }
 
 export interface WorldOptions {
@@ -126,6 +128,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         exitSignal: null,
         lastLines: [],
         heartbeats: true,
+        load: null,
       },
     ]),
   );
@@ -240,7 +243,17 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         signals.push({ ...common, type: "stall", blockedMs: now() - service.stalledAt, cpuShare: service.stallCpu });
       service.rss += service.leakPerSecond;
       if (service.running)
-        signals.push({ ...common, type: "sample", values: { rssBytes: service.rss, cpuShare: 0.1 } });
+        signals.push({
+          ...common,
+          type: "sample",
+          values: {
+            rssBytes: service.rss,
+            cpuShare: 0.1,
+            ...(service.load === null
+              ? {}
+              : { requestsPerSecond: service.load(Math.floor((now() - startAt) / 1_000)) }),
+          },
+        });
       if (service.running && service.heartbeats && service.spec.heartbeatMs !== undefined)
         signals.push({ ...common, type: "heartbeat", name: "main" });
     }

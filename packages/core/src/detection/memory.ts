@@ -28,6 +28,7 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
       summary: `the ${which} of ${view.spec.key} grows by ${megabytes(growth.perSecond)} MB/s and reaches its limit of ${megabytes(growth.limit)} MB in ${Math.round(growth.untilLimitMs / 1000)} s`,
       beganAt: growth.since,
       ripe: !growth.early && (share >= ripeShare || growth.untilLimitMs <= ripeMs),
+      deadlineAt: now + growth.untilLimitMs,
       evidence: [
         {
           at: now,

@@ -474,13 +474,13 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
    * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the notifier, once
    * for each time it fails for long, and again until it was delivered.
    */
-  function alarmOfStore(error: StoreError): void {
+  function alarmOfStore(reason: StoreError): void {
     const since = storeFailingSince;
     if (since === null || fenced || stopping || clock.now() - since < storeAlarmMs) return;
     const key = `store-failing:${since}`;
     if (alarmedOf === since || inFlight.has(key)) return;
     inFlight.set(key, "notification");
-    const text = `Repairs hold and signals are refused until it takes commits again. ${error.message}`;
+    const text = `Repairs hold and signals are refused until it takes commits again. ${reason.message}`;
     const alarm = notification(clock.now(), key, "self", "Prunella's store takes no commits", text, {
       severity: "critical",
       issue: null,

@@ -8,11 +8,13 @@ import type { Order, Question } from "../ports.ts";
 import {
   attemptOf,
   begin,
+  bookReturn,
   chooseRemedy,
   createRepair,
   describe,
   endRepair,
   isRepeatable,
+  judgeShadow,
   mayRepair,
   modeOf,
   orderAgain,
@@ -191,6 +193,7 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
     itself: "it cleared by itself",
   }[by];
   recover(draft, incident, Math.max(since, clearedAt), by, why);
+  judgeShadow(draft, incident, Math.max(since, clearedAt));
 }
 
 function handle(draft: Draft, context: Context, target: TargetSpec, incident: Incident): Next {
@@ -205,6 +208,8 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   noteRecurrence(draft, context, target, diagnosed);
   const suspect = suspiciousDependency(draft, context, target, diagnosed);
   if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
+  const quietAt = quieterMoment(context.views.get(target.key), diagnosed, draft.now);
+  if (quietAt !== null) return hold(draft, diagnosed, "ripeness: it waits for a quieter moment", quietAt);
   const chosen = chooseRemedy(draft, diagnosed, target, context.remedies);
   const remedy = chosen === null ? null : resolve(chosen, diagnosed);
   if (remedy === null) return withoutRemedy(draft, target, diagnosed);
@@ -216,7 +221,16 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   const verdict = mayRepair(draft, caseOf(context, target, diagnosed, remedy));
   if (!verdict.allowed) return refused(draft, diagnosed, verdict);
   if (mode === "observe") {
-    escalate(draft, diagnosed, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
+    const shadow = {
+      remedy: remedy.name,
+      actions: remedy.steps.map((step) => step.action.type),
+      at: draft.now,
+      withinMs: remedy.verify.withinMs,
+      scored: false,
+    };
+    const watched = { ...diagnosed, shadow: diagnosed.shadow ?? shadow };
+    draft.putIncident(watched);
+    escalate(draft, watched, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
     return nothing;
   }
   const attempt = attemptOf(draft, target.key, remedy);
@@ -298,16 +312,9 @@ function noteRecurrence(draft: Draft, _context: Context, target: TargetSpec, inc
     return;
   if (draft.now - last.state.at > last.remedy.recurrence.windowMs) return;
   draft.putRepair({ ...last, recurredAt: draft.now });
-  const standing = draft.standing(last.remedy.name);
   const returns = returnsOf(draft, target, last.remedy);
   const tooMany = returns >= last.remedy.recurrence.max;
-  const demote = tooMany && last.remedy.recurrence.then === "stop";
-  draft.putStanding({
-    ...standing,
-    recurred: standing.recurred + 1,
-    at: draft.now,
-    ...(demote ? { demotedTo: "suggest", why: `${returns} returns within its recurrence window` } : {}),
-  });
+  bookReturn(draft, last, returns, tooMany);
   draft.transition({
     subject: "repair",
     subjectId: last.id,
@@ -350,6 +357,26 @@ function suspiciousDependency(
       return key;
   }
   return null;
+}
+
+/** Traffic above this share of its median of the last ten minutes is a busy moment. */
+const busyShare = 0.7;
+/** A limit that is this near is not waited for, ms. */
+const deadlineMarginMs = 60_000;
+
+/** When to look again because a limit is still far and the traffic is dense now; null: there is nothing to wait for. */
+function quieterMoment(view: TargetView | undefined, incident: Incident, now: TimeMs): TimeMs | null {
+  if (incident.deadlineAt === undefined || incident.deadlineAt - now <= deadlineMarginMs) return null;
+  const rates = (view?.samples ?? [])
+    .map((sample) => sample.values["requestsPerSecond"])
+    .filter((rate) => rate !== undefined);
+  if (rates.length < 60) return null;
+  const sorted = rates.toSorted((a, b) => a - b);
+  const median = sorted[sorted.length >> 1] ?? 0;
+  const recent = rates.slice(-5).reduce((sum, rate) => sum + rate, 0) / 5;
+  // Even traffic has no quieter moment to wait for.
+  const quiet = (sorted[Math.floor(sorted.length / 5)] ?? 0) <= busyShare * median;
+  return quiet && recent > busyShare * median ? now + tickMs : null;
 }
 
 function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Next {
@@ -443,11 +470,12 @@ function verify(
     case "verified":
       endRepair(draft, repair, "verified", `healthy for ${Math.round(repair.remedy.verify.windowMs / 1000)} s`);
       for (const incident of draft.incidentsOf(target.key)) {
+        if (!incident.firing) judgeShadow(draft, incident, judgement.recoveredAt);
         // Whatever else was wrong with the target and is gone now was gone by this repair too: one cause, one repair.
         if (!incident.firing)
           recover(
             draft,
-            incident,
+            draft.incident(incident.id) ?? incident,
             judgement.recoveredAt,
             "repair",
             `${repair.id} (${repair.remedy.name}) held: ${steps(repair.remedy)}`,

@@ -157,6 +157,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
       clearedAt: null,
       ripe: finding.ripe,
       down: finding.down,
+      ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
       evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
       // New evidence of another cause asks for another diagnosis.
@@ -209,6 +210,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     blockedBy: null,
     drill,
     verdict: null,
+    ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };
   draft.putIncident(incident);
   draft.transition({

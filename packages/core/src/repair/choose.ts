@@ -4,7 +4,7 @@ import type { Incident } from "../issue/index.ts";
 import { causesOf } from "../diagnosis/index.ts";
 import type { TargetSpec, TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
-import { actionFacts, isHarmless, type Mode, type Remedy } from "./remedy.ts";
+import { actionFacts, isHarmless, type Remedy } from "./remedy.ts";
 import type { Repair } from "./repair.ts";
 import { fits, specificity } from "./when.ts";
 
@@ -54,12 +54,4 @@ export function chooseRemedy(
 
 function endedFor(draft: Draft, incident: Pick<Incident, "id">): Repair[] {
   return draft.repairs().filter((repair) => repair.incident === incident.id && repair.state.name === "ended");
-}
-
-/** The mode in force: the configured one, unless the remedy's record demoted it. */
-export function modeOf(remedy: Remedy, draft: Draft): { readonly mode: Mode; readonly why: string | null } {
-  const standing = draft.standing(remedy.name);
-  if (standing.demotedTo !== null && (remedy.mode === "auto" || remedy.mode === "approve"))
-    return { mode: standing.demotedTo, why: standing.why };
-  return { mode: remedy.mode, why: null };
 }
