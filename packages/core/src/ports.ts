@@ -194,7 +194,7 @@ export interface Notification {
   /** Stable: a receiver can drop a repeated one. */
   readonly key: string;
   readonly at: TimeMs;
-  readonly kind: "escalation" | "approval" | "recovered" | "storm" | "pause" | "self";
+  readonly kind: "escalation" | "approval" | "notice" | "recovered" | "storm" | "pause" | "self";
   readonly title: string;
   readonly text: string;
   readonly severity: "critical" | "medium" | "low";

@@ -26,6 +26,8 @@ export const causeWords = [
   "consumer-stalled",
   "not-returned",
   "saturated",
+  "durable",
+  "volatile",
   "tail",
   "log",
   "cache",

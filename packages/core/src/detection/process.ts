@@ -11,8 +11,9 @@ import type { LastExit, TargetView } from "./view.ts";
 
 /** An exit whose circumstances are not known after this long is filed without them. */
 export const exitKnownMs = 750;
-/** This many like ends within the window are a crash loop. */
-export const loopExits = 3;
+/** This many like ends within the window, the last one soon after its start, are a crash loop. */
+export const loopExits = 2;
+export const loopUptimeMs = 30_000;
 export const loopWindowMs = 600_000;
 
 export function processDown(view: TargetView, now: TimeMs): Finding[] {
@@ -197,7 +198,7 @@ export function recordsNamed(text: string, folders: readonly string[]): string[]
 function loopEvidence(view: TargetView, exit: LastExit): Evidence[] {
   const ends = likeEnds(view, exit);
   const [first] = ends;
-  if (first === undefined || ends.length < loopExits) return [];
+  if (first === undefined || ends.length < loopExits || exit.uptimeMs > loopUptimeMs) return [];
   return [
     establishes(
       "crash-loop",

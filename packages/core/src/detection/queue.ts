@@ -67,6 +67,11 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
             },
             { durable, size, name },
           ),
+          establishes(durable ? "durable" : "volatile", {
+            at: now,
+            what: "note",
+            summary: durable ? "what waits in it outlives a restart" : "what waits in it is lost with the process",
+          }),
         ],
       }),
     );

@@ -35,6 +35,7 @@ export function descriptorLeak(view: TargetView, now: TimeMs): Finding[] {
       severity: "medium",
       summary: `the open descriptors of ${view.spec.key} grow by ${growth.perSecond.toFixed(1)} a second and reach the limit of ${growth.limit} in ${seconds(growth.untilLimitMs)}`,
       beganAt: growth.since,
+      deadlineAt: now + growth.untilLimitMs,
       ripe: !growth.early && (share >= descriptorsRipeShare || growth.untilLimitMs <= descriptorsRipeMs),
       evidence: [
         establishes(

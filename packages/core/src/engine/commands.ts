@@ -194,7 +194,9 @@ function approve(draft: Draft, repair: Repair, by: string): Done {
     endRepair(draft, repair, "cancelled", `approved by ${by}, but the fault was gone`);
     return unchanged(repair.id, "the fault is gone; nothing was done");
   }
-  const next: Repair = { ...repair, state: { name: "scheduled", at: draft.now }, approvedBy: by };
+  const { step } = repair.state;
+  const state = { name: "scheduled", at: draft.now, ...(step === undefined ? {} : { step }) } as const;
+  const next: Repair = { ...repair, state, approvedBy: by };
   draft.putRepair(next);
   transition(draft, next, "proposed", `approved by ${by}`);
   return done(repair.id, `${repair.id} is approved`);

@@ -30,6 +30,7 @@ import {
   modeOf,
   orderAgain,
   record,
+  resolve,
   returnsOf,
   startAt,
   undoFrom,
@@ -224,7 +225,8 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
   const quietAt = quieterMoment(context.views.get(target.key), diagnosed, draft.now);
   if (quietAt !== null) return hold(draft, diagnosed, "ripeness: it waits for a quieter moment", quietAt);
-  const remedy = chooseRemedy(draft, diagnosed, target, context.remedies);
+  const chosen = chooseRemedy(draft, diagnosed, target, context.remedies);
+  const remedy = chosen === null ? null : resolve(chosen, diagnosed);
   if (remedy === null) return withoutRemedy(draft, target, diagnosed);
   if (diagnosed.kind === "port-taken" && !ownerIsOurs(diagnosed) && remedy.source === "shipped") {
     escalate(draft, diagnosed, `the port belongs to somebody else: ${diagnosed.rootCause ?? diagnosed.summary}`);
@@ -462,6 +464,7 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         }
       }
       const order = begin(draft, repair, context.fence);
+      if (order === null) return later(draft, 0);
       return { effect: { type: "order", key: order.key, repair: repair.id, order }, lookAt: draft.now + tickMs };
     }
     case "acting":

@@ -1,6 +1,6 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
-import { factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
+import { causeIn, factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
@@ -157,7 +157,9 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     const counted = countsEvents(finding);
     const same =
       known.ripe === finding.ripe && known.down === finding.down && rank(finding.severity) <= rank(known.severity);
-    if (!reopened && !counted && same) return;
+    // What has become ripe has more to show than when it was first seen.
+    const renewed = reopened || counted || (finding.ripe && !known.ripe);
+    if (!renewed && same) return;
     draft.putIncident({
       ...known,
       firing: true,
@@ -166,7 +168,9 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
       down: finding.down,
       ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
-      evidence: reopened || counted ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      // New evidence of another cause asks for another diagnosis.
+      diagnosedAt: renewed && namesMore(known.evidence, finding.evidence) ? null : known.diagnosedAt,
     });
     if (reopened) {
       draft.transition({
@@ -280,6 +284,11 @@ export function snoozeOver(issue: Issue, now: number): boolean {
 
 function ratePerHour(issue: Issue, now: number): number {
   return issue.occurrences / Math.max(1, (now - issue.firstSeen) / 3_600_000);
+}
+
+function namesMore(known: readonly Evidence[], more: readonly Evidence[]): boolean {
+  const before = new Set(known.map(causeIn));
+  return more.some((evidence) => !before.has(causeIn(evidence)));
 }
 
 export function rank(severity: Severity): number {
