@@ -37,7 +37,7 @@ async function fleet(work: (second: number) => number, of: Partial<ScalingRule> 
   return test;
 }
 const counts = (test: TestWorld): number[] =>
-  test.orders.map((order) => (order.action.type === "scale" ? (order.action.to ?? -1) : -1));
+  test.orders.flatMap((order) => (order.action.type === "scale" ? [order.action.to ?? -1] : []));
 
 test("as many instances are wanted as the load asks for, within bounds, and none for a tenth more or less", () => {
   const wanted = (instances: number, load: number): number => wantedOf(rule, instances, load);
@@ -51,7 +51,8 @@ test("instances follow the load up after it has lasted, and down one by one afte
   await test.run("600s");
   assert.deepEqual(counts(test), [2, 3, 2, 1]);
   const [up] = [...test.disk.repairs.values()];
-  assert.match(up?.why ?? "", /requestsInFlight is 30 an instance, 10 is wanted: 1 -> 2 instances of web/);
+  const said = test.transitions().find((each) => each.subjectId === up?.id && each.from === null);
+  assert.match(said?.why ?? "", /requestsInFlight is 30 an instance, 10 is wanted: 1 -> 2 instances of web/);
   assert.equal(up?.approvedBy, "policy");
   assert.ok(
     [...test.disk.repairs.values()].every((run) => run.state.name === "ended" && run.state.outcome === "verified"),
