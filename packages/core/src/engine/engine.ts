@@ -117,8 +117,10 @@ const boundMs = 5_000;
 const booksMs = 15_000;
 /** Log lines analysed in one iteration; the rest waits for the next, which follows at once. About 30 ms of work. */
 const linesPerTickMax = 5_000;
-/** Learned state written every `booksMs`, and once more at a stop, characters of JSON. */
-const savedPerBook = 400_000;
+/** Learned state written at once, and at a stop, characters of JSON… */
+const savedAtOnce = 400_000;
+/** …written this often, ms: a crash costs a minute of what was learned. */
+const learnedMs = 60_000;
 const savedAtStop = 32_000_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
@@ -183,6 +185,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     storeFailure: null as string | null,
     booksAt: clock.now(),
     tallyAt: clock.now(),
+    learnedAt: clock.now(),
   };
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
@@ -379,7 +382,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     last.booksAt = now;
     for (const tally of books.tallies(now)) draft.putTally(tally);
     for (const point of books.takeSeries(now)) draft.putSeries(point);
-    for (const row of learner.save(now, savedPerBook)) draft.putLearned(row);
+    if (now - last.learnedAt < learnedMs) return;
+    last.learnedAt = now;
+    for (const row of learner.save(now, savedAtOnce)) draft.putLearned(row);
   }
 
   // ---- healing: diagnosis -> repair -> verification -> report
