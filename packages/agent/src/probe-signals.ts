@@ -3,6 +3,7 @@
 import type { ObservationSignal, TimeMs } from "@prunella/core";
 import type { ProbeMessage, Stats } from "@prunella/probe";
 import type { NewEvent } from "./outbox.ts";
+import { trafficOf } from "./probe-values.ts";
 import { factsOf } from "./probes.ts";
 
 export interface ProbeSignalsOptions {
@@ -37,6 +38,8 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
     tick: () => said.clear(),
     stats(target, stats) {
       const at = options.now();
+      const traffic = trafficOf(stats);
+      if (traffic !== null) options.observe([{ type: "traffic", target, at, ...traffic }]);
       options.observe(
         stats.outgoing
           .filter((calls) => calls.count > 0 || calls.errors > 0 || calls.connects > 0)

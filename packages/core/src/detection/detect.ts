@@ -2,6 +2,7 @@
 // and time give the same set. Each detector is one function; the list at the top is the table of what Prunella finds here.
 import type { TimeMs } from "../signal/index.ts";
 import { memoryLeak } from "./memory.ts";
+import { slosBurning } from "./slo.ts";
 import type { Evidence, Finding, Severity } from "./finding.ts";
 import type { LastExit, TargetView } from "./view.ts";
 
@@ -17,6 +18,7 @@ export const detectors: Readonly<Record<string, Detector>> = {
   errors: errorsSeen,
   guards: guardsTripped,
   reported: reportedFaults,
+  slos: slosBurning,
 };
 
 /** An error group or a guard's trip is over when nothing was heard of it for this long. */
@@ -49,6 +51,7 @@ function isUnhealthy(finding: Finding): boolean {
     finding.kind === "error" ||
     finding.kind === "guard-tripped" ||
     finding.kind === "signals-lost" ||
+    finding.kind === "slo-burn" ||
     (finding.kind === "memory-leak" && !finding.ripe)
   );
 }

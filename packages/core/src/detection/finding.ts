@@ -18,6 +18,7 @@ export const knownKinds = [
   "signals-lost",
   "loop-stalled",
   "store-failing",
+  "slo-burn",
 ] as const;
 export type FaultKind = string;
 

@@ -1,4 +1,5 @@
 export * from "./finding.ts";
+export * from "./slo.ts";
 export * from "./view.ts";
 export * from "./detect.ts";
 export * from "./memory.ts";

@@ -8,6 +8,7 @@ import {
   fingerprintOf,
   newView,
   observe,
+  sloTrackers,
   type Detector,
   type Finding,
   type TargetView,
@@ -30,6 +31,7 @@ import type { Draft, World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
+import { recallSlos, sloPoints } from "./slo-books.ts";
 import { learn, reconcile, resume, take, watchWeather, type Context, type Effect } from "./reconcile.ts";
 
 export interface EngineOptions {
@@ -119,6 +121,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     Object.assign(view, { process: null, seenAt: null });
     eventsTaken(view);
   }
+  for (const view of views.values()) await recallSlos(ports.store, view, clock.now());
   const signalsPerTickMax = options.signalsPerTickMax ?? 2_000;
   const queue = boundedQueue<Waiting>({
     name: "signals",
@@ -232,6 +235,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       observe(view, signal);
       touched.add(signal.target);
       if (signal.type === "sample") books.sample(signal.target, signal.at, signal.values);
+      // A late or early clock of the sender must not open an hour that is over, or one that is not yet.
+      if (signal.type === "traffic") books.traffic(signal.target, clock.now(), signal);
     }
     counts.taken += batch.length;
     const now = clock.now();
@@ -282,12 +287,16 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     const passedMs = Math.min(5_000, now - last.tallyAt);
     last.tallyAt = now;
     for (const view of views.values())
-      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000)
+      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000) {
         books.watch(view, now, passedMs);
+        view.slos.watched(now, passedMs, view.healthySince !== null);
+      }
     if (now - last.booksAt < booksMs) return;
     last.booksAt = now;
     for (const tally of books.tallies(now)) draft.putTally(tally);
     for (const point of books.takeSeries(now)) draft.putSeries(point);
+    for (const [target, view] of views)
+      for (const count of view.slos.take(now)) for (const point of sloPoints(target, count)) draft.putSeries(point);
   }
 
   // ---- healing: diagnosis -> repair -> verification -> report
@@ -553,7 +562,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       for (const target of configured.targets) {
         const known = views.get(target.key);
         // What was seen so far is kept; only the specification is new.
-        views.set(target.key, known === undefined ? newView(target) : { ...known, spec: target });
+        views.set(
+          target.key,
+          known === undefined
+            ? newView(target)
+            : { ...known, spec: target, slos: sloTrackers(target.slos ?? [], known.slos) },
+        );
       }
       ledger.setTargets(configured.targets);
     },
