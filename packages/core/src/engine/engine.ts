@@ -537,6 +537,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     async command(command) {
       if (fenced) throw new StoreError("fenced", "another control plane has taken over; ask that one");
       if ("issue" in command) await ledger.recallIssue(command.issue);
+      if (command.type === "import") for (const claim of command.claims) await ledger.recallIssue(claim.id);
       if (command.type === "merge") await ledger.recallIssue(command.into);
       const ended =
         command.type === "verdict" && !ledger.world.incidents.has(command.incident)
