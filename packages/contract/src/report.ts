@@ -164,12 +164,7 @@ export type Report = Static<typeof Report>;
 
 export const ImportedRow = Type.Object({
   id: Type.String(),
-  taken: Type.Union([
-    Type.Literal("new"),
-    Type.Literal("changed"),
-    Type.Literal("unchanged"),
-    Type.Literal("refused"),
-  ]),
+  taken: Type.Union([Type.Literal("new"), Type.Literal("changed"), Type.Literal("unchanged"), Type.Literal("refused")]),
   why: Type.String(),
 });
 export const Imported = Type.Object({ rows: Type.Array(ImportedRow), message: Type.String() });

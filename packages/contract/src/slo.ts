@@ -26,11 +26,6 @@ export const Slo = Type.Object({
       rate: nullable(Type.Number({ description: "Times faster than the budget allows" })),
     }),
   ),
-  state: Type.Union([
-    Type.Literal("ok"),
-    Type.Literal("burning"),
-    Type.Literal("exhausted"),
-    Type.Literal("no-data"),
-  ]),
+  state: Type.Union([Type.Literal("ok"), Type.Literal("burning"), Type.Literal("exhausted"), Type.Literal("no-data")]),
 });
 export type Slo = Static<typeof Slo>;

@@ -59,14 +59,12 @@ export function nextActions(input: ActionInput): NextAction[] {
     ...budgets(input),
     ...input.kpis
       .filter((row) => row.met === false)
-      .map(
-        (row): NextAction => ({
-          urgency: "soon",
-          kind: "kpi",
-          about: row.name,
-          text: `${row.name} is ${row.value}, target ${row.target}`,
-        }),
-      ),
+      .map((row): NextAction => ({
+        urgency: "soon",
+        kind: "kpi",
+        about: row.name,
+        text: `${row.name} is ${row.value}, target ${row.target}`,
+      })),
     ...claims(input),
   ]
     .map((action, at) => ({ action, at }))
@@ -90,27 +88,30 @@ function people({ settings, issues, repairs }: ActionInput): NextAction[] {
         ]),
     ...(storm === null
       ? []
-      : [{ urgency: "now" as const, kind: "paused" as const, about: "storm", text: `storm mode holds repairs: ${storm.why}` }]),
+      : [
+          {
+            urgency: "now" as const,
+            kind: "paused" as const,
+            about: "storm",
+            text: `storm mode holds repairs: ${storm.why}`,
+          },
+        ]),
     ...issues
       .filter((issue) => issue.needsPerson !== null && issue.status !== "ignored")
-      .map(
-        (issue): NextAction => ({
-          urgency: "now",
-          kind: "needs-person",
-          about: issue.id,
-          text: `${issue.id} needs a person: ${issue.needsPerson ?? ""}`,
-        }),
-      ),
+      .map((issue): NextAction => ({
+        urgency: "now",
+        kind: "needs-person",
+        about: issue.id,
+        text: `${issue.id} needs a person: ${issue.needsPerson ?? ""}`,
+      })),
     ...repairs
       .filter((repair) => repair.state.name === "proposed")
-      .map(
-        (repair): NextAction => ({
-          urgency: "now",
-          kind: "decision",
-          about: repair.id,
-          text: `${repair.id} (${repair.remedy.name} on ${repair.target}) waits for a decision`,
-        }),
-      ),
+      .map((repair): NextAction => ({
+        urgency: "now",
+        kind: "decision",
+        about: repair.id,
+        text: `${repair.id} (${repair.remedy.name} on ${repair.target}) waits for a decision`,
+      })),
   ];
 }
 
@@ -155,14 +156,12 @@ function withoutRemedy({ issues, targets, remedies, catalogue }: ActionInput): N
   return [
     ...catalogue
       .filter((mode) => mode.solution === null)
-      .map(
-        (mode): NextAction => ({
-          urgency: "soon",
-          kind: "no-remedy",
-          about: mode.id,
-          text: `${mode.id} (${mode.title}) has no remedy`,
-        }),
-      ),
+      .map((mode): NextAction => ({
+        urgency: "soon",
+        kind: "no-remedy",
+        about: mode.id,
+        text: `${mode.id} (${mode.title}) has no remedy`,
+      })),
     ...issues
       .filter((issue) => hasOccurred(issue) && issue.mergedInto === null && issue.status !== "ignored")
       .flatMap((issue): NextAction[] => {
@@ -184,14 +183,12 @@ function demotions({ standings, remedies, repairs, now }: ActionInput): NextActi
   return [
     ...standings
       .filter((standing) => standing.demotedTo !== null)
-      .map(
-        (standing): NextAction => ({
-          urgency: "soon",
-          kind: "demoted",
-          about: standing.remedy,
-          text: `remedy ${standing.remedy} was demoted to ${standing.demotedTo ?? ""} (${standing.why ?? ""}): mend it, then prunella remedies promote ${standing.remedy}`,
-        }),
-      ),
+      .map((standing): NextAction => ({
+        urgency: "soon",
+        kind: "demoted",
+        about: standing.remedy,
+        text: `remedy ${standing.remedy} was demoted to ${standing.demotedTo ?? ""} (${standing.why ?? ""}): mend it, then prunella remedies promote ${standing.remedy}`,
+      })),
     ...remedies.flatMap((remedy): NextAction[] => {
       if (standings.some((standing) => standing.remedy === remedy.name && standing.demotedTo !== null)) return [];
       const { windowMs, max, then } = remedy.recurrence;
@@ -203,14 +200,12 @@ function demotions({ standings, remedies, repairs, now }: ActionInput): NextActi
       );
       return [...perTarget]
         .filter(([, returns]) => returns >= Math.max(1, max - 1))
-        .map(
-          ([target, returns]): NextAction => ({
-            urgency: "soon",
-            kind: "near-demotion",
-            about: remedy.name,
-            text: `the fault of ${target} came back ${returns} times after ${remedy.name} (at ${max} ${then === "stop" ? "it is demoted" : "a person is called"}): it treats the symptom`,
-          }),
-        );
+        .map(([target, returns]): NextAction => ({
+          urgency: "soon",
+          kind: "near-demotion",
+          about: remedy.name,
+          text: `the fault of ${target} came back ${returns} times after ${remedy.name} (at ${max} ${then === "stop" ? "it is demoted" : "a person is called"}): it treats the symptom`,
+        }));
     }),
   ];
 }
@@ -226,29 +221,25 @@ function budgets({ remedies, repairs, slos, now }: ActionInput): NextAction[] {
         budget.scope === "remedy" ? [["", runs.length]] : [...countBy(runs)];
       return spent
         .filter(([, count]) => count >= budget.runs * nearlySpentShare)
-        .map(
-          ([target, count]): NextAction => ({
-            urgency: count >= budget.runs ? "now" : "soon",
-            kind: "budget",
-            about: remedy.name,
-            text: `${remedy.name} has used ${count} of ${budget.runs} runs in ${Math.round(budget.windowMs / 60_000)} min${target === "" ? "" : ` on ${target}`}`,
-          }),
-        );
+        .map(([target, count]): NextAction => ({
+          urgency: count >= budget.runs ? "now" : "soon",
+          kind: "budget",
+          about: remedy.name,
+          text: `${remedy.name} has used ${count} of ${budget.runs} runs in ${Math.round(budget.windowMs / 60_000)} min${target === "" ? "" : ` on ${target}`}`,
+        }));
     }),
   );
   const ofSlos = slos
     .filter((slo) => slo.budgetLeft !== null && slo.budgetLeft < 1 - nearlySpentShare)
-    .map(
-      (slo): NextAction => ({
-        urgency: (slo.budgetLeft ?? 0) <= 0 ? "now" : "soon",
-        kind: "budget",
-        about: slo.target,
-        text:
-          (slo.budgetLeft ?? 0) <= 0
-            ? `the error budget of ${slo.target} for ${slo.spec.objective} is spent`
-            : `the error budget of ${slo.target} for ${slo.spec.objective} is nearly spent: ${percent(slo.budgetLeft ?? 0)} is left`,
-      }),
-    );
+    .map((slo): NextAction => ({
+      urgency: (slo.budgetLeft ?? 0) <= 0 ? "now" : "soon",
+      kind: "budget",
+      about: slo.target,
+      text:
+        (slo.budgetLeft ?? 0) <= 0
+          ? `the error budget of ${slo.target} for ${slo.spec.objective} is spent`
+          : `the error budget of ${slo.target} for ${slo.spec.objective} is nearly spent: ${percent(slo.budgetLeft ?? 0)} is left`,
+    }));
   return [...ofRemedies, ...ofSlos];
 }
 

@@ -81,32 +81,28 @@ export function coverage(input: CoverageInput): Coverage {
   }
   const fresh = input.drills.filter((drill) => drill.passed && drill.at > input.now - drillProofMs);
   const modes: ModeCoverage[] = [
-    ...input.catalogue.map(
-      (mode): ModeCoverage => ({
-        id: mode.id,
-        title: mode.title,
-        origin: "catalogue",
-        layers: proofs((layer) =>
-          newest(fresh.filter((drill) => drill.drill === mode.id && drill.shows.includes(layer)).map(asProof)),
-        ),
-      }),
-    ),
+    ...input.catalogue.map((mode): ModeCoverage => ({
+      id: mode.id,
+      title: mode.title,
+      origin: "catalogue",
+      layers: proofs((layer) =>
+        newest(fresh.filter((drill) => drill.drill === mode.id && drill.shows.includes(layer)).map(asProof)),
+      ),
+    })),
     ...input.issues
       .filter((issue) => issue.mergedInto === null && hasOccurred(issue))
-      .map(
-        (issue): ModeCoverage => ({
-          id: issue.id,
-          title: issue.title,
-          origin: "issue",
-          layers: proofs((layer) =>
-            newest(
-              (incidents.get(issue.id) ?? [])
-                .filter((incident) => incident.verdict !== "noise" && shows(incident, layer, input.notified))
-                .map((incident) => ({ by: incident.id, at: incident.recoveredAt ?? incident.detectedAt })),
-            ),
+      .map((issue): ModeCoverage => ({
+        id: issue.id,
+        title: issue.title,
+        origin: "issue",
+        layers: proofs((layer) =>
+          newest(
+            (incidents.get(issue.id) ?? [])
+              .filter((incident) => incident.verdict !== "noise" && shows(incident, layer, input.notified))
+              .map((incident) => ({ by: incident.id, at: incident.recoveredAt ?? incident.detectedAt })),
           ),
-        }),
-      ),
+        ),
+      })),
   ];
   return {
     layers: layers.map((name) => ({
@@ -148,7 +144,12 @@ export function shows(incident: Incident, layer: Layer, notified: ReadonlySet<st
 }
 
 function proofs(of: (layer: Layer) => LayerProof): Record<Layer, LayerProof> {
-  return { detection: of("detection"), prevention: of("prevention"), repair: of("repair"), monitoring: of("monitoring") };
+  return {
+    detection: of("detection"),
+    prevention: of("prevention"),
+    repair: of("repair"),
+    monitoring: of("monitoring"),
+  };
 }
 
 function asProof(drill: DrillProof): { readonly by: string; readonly at: TimeMs } {

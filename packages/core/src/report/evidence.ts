@@ -55,10 +55,16 @@ export function standingOf(
   claimed: string | null,
 ): ProvenStatus {
   const open = incidents.some((incident) => incident.state !== "ended");
-  const proof = open ? null : (incidentProof(incidents) ?? (claimed === null ? null : drillProof(issue.id, drills, now)));
+  const proof = open
+    ? null
+    : (incidentProof(incidents) ?? (claimed === null ? null : drillProof(issue.id, drills, now)));
   if (claimed !== null && issue.status === "pending") {
     if (proof !== null) return { status: "fixed", remark: null, proof };
-    return { status: "pending", remark: claimed === "pending" ? null : `claimed ${claimed}; nothing here shows it`, proof };
+    return {
+      status: "pending",
+      remark: claimed === "pending" ? null : `claimed ${claimed}; nothing here shows it`,
+      proof,
+    };
   }
   if (issue.status !== "fixed") return { status: issue.status, remark: null, proof };
   if (proof !== null) return { status: "fixed", remark: null, proof };

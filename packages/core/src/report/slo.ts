@@ -51,8 +51,7 @@ export function sloStanding({ now, target, spec, tallies, counts, live }: SloInp
     of: round(of),
     budgetLeft,
     burnRates: [...rates].sort(([a], [b]) => a - b).map(([windowMs, rate]) => ({ windowMs, rate })),
-    state:
-      budgetLeft === null ? "no-data" : budgetLeft <= 0 ? "exhausted" : live?.firing === true ? "burning" : "ok",
+    state: budgetLeft === null ? "no-data" : budgetLeft <= 0 ? "exhausted" : live?.firing === true ? "burning" : "ok",
   };
 }
 
@@ -63,7 +62,14 @@ function goodOf(spec: SloSpec, tallies: readonly Tally[], counts: readonly SloCo
       return [sum((tally) => tally.goodMs) / 1_000, sum((tally) => tally.watchedMs) / 1_000];
     case "errors": {
       const requests = sum((tally) => tally.requests);
-      return [requests - Math.min(requests, sum((tally) => tally.errors)), requests];
+      return [
+        requests -
+          Math.min(
+            requests,
+            sum((tally) => tally.errors),
+          ),
+        requests,
+      ];
     }
     case "p95": {
       const requests = sum((tally) => tally.latency.reduce((a, b) => a + b, 0));

@@ -17,6 +17,7 @@ import path from "node:path";
 import process from "node:process";
 import { parseEnv } from "node:util";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { withSlos } from "./slo.ts";
 import { budget, duration, size, splitCommand } from "./units.ts";
 
 /** Services, instances, targets and checks a configuration may hold. */
@@ -179,7 +180,9 @@ function readService(
         port.whole(0, 1, 65_535),
       )
     : [];
+  const slos = withSlos(cursor.at("slo"));
   const targets = keys.map((key): TargetSpec => ({
+    ...slos,
     key,
     kind: "service",
     group: name,
@@ -308,6 +311,7 @@ function readTarget(
   const addresses = new Set<string>([...cursor.at("address").texts(), ...cursor.at("addresses").texts()]);
   for (const check of own) addressOf(check.how, addresses);
   return {
+    ...withSlos(cursor.at("slo")),
     key: name,
     kind: "external",
     group: name,

@@ -4,12 +4,22 @@ import { Type } from "typebox";
 import type { App } from "../app.ts";
 import type { ServerOptions } from "../host.ts";
 import { RequestError } from "../problem.ts";
-import { coverageJson, coverageOf, kpisFrom, recordsOf, reportJson, reportOf, sloJson, slosOf } from "../translate/index.ts";
+import {
+  coverageJson,
+  coverageOf,
+  kpisFrom,
+  recordsOf,
+  reportJson,
+  reportOf,
+  sloJson,
+  slosOf,
+} from "../translate/index.ts";
 import { answers, closed, optional, periodOf, periodQuery, text } from "./shared.ts";
 
 const mediaTypes = { markdown: "text/markdown; charset=utf-8", html: "text/html; charset=utf-8" } as const;
 /** A report page runs nothing and loads nothing; its own style sheet is the only exception. */
-const reportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const reportPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 export function reportRoutes(app: App, options: ServerOptions): void {
   const { engine, store, clock } = options;

@@ -95,7 +95,6 @@ export async function slosOf(options: Options): Promise<SloStanding[]> {
   return all;
 }
 
-
 export function sloJson(slo: SloStanding): Contract.Slo {
   return {
     target: slo.target,
@@ -182,7 +181,13 @@ function kpiRowJson(row: KpiRow): Contract.ReportKpi {
   return { ...row };
 }
 
-function sectionJson({ row, issue, claim, incidents, incidentsInPeriod }: IssueSection): Contract.Report["issues"][number] {
+function sectionJson({
+  row,
+  issue,
+  claim,
+  incidents,
+  incidentsInPeriod,
+}: IssueSection): Contract.Report["issues"][number] {
   return {
     row: rowJson(row),
     claim: claim === null ? null : claimJson(claim),
