@@ -5,6 +5,7 @@ export * from "./diagnosis/index.ts";
 export * from "./repair/index.ts";
 export * from "./verification/index.ts";
 export * from "./report/index.ts";
+export * from "./alerting/index.ts";
 export * from "./engine/index.ts";
 export * from "./world.ts";
 export * from "./ports.ts";

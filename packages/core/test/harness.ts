@@ -4,6 +4,7 @@ import {
   defaultSafety,
   engine,
   shippedRemedies,
+  type AlertRules,
   type Engine,
   type EventSignal,
   type Evidence,
@@ -51,6 +52,7 @@ export interface WorldOptions {
   readonly remedies?: readonly Remedy[];
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
+  readonly alerting?: AlertRules;
 }
 
 export interface TestWorld {
@@ -196,13 +198,14 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
       outcomeOf: () => Promise.resolve(null),
     },
     examiner: { examine: (question) => answers.question(question) },
-    notifier: { send: async (notification) => void notifications.push(notification) },
+    notifier: { send: async (_first, together) => void notifications.push(...together) },
     log: { write: () => {} },
   };
   const instance: Engine = await engine(ports, {
     targets: specs,
     remedies: options.remedies ?? shippedRemedies,
     safety: { ...defaultSafety, ...options.safety },
+    ...(options.alerting === undefined ? {} : { alerting: options.alerting }),
   });
 
   function observeAll(): void {

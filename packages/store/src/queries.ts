@@ -8,12 +8,16 @@ import {
   pageLimit,
   searchWords,
   severityRank,
+  outsideMemoryMs,
+  silenceMemoryMs,
   type Comment,
   type EventSignal,
   type Incident,
   type IncidentQuery,
   type Issue,
   type IssueQuery,
+  type Notification,
+  type NotificationQuery,
   type Opened,
   type Page,
   type Repair,
@@ -50,7 +54,7 @@ type Read = Pick<
   | "transitions"
   | "signals"
 > &
-  Pick<Store, "series" | "tallies" | "comments">;
+  Pick<Store, "series" | "tallies" | "comments" | "notifications">;
 
 export function queries(database: Kysely<Tables>): Read {
   const byId = async <T>(table: "issues" | "incidents" | "repairs", id: string): Promise<T | null> =>
@@ -119,6 +123,12 @@ export function queries(database: Kysely<Tables>): Read {
         ...is("target", query.target),
         ...unindexed("type", query.type),
         ...range("at", query),
+      ]),
+    notifications: (query: NotificationQuery): Promise<Page<Notification>> =>
+      newestFirst(database, "notifications", "at", query, [
+        sql`receiver IS NOT NULL`,
+        ...is("issue", query.issue),
+        ...unindexed("receiver", query.receiver),
       ]),
     async series(query: SeriesQuery): Promise<readonly SeriesPoint[]> {
       let select = database
@@ -204,6 +214,31 @@ export async function opened(database: Kysely<Tables>): Promise<Opened> {
         .orderBy("id")
         .execute(),
     ),
+    alerts: parsed(
+      await database
+        .selectFrom("alerts")
+        .select("body")
+        .where(sql<boolean>`resolvedAt IS NULL`)
+        .orderBy("at")
+        .orderBy("ord")
+        .execute(),
+    ),
+    silences: parsed(
+      await database
+        .selectFrom("silences")
+        .select("body")
+        .where("endsAt", ">=", meta.lastAt - silenceMemoryMs)
+        .orderBy("ord")
+        .execute(),
+    ),
+    outside: parsed(
+      await database
+        .selectFrom("outside")
+        .select("body")
+        .where((where) => where.or([where("overAt", "is", null), where("overAt", ">=", meta.lastAt - outsideMemoryMs)]))
+        .orderBy("id")
+        .execute(),
+    ),
   };
 }
 
@@ -212,7 +247,7 @@ const noSettings: Settings = { paused: null, pausedTargets: {}, maintenance: [],
 interface List {
   /** Names list, sort and direction for the cursor. */
   readonly name: string;
-  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals";
+  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals" | "notifications";
   readonly column: string;
   readonly descending: boolean;
   readonly query: { readonly limit?: number; readonly after?: string | null };

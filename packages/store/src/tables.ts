@@ -60,7 +60,17 @@ export interface Tables {
     errors: number;
   };
   standings: Row & { id: string; body: string };
-  notifications: Row & { id: string; dueAt: number; deliveredAt: number | null; body: string };
+  notifications: Stored & {
+    at: number;
+    issue: string | null;
+    receiver: string | null;
+    dueAt: number;
+    deliveredAt: number | null;
+  };
+  alerts: Stored & { at: number; resolvedAt: number | null };
+  silences: Stored & { endsAt: number };
+  /** Alerts from outside. */
+  outside: Row & { id: string; overAt: number | null; body: string };
   comments: Stored & { issue: string; at: number };
   numbers: Row & { id: string; number: number };
 }
@@ -77,5 +87,8 @@ export const countedTables = [
   "standings",
   "notifications",
   "comments",
+  "alerts",
+  "silences",
+  "outside",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];

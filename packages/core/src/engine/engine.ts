@@ -3,6 +3,18 @@
 // they meet in the ledger's lane and in wakes. Everything decided here is decided by a stage (see flow.ts).
 import { boundedQueue, dualLoop, type GuardEvent, type Reporting } from "@prunella/resilience";
 import {
+  ageOutside,
+  checkAlertRules,
+  defaultAlertRules,
+  delivery,
+  labelsOf,
+  manageAlerts,
+  outsideFindings,
+  routesOf,
+  type AlertRules,
+  type DeliveryCounts,
+} from "../alerting/index.ts";
+import {
   detect,
   eventsTaken,
   fingerprintOf,
@@ -13,8 +25,8 @@ import {
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
-import { fold } from "../issue/index.ts";
-import type { Notification, Ports } from "../ports.ts";
+import { fold, notification } from "../issue/index.ts";
+import type { Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
   isEvent,
@@ -26,7 +38,7 @@ import {
   type TargetSpec,
   type TimeMs,
 } from "../signal/index.ts";
-import type { Draft, World } from "../world.ts";
+import { Draft, type World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
@@ -37,6 +49,8 @@ export interface EngineOptions {
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
   readonly detectors?: readonly Detector[];
+  /** Who is told of what, and when. Default: everything at once to the receiver "default". */
+  readonly alerting?: AlertRules;
   /** Period of the detection loop, ms (default 1,000). */
   readonly detectionMs?: number;
   /** Period of the healing loop, ms (default 1,000). */
@@ -52,7 +66,7 @@ export interface Engine {
   ingest(signals: readonly Signal[]): Promise<void>;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety">): void;
+  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "alerting">): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
@@ -60,6 +74,8 @@ export interface Engine {
   /** Hears of each committed change, isolated; returns the way to stop. */
   listen(listener: (change: EngineChange) => void): () => void;
   readonly guards: readonly Reporting[];
+  /** What came of notifications since start. */
+  readonly deliveries: DeliveryCounts;
   readonly health: () => EngineHealth;
   stop(): Promise<void>;
 }
@@ -90,9 +106,6 @@ interface Waiting {
 const boundMs = 5_000;
 /** Tallies and minutes of metrics are committed this often, ms. */
 const booksMs = 15_000;
-/** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
-const notifyDelayMsMax = 300_000;
-const notifyTimeoutMs = 10_000;
 
 export async function engine(ports: Ports, options: EngineOptions): Promise<Engine> {
   const { clock, system, log } = ports;
@@ -106,7 +119,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     startupMs: 0,
     labels: {},
   };
-  let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
+  let configured = {
+    targets: withSelf(options.targets),
+    remedies: options.remedies,
+    safety: options.safety,
+    alerting: checkAlertRules(options.alerting ?? defaultAlertRules),
+  };
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
   // How processes ended is told once; after a restart of ours it is read back, so a fault keeps its name.
@@ -132,7 +150,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   });
   const dirty = new Set<TargetKey>(configured.targets.map((target) => target.key));
   const lookAt = new Map<TargetKey, TimeMs>();
-  const inFlight = new Map<string, Effect | "notification">();
+  const inFlight = new Map<string, Effect>();
   const listeners = new Set<(change: EngineChange) => void>();
   const counts = { taken: 0, shed: 0, storeFailures: 0 };
   const last = {
@@ -145,6 +163,15 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
   let stopping = false;
+  const detectors = [...(options.detectors ?? []), outsideFindings(() => ledger.world)];
+  const messages = delivery({
+    notifier: ports.notifier,
+    clock,
+    system,
+    log,
+    outbox: () => ledger.world.outbox.values(),
+    book: (booked) => transact([], (draft) => booked.forEach((each) => draft.notify(each))),
+  });
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -235,7 +262,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     }
     counts.taken += batch.length;
     const now = clock.now();
-    const found = new Map([...views].map(([key, view]) => [key, detect(view, now, options.detectors)]));
+    const found = new Map([...views].map(([key, view]) => [key, detect(view, now, detectors)]));
     try {
       const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
       const changed = await transact(
@@ -304,17 +331,25 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
     for (const incident of ledger.world.incidents.values())
       if (!lookAt.has(incident.target)) dirty.add(incident.target);
-    await transact([], (draft) => watchWeather(draft, context()));
-    for (const key of [...dirty]) {
-      dirty.delete(key);
-      try {
-        await look(key);
-      } catch (error) {
-        dirty.add(key);
-        throw error;
+    try {
+      await transact([], (draft) => watchWeather(draft, context()));
+      for (const key of [...dirty]) {
+        dirty.delete(key);
+        try {
+          await look(key);
+        } catch (error) {
+          dirty.add(key);
+          throw error;
+        }
       }
+      await transact([], (draft) => {
+        ageOutside(draft);
+        manageAlerts(draft, configured.alerting);
+      });
+    } finally {
+      // What was committed before is told even while the store takes nothing more.
+      if (!stopping) messages.run(now);
     }
-    deliver(now);
     last.healingAt = clock.now();
     armLook();
   }
@@ -387,37 +422,6 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     follow(target, next.effect, next.lookAt);
   }
 
-  /** Sends what waits in the outbox; each receiver's failure delays only its own notification. */
-  function deliver(now: TimeMs): void {
-    for (const notification of ledger.world.outbox.values()) {
-      const key = `notify:${notification.key}`;
-      if (notification.dueAt > now || inFlight.has(key) || inFlight.size >= configured.safety.effectsMax || stopping)
-        continue;
-      inFlight.set(key, "notification");
-      void within(ports.notifier.send(notification), notifyTimeoutMs)
-        .then(
-          (): Notification => ({ ...notification, attempts: notification.attempts + 1, deliveredAt: clock.now() }),
-          (error: unknown): Notification => {
-            log.write("warn", "notification-failed", {
-              key: notification.key,
-              attempt: notification.attempts + 1,
-              message: message(error),
-            });
-            return {
-              ...notification,
-              attempts: notification.attempts + 1,
-              dueAt: clock.now() + Math.min(notifyDelayMsMax, 1_000 * 2 ** Math.min(20, notification.attempts)),
-            };
-          },
-        )
-        .then((booked) => transact([], (draft) => draft.notify(booked)))
-        .catch((error: unknown) =>
-          log.write("error", "notification-not-booked", { key: notification.key, message: message(error) }),
-        )
-        .finally(() => inFlight.delete(key));
-    }
-  }
-
   // ---- wakes, bounds, own faults
 
   let lookTimer: { cancel(): void } | null = null;
@@ -446,8 +450,35 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
 
   function loopFailed(name: string, error: unknown): void {
     log.write("error", "iteration-failed", { loop: name, message: message(error) });
-    if (error instanceof StoreError) fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
-    else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+    if (error instanceof StoreError) {
+      fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
+      if (error.code !== "fenced") tellDirectly(error.message);
+    } else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+  }
+
+  /** An escalation cannot be stored while the store fails, so people are told past it. */
+  function tellDirectly(why: string): void {
+    const now = clock.now();
+    const filed = notification(
+      now,
+      "self:store-failing",
+      "self",
+      "Prunella cannot store anything: repairs are stopped",
+      `${why}\nNothing new is repaired until the store works again; look at the disk of the data folder.`,
+      { severity: "critical", issue: null, id: null, target: ownTarget },
+    );
+    const labels = { ...labelsOf(new Draft(ledger.world, now), filed), kind: "store-failing" };
+    const receivers = new Set(routesOf(configured.alerting.route, labels).flatMap(({ route }) => route.receivers));
+    messages.direct(
+      [...receivers].map((receiver) => ({
+        ...filed,
+        receiver,
+        alert: filed.key,
+        labels,
+        status: "firing" as const,
+        startedAt: now,
+      })),
+    );
   }
 
   /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
@@ -505,6 +536,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     views,
     context,
     guards: [queue, loops.first, loops.second],
+    deliveries: messages.counts,
     async ingest(signals) {
       const stored: Promise<void>[] = [];
       let urgent = false;
@@ -547,7 +579,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = { targets: withSelf(next.targets), remedies: next.remedies, safety: next.safety };
+      configured = {
+        targets: withSelf(next.targets),
+        remedies: next.remedies,
+        safety: next.safety,
+        alerting: next.alerting === undefined ? configured.alerting : checkAlertRules(next.alerting),
+      };
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {
@@ -574,6 +611,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     }),
     async stop() {
       stopping = true;
+      messages.stop();
       lookTimer?.cancel();
       clearTimer.cancel();
       for (const stop of stopListening) stop();

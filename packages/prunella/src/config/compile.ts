@@ -1,6 +1,6 @@
 // From prunella.yaml to a plan: checked whole, every default filled in here and nowhere else. Nothing is started from a
 // configuration with a problem; the last good plan stays in force.
-import type { CheckHow, CheckPlan, NotifyPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
+import type { CheckHow, CheckPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
 import {
   checkRemedy,
   defaultSafety,
@@ -17,6 +17,7 @@ import path from "node:path";
 import process from "node:process";
 import { parseEnv } from "node:util";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { readNotify } from "./notify.ts";
 import { budget, duration, size, splitCommand } from "./units.ts";
 
 /** Services, instances, targets and checks a configuration may hold. */
@@ -70,7 +71,7 @@ export function compile(source: string, file: string): Compiled {
     targets: [...services.flatMap(({ targets }) => targets), ...externals],
     checks,
     remedies: [...remedies, ...shippedRemedies],
-    notify: readNotify(root.at("notify")),
+    notify: readNotify(root.at("notify"), folder),
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
@@ -618,19 +619,6 @@ function readAction(name: string, field: Cursor, folder: string): Action | null 
     default:
       return null;
   }
-}
-
-function readNotify(cursor: Cursor): NotifyPlan[] {
-  return cursor.items().flatMap((item) => {
-    item.only(["webhook", "headers"]);
-    const field = item.at("webhook");
-    const url = field.text("") ?? "";
-    if (urlCheck(field, url)?.type !== "http") {
-      if (!url.startsWith("http")) field.problem("must be an http or https URL", "write webhook: https://host/path");
-      return [];
-    }
-    return [{ type: "webhook", url, headers: item.at("headers").textMap() }];
-  });
 }
 
 /** Prunella's own address when nothing else is said. */
