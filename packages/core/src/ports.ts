@@ -30,8 +30,11 @@ export interface Clock {
 
 /** Durable state. One writer at a time: whoever opened it last; the one before is fenced off. */
 export interface Store {
-  /** Takes over: raises the epoch and returns everything the engine keeps in memory. */
-  open(): Promise<Opened>;
+  /**
+   * Takes over: raises the epoch and returns everything the engine keeps in memory. Whoever opens again to learn what
+   * became of a commit names the epoch it held: throws StoreError "fenced" when another writer has taken over since.
+   */
+  open(heldEpoch?: number): Promise<Opened>;
   /**
    * Applies all changes or none, durably, before it resolves.
    * Throws StoreError: "fenced" (another writer took over), "out-of-order" (sequence is not the next one: reopen),
@@ -139,6 +142,12 @@ export interface Standing {
   readonly verified: number;
   readonly failed: number;
   readonly recurred: number;
+  /** Runs on what a person judged to be noise. */
+  readonly misfired: number;
+  /** Runs verified in a row since the last failure, return or misfire; below zero: runs that failed in a row. */
+  readonly streak: number;
+  /** While it only observed: faults that its action mended when somebody else did it, and faults that passed by themselves. */
+  readonly shadow: { readonly wouldFix: number; readonly wouldMisfire: number };
   /** Set by automatic demotion; null: the configured mode holds. */
   readonly demotedTo: "suggest" | null;
   readonly why: string | null;

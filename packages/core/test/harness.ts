@@ -45,6 +45,8 @@ interface Service {
   exitSignal: string | null;
   lastLines: string[];
   heartbeats: boolean;
+  /** Requests per second by the second; null: it reports none. */
+  load: ((second: number) => number) | null;
 }
 
 export interface WorldOptions {
@@ -53,6 +55,8 @@ export interface WorldOptions {
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
   readonly alerting?: AlertRules;
+  /** How the outside answers, where that matters from the first moment. */
+  readonly answers?: Partial<TestWorld["answers"]>;
 }
 
 export interface TestWorld {
@@ -66,6 +70,7 @@ export interface TestWorld {
   answers: {
     question: (question: Question) => Promise<Evidence | null>;
     perform: ((order: Order) => Promise<StepOutcome>) | null;
+    outcomeOf: (key: string) => Promise<StepOutcome | "running" | null>;
   };
   run(script: string): Promise<void>;
   advance(ms: number): Promise<void>;
@@ -97,7 +102,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
   const specs = (options.targets ?? [{ key: "api", checks: [httpCheck] }]).map((each) =>
     target({ key: "api", ...each }),
   );
-  const now = (): number => startAt + system.now();
+  let origin0 = startAt;
+  const now = (): number => origin0 + system.now();
   const orders: Order[] = [];
   const notifications: Notification[] = [];
   let eventNumber = 0;
@@ -124,10 +130,16 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         exitSignal: null,
         lastLines: [],
         heartbeats: true,
+        load: null,
       },
     ]),
   );
-  const answers: TestWorld["answers"] = { question: () => Promise.resolve(null), perform: null };
+  const answers: TestWorld["answers"] = {
+    question: () => Promise.resolve(null),
+    perform: null,
+    outcomeOf: () => Promise.resolve(null),
+    ...options.answers,
+  };
 
   const event = (signal: { readonly target: string } & Record<string, unknown>): void => {
     void instance.ingest([{ id: `e${eventNumber++}`, at: now(), ...signal } as unknown as EventSignal]).catch(() => {});
@@ -168,7 +180,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
   };
 
   const ports: Ports = {
-    clock: { now },
+    clock: { now, notBefore: (at) => (origin0 = Math.max(origin0, at - system.now())) },
     system,
     store,
     actuator: {
@@ -195,7 +207,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
           }, 50),
         );
       },
-      outcomeOf: () => Promise.resolve(null),
+      outcomeOf: (key) => answers.outcomeOf(key),
     },
     examiner: { examine: (question) => answers.question(question) },
     notifier: { send: async (_first, together) => void notifications.push(...together) },
@@ -234,7 +246,17 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         signals.push({ ...common, type: "stall", blockedMs: now() - service.stalledAt, cpuShare: service.stallCpu });
       service.rss += service.leakPerSecond;
       if (service.running)
-        signals.push({ ...common, type: "sample", values: { rssBytes: service.rss, cpuShare: 0.1 } });
+        signals.push({
+          ...common,
+          type: "sample",
+          values: {
+            rssBytes: service.rss,
+            cpuShare: 0.1,
+            ...(service.load === null
+              ? {}
+              : { requestsPerSecond: service.load(Math.floor((now() - startAt) / 1_000)) }),
+          },
+        });
       if (service.running && service.heartbeats && service.spec.heartbeatMs !== undefined)
         signals.push({ ...common, type: "heartbeat", name: "main" });
     }

@@ -1,6 +1,6 @@
 // The detectors: from a target's view to the whole set of findings that hold now. Pure and level-triggered: the same view
 // and time give the same set. Each detector is one function; the list at the top is the table of what Prunella finds here.
-import type { TimeMs } from "../signal/index.ts";
+import type { ReportedFinding, TimeMs } from "../signal/index.ts";
 import { memoryLeak } from "./memory.ts";
 import type { Evidence, Finding, Severity } from "./finding.ts";
 import type { LastExit, TargetView } from "./view.ts";
@@ -21,6 +21,8 @@ export const detectors: Readonly<Record<string, Detector>> = {
 
 /** An error group or a guard's trip is over when nothing was heard of it for this long. */
 export const quietMs = 60_000;
+/** A fault reported from outside without an end is over when it was not repeated for this long. */
+export const reportedMsMax = 24 * 3_600_000;
 /** A stall is over when its last report is this old (the probe repeats it every 500 ms). */
 export const stallSilenceMs = 2_500;
 /** From this long a blocked event loop is a fault worth acting on, unless the thread sleeps (then from 2 s). */
@@ -329,6 +331,7 @@ function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
         beganAt: seen.since,
         certainty: "witnessed",
         events: seen.events,
+        lastAt: seen.at,
         evidence: [
           {
             at: seen.at,
@@ -355,13 +358,28 @@ function guardsTripped(view: TargetView, now: TimeMs): Finding[] {
         beganAt: trip.since,
         certainty: "witnessed",
         events: trip.events,
+        lastAt: trip.at,
       }),
     );
 }
 
+/** When a reported fault counts as over although nobody said so: the end its sender named, or a day of silence. */
+function endOfReport(entry: { readonly finding: ReportedFinding; readonly at: TimeMs }): TimeMs {
+  if (entry.finding.kind === "signals-lost") return entry.at + quietMs;
+  return entry.finding.endsAt ?? entry.at + reportedMsMax;
+}
+
+/** Why a fault is no longer seen, in words for the record. */
+export function whyGone(view: TargetView | undefined, kind: string, distinguisher: string, now: TimeMs): string {
+  const entry = view?.reported.get(`${kind} ${distinguisher}`);
+  return entry !== undefined && entry.finding.kind !== "signals-lost" && now >= endOfReport(entry)
+    ? `its sender never said that it was over; ${entry.finding.endsAt === undefined ? "it has been silent for a day" : "the end that it had named has passed"}`
+    : "the fault is no longer seen";
+}
+
 function reportedFaults(view: TargetView, now: TimeMs): Finding[] {
   return [...view.reported.values()]
-    .filter((entry) => entry.finding.kind !== "signals-lost" || now - entry.at <= quietMs)
+    .filter((entry) => now < endOfReport(entry))
     .map(({ finding: reported, since, events }) =>
       finding(view, now, {
         kind: reported.kind,

@@ -43,6 +43,10 @@ export interface Finding {
   readonly ripe: boolean;
   /** New occurrences since the last time the set was taken. */
   readonly events: number;
+  /** When a forecast says that the limit is reached; absent: no forecast. */
+  readonly deadlineAt?: TimeMs;
+  /** When the newest of its events happened, for faults that are told by events; absent for those that hold as a level. */
+  readonly lastAt?: TimeMs;
   readonly evidence: readonly Evidence[];
 }
 

@@ -53,6 +53,7 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
       certainty: "inferred",
       down: false,
       ripe,
+      deadlineAt: now + growth.untilLimitMs,
       events: 1,
       evidence: [
         {

@@ -289,8 +289,9 @@ function observeError(view: TargetView, at: TimeMs, origin: string, error: Error
   view.errors.set(key, {
     error,
     origin,
-    since: known?.since ?? at,
-    at,
+    since: Math.min(known?.since ?? at, at),
+    // A late one is counted, and does not make the newest older.
+    at: Math.max(known?.at ?? at, at),
     events: (known?.events ?? 0) + 1,
     total: (known?.total ?? 0) + 1,
   });

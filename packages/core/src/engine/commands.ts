@@ -4,7 +4,7 @@
 import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } from "../alerting/index.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, move, type Issue, type Snooze } from "../issue/index.ts";
-import { createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
+import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 
@@ -157,7 +157,8 @@ export function carryOut(draft: Draft, command: Command): Done {
     case "verdict": {
       const incident = draft.incident(command.incident);
       if (incident === undefined) throw new NotFoundError("incident", command.incident);
-      draft.putIncident({ ...incident, verdict: command.verdict });
+      bookVerdict(draft, incident, command.verdict);
+      draft.putIncident({ ...(draft.incident(incident.id) ?? incident), verdict: command.verdict });
       draft.transition({
         subject: "incident",
         subjectId: incident.id,

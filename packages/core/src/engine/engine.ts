@@ -20,6 +20,7 @@ import {
   fingerprintOf,
   newView,
   observe,
+  whyGone,
   type Detector,
   type Finding,
   type TargetView,
@@ -106,6 +107,8 @@ interface Waiting {
 const boundMs = 5_000;
 /** Tallies and minutes of metrics are committed this often, ms. */
 const booksMs = 15_000;
+/** A store that takes no commits for this long is told past the outbox, ms. */
+const storeAlarmMs = 5_000;
 
 export async function engine(ports: Ports, options: EngineOptions): Promise<Engine> {
   const { clock, system, log } = ports;
@@ -172,6 +175,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     outbox: () => ledger.world.outbox.values(),
     book: (booked) => transact([], (draft) => booked.forEach((each) => draft.notify(each))),
   });
+  let storeFailingSince: TimeMs | null = null;
+  let storeFailedAt = -1;
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -215,10 +220,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   ): Promise<T> {
     try {
       const result = await ledger.transact(decide, needs);
+      // A decision that changed nothing needed no commit, so it says nothing of the store.
+      if (ledger.sequence > storeFailedAt) storeFailingSince = null;
       tell(targets);
       return result;
     } catch (error) {
       if (error instanceof StoreError) {
+        storeFailingSince ??= clock.now();
+        storeFailedAt = ledger.sequence;
         counts.storeFailures += 1;
         last.storeFailure = error.message;
         if (error.code === "fenced") fence(error);
@@ -243,6 +252,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     if (fenced) return;
     fenced = true;
     log.write("error", "fenced", { message: String(error) });
+    // Whoever waits for an answer gets one now and can turn to the other.
+    for (const { stored } of queue.takeAll(queue.size)) stored?.(fencedError());
+  }
+
+  function fencedError(): StoreError {
+    return new StoreError("fenced", "another control plane has taken over; ask that one");
   }
 
   // ---- detection: signal -> finding -> issue
@@ -276,6 +291,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
               key,
               unexplained(draft, key, findings),
               draft.targets.get(key)?.labels["prunella.drill"] === "true",
+              (incident) =>
+                whyGone(views.get(key), incident.kind, draft.issue(incident.issue)?.distinguisher ?? "", now),
             );
           keepBooks(draft, now);
           return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
@@ -452,31 +469,35 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     log.write("error", "iteration-failed", { loop: name, message: message(error) });
     if (error instanceof StoreError) {
       fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
-      if (error.code !== "fenced") tellDirectly(error.message);
+      alarmOfStore(error);
     } else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
   }
 
-  /** An escalation cannot be stored while the store fails, so people are told past it. */
-  function tellDirectly(why: string): void {
+  /**
+   * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the receivers, each
+   * time it fails for long, and again until it was delivered.
+   */
+  function alarmOfStore(reason: StoreError): void {
+    const since = storeFailingSince;
     const now = clock.now();
-    const filed = notification(
-      now,
-      "self:store-failing",
-      "self",
-      "Prunella cannot store anything: repairs are stopped",
-      `${why}\nNothing new is repaired until the store works again; look at the disk of the data folder.`,
-      { severity: "critical", issue: null, id: null, target: ownTarget },
-    );
-    const labels = { ...labelsOf(new Draft(ledger.world, now), filed), kind: "store-failing" };
+    if (since === null || fenced || stopping || now - since < storeAlarmMs) return;
+    const text = `Repairs hold and signals are refused until it takes commits again. ${reason.message}`;
+    const alarm = notification(now, `store-failing:${since}`, "self", "Prunella's store takes no commits", text, {
+      severity: "critical",
+      issue: null,
+      id: null,
+      target: ownTarget,
+    });
+    const labels = { ...labelsOf(new Draft(ledger.world, now), alarm), kind: "store-failing" };
     const receivers = new Set(routesOf(configured.alerting.route, labels).flatMap(({ route }) => route.receivers));
     messages.direct(
       [...receivers].map((receiver) => ({
-        ...filed,
+        ...alarm,
         receiver,
-        alert: filed.key,
+        alert: alarm.key,
         labels,
         status: "firing" as const,
-        startedAt: now,
+        startedAt: since,
       })),
     );
   }
@@ -538,6 +559,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     guards: [queue, loops.first, loops.second],
     deliveries: messages.counts,
     async ingest(signals) {
+      if (fenced) throw fencedError();
       const stored: Promise<void>[] = [];
       let urgent = false;
       for (const signal of signals) {
@@ -558,7 +580,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       await Promise.all(stored);
     },
     async command(command) {
-      if (fenced) throw new StoreError("fenced", "another control plane has taken over; ask that one");
+      if (fenced) throw fencedError();
       if ("issue" in command) await ledger.recallIssue(command.issue);
       if (command.type === "merge") await ledger.recallIssue(command.into);
       const ended =

@@ -8,11 +8,13 @@ import type { Order, Question } from "../ports.ts";
 import {
   attemptOf,
   begin,
+  bookReturn,
   chooseRemedy,
   createRepair,
   describe,
   endRepair,
   isRepeatable,
+  judgeShadow,
   mayRepair,
   modeOf,
   orderAgain,
@@ -183,6 +185,7 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
     itself: "it cleared by itself",
   }[by];
   recover(draft, incident, Math.max(since, clearedAt), by, why);
+  judgeShadow(draft, incident, Math.max(since, clearedAt));
 }
 
 /** Kinds that speak of the target as a whole, so that its health decides when they are over. */
@@ -210,6 +213,8 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   noteRecurrence(draft, context, target, diagnosed);
   const suspect = suspiciousDependency(draft, context, target, diagnosed);
   if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
+  const quietAt = quieterMoment(context.views.get(target.key), diagnosed, draft.now);
+  if (quietAt !== null) return hold(draft, diagnosed, "ripeness: it waits for a quieter moment", quietAt);
   const remedy = chooseRemedy(draft, diagnosed, target, context.remedies);
   if (remedy === null) return withoutRemedy(draft, target, diagnosed);
   if (diagnosed.kind === "port-taken" && !ownerIsOurs(diagnosed) && remedy.source === "shipped") {
@@ -220,7 +225,16 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   const verdict = mayRepair(draft, caseOf(context, target, diagnosed, remedy));
   if (!verdict.allowed) return refused(draft, diagnosed, verdict);
   if (mode === "observe") {
-    escalate(draft, diagnosed, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
+    const shadow = {
+      remedy: remedy.name,
+      actions: remedy.steps.map((step) => step.action.type),
+      at: draft.now,
+      withinMs: remedy.verify.withinMs,
+      scored: false,
+    };
+    const watched = { ...diagnosed, shadow: diagnosed.shadow ?? shadow };
+    draft.putIncident(watched);
+    escalate(draft, watched, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
     return nothing;
   }
   const attempt = attemptOf(draft, target.key, remedy);
@@ -302,16 +316,9 @@ function noteRecurrence(draft: Draft, _context: Context, target: TargetSpec, inc
     return;
   if (draft.now - last.state.at > last.remedy.recurrence.windowMs) return;
   draft.putRepair({ ...last, recurredAt: draft.now });
-  const standing = draft.standing(last.remedy.name);
   const returns = returnsOf(draft, target, last.remedy);
   const tooMany = returns >= last.remedy.recurrence.max;
-  const demote = tooMany && last.remedy.recurrence.then === "stop";
-  draft.putStanding({
-    ...standing,
-    recurred: standing.recurred + 1,
-    at: draft.now,
-    ...(demote ? { demotedTo: "suggest", why: `${returns} returns within its recurrence window` } : {}),
-  });
+  bookReturn(draft, last, returns, tooMany);
   draft.transition({
     subject: "repair",
     subjectId: last.id,
@@ -356,6 +363,26 @@ function suspiciousDependency(
   return null;
 }
 
+/** Traffic above this share of its median of the last ten minutes is a busy moment. */
+const busyShare = 0.7;
+/** A limit that is this near is not waited for, ms. */
+const deadlineMarginMs = 60_000;
+
+/** When to look again because a limit is still far and the traffic is dense now; null: there is nothing to wait for. */
+function quieterMoment(view: TargetView | undefined, incident: Incident, now: TimeMs): TimeMs | null {
+  if (incident.deadlineAt === undefined || incident.deadlineAt - now <= deadlineMarginMs) return null;
+  const rates = (view?.samples ?? [])
+    .map((sample) => sample.values["requestsPerSecond"])
+    .filter((rate) => rate !== undefined);
+  if (rates.length < 60) return null;
+  const sorted = rates.toSorted((a, b) => a - b);
+  const median = sorted[sorted.length >> 1] ?? 0;
+  const recent = rates.slice(-5).reduce((sum, rate) => sum + rate, 0) / 5;
+  // Even traffic has no quieter moment to wait for.
+  const quiet = (sorted[Math.floor(sorted.length / 5)] ?? 0) <= busyShare * median;
+  return quiet && recent > busyShare * median ? now + tickMs : null;
+}
+
 function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Next {
   if (incident.severity === "critical" && incident.ripe) {
     const tried = draft.repairs().some((repair) => repair.incident === incident.id && repair.startedAt !== null);
@@ -366,13 +393,17 @@ function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Ne
 }
 
 function refused(draft: Draft, incident: Incident, verdict: Verdict & { allowed: false }): Next {
-  // A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may.
-  const heldByPeople = verdict.guard === "pause" || verdict.guard === "target-pause" || verdict.guard === "maintenance";
-  if (verdict.final || (!heldByPeople && incident.ripe && draft.now - incident.standsSince >= heldBackMsMax)) {
+  if (verdict.final || (incident.ripe && isHeldForGood(draft, verdict, incident.standsSince))) {
     escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
     return nothing;
   }
   return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
+}
+
+/** A guard that goes on saying no is as good as final: nothing hangs for ever (invariant 7). What people hold back they may. */
+function isHeldForGood(draft: Draft, { guard }: Verdict & { allowed: false }, since: TimeMs): boolean {
+  const byPeople = guard === "pause" || guard === "target-pause" || guard === "maintenance";
+  return !byPeople && draft.now - since >= heldBackMsMax;
 }
 
 /** Notes which guard holds the repair back, once per change of answer. */
@@ -403,10 +434,10 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
-          if (!verdict.final && verdict.guard !== "cause")
+          if (!verdict.final && verdict.guard !== "cause" && !isHeldForGood(draft, verdict, state.at))
             return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
           endRepair(draft, repair, "cancelled", `${verdict.guard}: ${verdict.reason}`);
-          if (verdict.final) escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
+          if (verdict.guard !== "cause") escalate(draft, incident, `${verdict.guard}: ${verdict.reason}`);
           return later(draft, tickMs);
         }
       }
@@ -442,11 +473,12 @@ function verify(
     case "verified":
       endRepair(draft, repair, "verified", `healthy for ${Math.round(repair.remedy.verify.windowMs / 1000)} s`);
       for (const incident of draft.incidentsOf(target.key)) {
+        if (!incident.firing) judgeShadow(draft, incident, judgement.recoveredAt);
         // Whatever else was wrong with the target and is gone now was gone by this repair too: one cause, one repair.
         if (!incident.firing)
           recover(
             draft,
-            incident,
+            draft.incident(incident.id) ?? incident,
             judgement.recoveredAt,
             "repair",
             `${repair.id} (${repair.remedy.name}) held: ${steps(repair.remedy)}`,
@@ -495,7 +527,7 @@ export function take(
     !isRepeatable(after) &&
     after.remedy.next === null
   )
-    escalateOf(draft, after, `${after.id} failed after it had begun: ${outcome.reason}`);
+    escalateOf(draft, after, `${after.id} failed after it had begun: ${after.why}`);
   return later(draft, 0);
 }
 

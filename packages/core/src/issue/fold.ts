@@ -12,9 +12,16 @@ export const evidenceMax = 20;
 export const incidentsOpenMax = 2_000;
 
 /** Brings issues and incidents of one target up to date with the findings that hold for it now. */
-export function fold(draft: Draft, target: TargetKey, findings: readonly Finding[], drill = false): void {
+export function fold(
+  draft: Draft,
+  target: TargetKey,
+  findings: readonly Finding[],
+  drill = false,
+  whyGone: (incident: Incident) => string = () => "the fault is no longer seen",
+): void {
   const firing = new Set<string>();
   for (const finding of findings) {
+    if (isOld(draft, finding)) continue;
     const issue = fileIssue(draft, finding);
     firing.add(issue.id);
     foldIncident(draft, issue, finding, drill);
@@ -31,20 +38,36 @@ export function fold(draft: Draft, target: TargetKey, findings: readonly Finding
       from: "firing",
       to: "cleared",
       by: "detection",
-      why: "the fault is no longer seen",
+      why: whyGone(incident),
     });
   }
 }
 
-function fileIssue(draft: Draft, finding: Finding): Issue {
-  const fingerprint = fingerprintOf(finding);
-  let known = draft.issueByFingerprint(fingerprint);
+/** Every event of it happened before its issue was resolved: it tells nothing new, however late it arrives. */
+function isOld(draft: Draft, finding: Finding): boolean {
+  const issue = issueFor(draft, finding);
+  return (
+    finding.lastAt !== undefined &&
+    issue?.status === "fixed" &&
+    issue.fixedAt !== null &&
+    finding.lastAt <= issue.fixedAt
+  );
+}
+
+/** The issue on file for a finding, followed to the one it was merged into. */
+function issueFor(draft: Draft, finding: Finding): Issue | undefined {
+  let known = draft.issueByFingerprint(fingerprintOf(finding));
   for (let hops = 0; known?.mergedInto != null && hops < 10; hops += 1) known = draft.issue(known.mergedInto);
+  return known;
+}
+
+function fileIssue(draft: Draft, finding: Finding): Issue {
+  const known = issueFor(draft, finding);
   if (known !== undefined) return refresh(draft, known, finding);
   const prefix = prefixOf(finding);
   const issue: Issue = {
     id: issueId(prefix, draft.nextNumber(prefix)),
-    fingerprint,
+    fingerprint: fingerprintOf(finding),
     target: finding.target,
     kind: finding.kind,
     distinguisher: finding.distinguisher,
@@ -135,6 +158,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
       clearedAt: null,
       ripe: finding.ripe,
       down: finding.down,
+      ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
       evidence: reopened || counted ? withEvidence(known.evidence, finding.evidence) : known.evidence,
     });
@@ -185,6 +209,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     blockedBy: null,
     drill,
     verdict: null,
+    ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };
   draft.putIncident(incident);
   draft.transition({
@@ -205,10 +230,14 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
 function reopenIssue(draft: Draft, issue: Issue, finding: Finding): void {
   switch (issue.status) {
     case "fixed":
-      move(draft, issue, "in-progress", "detection", `it came back: ${finding.summary}`, {
-        regressed: true,
-        fixedAt: null,
-      });
+      if (issue.snooze !== null && !snoozeOver(issue, draft.now))
+        move(draft, issue, "snoozed", "detection", "it came back while its snooze holds", { fixedAt: null });
+      else
+        move(draft, issue, "in-progress", "detection", `it came back: ${finding.summary}`, {
+          regressed: true,
+          fixedAt: null,
+          snooze: null,
+        });
       return;
     case "snoozed":
       if (snoozeOver(issue, draft.now))

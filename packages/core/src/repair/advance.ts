@@ -8,6 +8,7 @@ import type { Draft } from "../world.ts";
 import { backoffMs } from "./check.ts";
 import { actionFacts, type Action, type Remedy } from "./remedy.ts";
 import type { Repair, RepairOutcome, RepairState, StepOutcome } from "./repair.ts";
+import { bookRun } from "./standing.ts";
 
 /** An executor gets this much longer than a step's own timeout to answer, ms; after that the outcome is unknown. */
 export const answerGraceMs = 5_000;
@@ -192,15 +193,7 @@ export function endRepair(draft: Draft, repair: Repair, outcome: RepairOutcome, 
   const next: Repair = { ...repair, state: { name: "ended", at: draft.now, outcome }, why };
   draft.putRepair(next);
   transition(draft, next, repair.state.name, why);
-  if (repair.startedAt !== null && outcome !== "cancelled") {
-    const standing = draft.standing(repair.remedy.name);
-    draft.putStanding({
-      ...standing,
-      at: draft.now,
-      verified: standing.verified + (outcome === "verified" ? 1 : 0),
-      failed: standing.failed + (outcome === "verified" ? 0 : 1),
-    });
-  }
+  if (repair.startedAt !== null && outcome !== "cancelled") bookRun(draft, next, outcome === "verified");
   return next;
 }
 

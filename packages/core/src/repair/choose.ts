@@ -3,7 +3,7 @@
 import type { Incident } from "../issue/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
-import { actionFacts, type Mode, type Remedy } from "./remedy.ts";
+import { actionFacts, type Remedy } from "./remedy.ts";
 
 /** Remedies whose `when` fits, most specific first: named target, then labels, then configuration before shipped. */
 export function remediesFor(
@@ -49,14 +49,6 @@ export function chooseRemedy(
   const following =
     last.remedy.next === null ? null : (remedies.find((remedy) => remedy.name === last.remedy.next) ?? null);
   return following ?? remedies.find((remedy) => remedy.name === last.remedy.name) ?? null;
-}
-
-/** The mode in force: the configured one, unless the remedy's record demoted it. */
-export function modeOf(remedy: Remedy, draft: Draft): { readonly mode: Mode; readonly why: string | null } {
-  const standing = draft.standing(remedy.name);
-  if (standing.demotedTo !== null && (remedy.mode === "auto" || remedy.mode === "approve"))
-    return { mode: standing.demotedTo, why: standing.why };
-  return { mode: remedy.mode, why: null };
 }
 
 function specificity(remedy: Remedy): number {

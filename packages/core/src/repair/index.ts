@@ -5,3 +5,4 @@ export * from "./shipped.ts";
 export * from "./choose.ts";
 export * from "./guards.ts";
 export * from "./advance.ts";
+export * from "./standing.ts";

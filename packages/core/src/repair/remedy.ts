@@ -19,6 +19,8 @@ export interface Remedy {
   readonly backoff: Backoff;
   readonly verify: Verify;
   readonly recurrence: Recurrence;
+  /** After this many runs verified in a row it may do the next thing by itself: suggest -> approve -> auto. Absent: never. */
+  readonly earns?: { readonly verified: number };
   /** Name of the remedy to try when this one did not help; null: a person. */
   readonly next: string | null;
   readonly source: "shipped" | "configuration" | "plugin";

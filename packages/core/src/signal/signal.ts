@@ -90,6 +90,8 @@ export interface ReportedFinding {
   readonly state: "firing" | "cleared";
   readonly severity: "critical" | "medium" | "low";
   readonly summary: string;
+  /** When it counts as over if it is neither repeated nor cleared; absent: after a day. */
+  readonly endsAt?: TimeMs;
 }
 
 /** An exception as the application saw it. Text is untrusted: it is shown, never interpreted. */
