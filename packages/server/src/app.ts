@@ -14,6 +14,7 @@ import type { Static, TSchema } from "typebox";
 import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { controlRoutes } from "./routes/controls.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -98,6 +99,7 @@ export async function application(options: ServerOptions): Promise<App> {
       repairRoutes(api, options);
       reportRoutes(api, options);
       controlRoutes(api, options);
+      alertRoutes(api, options);
       ingestRoutes(api, options);
       eventRoutes(api, options);
       api.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) =>
