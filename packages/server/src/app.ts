@@ -13,6 +13,7 @@ import { createHash } from "node:crypto";
 import type { Static, TSchema } from "typebox";
 import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
+import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { alertRoutes } from "./routes/alerts.ts";
 import { controlRoutes } from "./routes/controls.ts";
@@ -87,8 +88,11 @@ export async function application(options: ServerOptions): Promise<App> {
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
   });
-  for (const routes of [healthRoutes, pageRoutes])
-    await app.register(async (scope) => routes(scope as unknown as App, options, startedAt));
+  const ingest = ingestCounts();
+  await app.register(async (scope) => {
+    healthRoutes(scope as unknown as App, options, startedAt, ingest);
+  });
+  await app.register(async (scope) => pageRoutes(scope as unknown as App, options, startedAt));
   await app.register(
     async (scope) => {
       const api = scope as unknown as App;

@@ -3,7 +3,10 @@
 import type { Clock, Engine, Log, Store } from "@prunella/core";
 
 /** The part of an engine that the API needs. */
-export type EngineFace = Pick<Engine, "world" | "views" | "context" | "command" | "ingest" | "listen" | "health">;
+export type EngineFace = Pick<
+  Engine,
+  "world" | "views" | "context" | "command" | "ingest" | "listen" | "health" | "guards" | "deliveries"
+>;
 
 export interface LogLine {
   readonly target: string;
