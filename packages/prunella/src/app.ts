@@ -1,15 +1,7 @@
 // The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
 // closed in the reverse order in which they were opened.
 import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
-import {
-  defaultSafety,
-  engine,
-  type Actuator,
-  type AlertRules,
-  type Engine,
-  type Remedy,
-  type Safety,
-} from "@prunella/core";
+import { defaultSafety, engine, type Actuator, type AlertRules, type Engine, type Rules } from "@prunella/core";
 import { realSystem } from "@prunella/resilience";
 import { serve, type Server } from "@prunella/server";
 import { sqliteStore } from "@prunella/store";
@@ -121,16 +113,13 @@ export async function control(folder: DataFolder): Promise<Control> {
 }
 
 /** What of a plan the core decides by. */
-export function rulesOf(plan: Plan): {
-  readonly targets: Plan["targets"];
-  readonly remedies: readonly Remedy[];
-  readonly safety: Safety;
-  readonly alerting: AlertRules;
-} {
+export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
   return {
     targets: plan.targets,
     remedies: plan.remedies,
     safety: { ...defaultSafety, ...plan.safety },
+    scaling: plan.scaling ?? [],
+    tuning: plan.tuning ?? [],
     alerting: plan.notify.rules,
   };
 }
