@@ -3,7 +3,17 @@
 // Pure: the engine commits the draft first and only then performs the effect.
 import type { LearnedEdges, TargetView } from "../detection/index.ts";
 import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
-import { callPerson, escalate, notification, rank, recover, snoozeOver, move, withEvidence, type Incident } from "../issue/index.ts";
+import {
+  callPerson,
+  escalate,
+  notification,
+  rank,
+  recover,
+  snoozeOver,
+  move,
+  withEvidence,
+  type Incident,
+} from "../issue/index.ts";
 import type { Order, Question } from "../ports.ts";
 import {
   attemptOf,

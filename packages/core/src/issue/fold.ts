@@ -46,7 +46,8 @@ function isLateReport(draft: Draft, issue: Issue, finding: Finding): boolean {
   const open = issue.incident === null ? undefined : draft.incident(issue.incident);
   if (open !== undefined && open.state !== "ended") return false;
   const event = { at: finding.lastAt, ...(finding.release === undefined ? {} : { release: finding.release }) };
-  return !judgeRegression(event, issue.resolution ?? { mode: "now", at: issue.fixedAt }).isRegression;
+  const resolution = { ...(issue.resolution ?? { mode: "now" as const }), at: issue.fixedAt };
+  return !judgeRegression(event, resolution).isRegression;
 }
 
 /** An ignored failure that has come to occur far more often is looked at again. */
@@ -139,7 +140,9 @@ function countsEvents(finding: Finding): boolean {
   return (
     finding.events > 0 &&
     (isLearned(finding.kind) ||
-      ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(finding.kind))
+      ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(
+        finding.kind,
+      ))
   );
 }
 

@@ -1,12 +1,6 @@
 // Who depends on whom, as declared and as learned from outgoing calls; and which target is the likeliest cause of an
 // incident, by what its metrics and its neighbours' did. It says why, and "the evidence is thin" rather than a guess.
-import {
-  dependencies,
-  findCause,
-  type Dependencies,
-  type DependencySnapshot,
-  type Edge,
-} from "@prunella/detect";
+import { dependencies, findCause, type Dependencies, type DependencySnapshot, type Edge } from "@prunella/detect";
 import type { Learned } from "../../ports.ts";
 import type { TargetKey, TargetSpec, TimeMs } from "../../signal/index.ts";
 import type { Evidence } from "../finding.ts";
@@ -67,7 +61,9 @@ export function newCauses(saver: Saver, saved: ReadonlyMap<string, Learned>): Ca
   function edges(now: TimeMs): LearnedEdges {
     // Edges change rarely; a second-old answer will do.
     if (known !== null && now - known.at < 10_000 && now >= known.at) return known.edges;
-    const all = [...declared(), ...learned.graph(now).edges].filter(({ from, to }) => targets.has(from) && targets.has(to));
+    const all = [...declared(), ...learned.graph(now).edges].filter(
+      ({ from, to }) => targets.has(from) && targets.has(to),
+    );
     const needs = new Map<TargetKey, TargetKey[]>();
     for (const { from, to } of all) needs.set(from, [...(needs.get(from) ?? []), to]);
     const straight = new Map<TargetKey, Set<TargetKey>>();
@@ -101,10 +97,7 @@ export function newCauses(saver: Saver, saved: ReadonlyMap<string, Learned>): Ca
     edges,
     evidence({ target, at, history, changes }) {
       const extra = edges(at);
-      const all = [
-        ...declared(),
-        ...[...extra].flatMap(([from, callees]) => [...callees].map((to) => ({ from, to }))),
-      ];
+      const all = [...declared(), ...[...extra].flatMap(([from, callees]) => [...callees].map((to) => ({ from, to })))];
       const needs = new Map<TargetKey, TargetKey[]>();
       for (const { from, to } of all) needs.set(from, [...(needs.get(from) ?? []), to]);
       const below = [...reachable(target, needs)].filter((key) => key !== target).slice(0, nodesMax);
@@ -171,7 +164,10 @@ function around(history: History, target: TargetKey, at: TimeMs): Around {
     return minutes.length >= 10 ? minutes : history.raw(target, metric, at - rawMs, at - incidentMs);
   };
   for (const metric of history.metrics(target))
-    if (/latencyMs(P95|$|\.)|^checkLatencyMs/.test(metric) || ["cpuShare", "rssBytes", "requestsPerSecond"].includes(metric))
+    if (
+      /latencyMs(P95|$|\.)|^checkLatencyMs/.test(metric) ||
+      ["cpuShare", "rssBytes", "requestsPerSecond"].includes(metric)
+    )
       put(roles[metric] ?? metric, before(metric), during(metric));
   const share = (points: (metric: string) => Point[]): Point[] => {
     const requests = new Map(points("requestsPerSecond").map((point) => [point.at, point.value]));

@@ -34,11 +34,7 @@ export interface Change {
 }
 
 /** The moves of several series between `from` and `to`, the strongest first, one per family. */
-export function movesOf(
-  series: Readonly<Record<string, readonly Point[]>>,
-  from: TimeMs,
-  to: TimeMs,
-): Move[] {
+export function movesOf(series: Readonly<Record<string, readonly Point[]>>, from: TimeMs, to: TimeMs): Move[] {
   const best = new Map<string, Move>();
   for (const [metric, points] of Object.entries(series)) {
     const thin = thinned(points);

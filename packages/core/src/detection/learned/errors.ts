@@ -2,7 +2,6 @@
 // SDK. One pure function says it (the versioned grouping of @prunella/detect), and counts by hour say when an archived
 // failure has come to occur so much more often that somebody should look again.
 import {
-
   groupError as groupEvent,
   HourlyCounts,
   LineJoiner,
@@ -119,9 +118,7 @@ export function newEscalations(saver: Saver, saved: ReadonlyMap<string, Learned>
       const counts = targets.get(target)?.groups.get(fingerprint);
       if (counts === undefined) return null;
       const { isEscalating, count, limit, why } = counts.isEscalating(now, eventsMin);
-      return isEscalating && limit > 0
-        ? `${count} in this hour, more than ${Math.round(limit)} (${why})`
-        : null;
+      return isEscalating && limit > 0 ? `${count} in this hour, more than ${Math.round(limit)} (${why})` : null;
     },
     forget(target) {
       const counts = targets.get(target);
@@ -133,4 +130,3 @@ export function newEscalations(saver: Saver, saved: ReadonlyMap<string, Learned>
 
 /** Fewer in an hour never wake an archived failure. */
 const eventsMin = 10;
-

@@ -219,7 +219,12 @@ export function newForecasts(saver: Saver, saved: ReadonlyMap<string, Learned>):
     },
     takeBudgets(target, at, left) {
       for (const [rule, share] of left)
-        learn(target, { resource: `error budget of ${rule}`, metric: "budgetLeft", limit: 0, falling: true }, at, share);
+        learn(
+          target,
+          { resource: `error budget of ${rule}`, metric: "budgetLeft", limit: 0, falling: true },
+          at,
+          share,
+        );
     },
     findings(view, now) {
       const own = targets.get(view.spec.key);

@@ -1,7 +1,14 @@
 // Everything that is learned, behind one face: the engine hands it each signal and log line, asks once an iteration what
 // holds, and saves what it learned with the commits that are due anyway. No clock, no store; bounded part by part.
 import type { Learned } from "../../ports.ts";
-import { ownTarget, type ErrorFacts, type Signal, type TargetKey, type TargetSpec, type TimeMs } from "../../signal/index.ts";
+import {
+  ownTarget,
+  type ErrorFacts,
+  type Signal,
+  type TargetKey,
+  type TargetSpec,
+  type TimeMs,
+} from "../../signal/index.ts";
 import type { Evidence, Finding } from "../finding.ts";
 import type { TargetView } from "../view.ts";
 import { newAnomalies } from "./anomalies.ts";
@@ -33,7 +40,10 @@ export interface Learner {
   /** Errors with stacks found in log lines since the last call, for the views. */
   takeErrors(): { readonly target: TargetKey; readonly at: TimeMs; readonly error: ErrorFacts }[];
   /** What the learned state adds to an incident that is being diagnosed; at most eight pieces. */
-  evidence(of: { readonly target: TargetKey; readonly beganAt: TimeMs; readonly detectedAt: TimeMs }, views: ReadonlyMap<TargetKey, TargetView>): Evidence[];
+  evidence(
+    of: { readonly target: TargetKey; readonly beganAt: TimeMs; readonly detectedAt: TimeMs },
+    views: ReadonlyMap<TargetKey, TargetView>,
+  ): Evidence[];
   edges(now: TimeMs): LearnedEdges;
   /** Units whose turn it is to be saved. */
   save(now: TimeMs, charactersMax: number): Learned[];
@@ -70,7 +80,12 @@ export function newLearner(saved: readonly Learned[]): Learner {
   const causes = newCauses(saver, known);
   const escalations = newEscalations(saver, known);
   let fromLogs: { readonly target: TargetKey; readonly at: TimeMs; readonly error: ErrorFacts }[] = [];
-  let counted: { readonly target: TargetKey; readonly fingerprint: string; readonly at: TimeMs; readonly events: number }[] = [];
+  let counted: {
+    readonly target: TargetKey;
+    readonly fingerprint: string;
+    readonly at: TimeMs;
+    readonly events: number;
+  }[] = [];
   let errorsOfLogs = 0;
   const logs = newLogs(
     {
@@ -157,7 +172,12 @@ export function newLearner(saved: readonly Learned[]): Learner {
       return findings.map((finding) => {
         if (finding.kind !== "error") return finding;
         if (finding.events > 0)
-          counted.push({ target, fingerprint: finding.distinguisher, at: finding.lastAt ?? now, events: finding.events });
+          counted.push({
+            target,
+            fingerprint: finding.distinguisher,
+            at: finding.lastAt ?? now,
+            events: finding.events,
+          });
         const why = escalations.escalating(target, finding.distinguisher, now);
         return why === null ? finding : { ...finding, escalating: why };
       });
@@ -226,11 +246,7 @@ function isSettled(view: TargetView, at: TimeMs): boolean {
 }
 
 /** Changes of the target itself, of what it depends on, and of everything (the configuration). */
-function changesOf(
-  views: ReadonlyMap<TargetKey, TargetView>,
-  target: TargetKey,
-  edges: LearnedEdges,
-): Change[] {
+function changesOf(views: ReadonlyMap<TargetKey, TargetView>, target: TargetKey, edges: LearnedEdges): Change[] {
   const spec = views.get(target)?.spec;
   const near = new Set([target, ownTarget, ...(spec?.dependsOn ?? []), ...(edges.get(target) ?? [])]);
   return [...near].flatMap((key) =>

@@ -255,8 +255,7 @@ export function newLogs(options: LogsOptions, saver: Saver, saved: ReadonlyMap<s
         for (const finding of stream.watch.advance(now)) heard(stream, finding, "");
         for (const [key, level] of stream.levels) {
           const seenAt = stream.seen.get(level.finding.id)?.lastSeen ?? level.since;
-          const over =
-            level.finding.kind === "new-template" ? now - seenAt > quietMs : now - level.since > toldMsMax;
+          const over = level.finding.kind === "new-template" ? now - seenAt > quietMs : now - level.since > toldMsMax;
           if (over) stream.levels.delete(key);
         }
       }
@@ -361,7 +360,8 @@ function findingOf(target: TargetKey, now: TimeMs, level: Level, template: strin
     target,
     kind,
     distinguisher: finding.id,
-    severity: finding.kind === "new-template" || (finding.kind === "rate-rose" && finding.isErrorLike) ? "medium" : "low",
+    severity:
+      finding.kind === "new-template" || (finding.kind === "rate-rose" && finding.isErrorLike) ? "medium" : "low",
     class: "fault",
     summary: `${target} ${says}: ${line}`,
     beganAt: level.since,

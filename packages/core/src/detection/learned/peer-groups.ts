@@ -84,7 +84,8 @@ export function newPeerGroups(): PeerGroups {
     configure(targets) {
       const members = new Map<string, Set<TargetKey>>();
       for (const target of targets)
-        if (target.kind === "service") members.set(target.group, (members.get(target.group) ?? new Set()).add(target.key));
+        if (target.kind === "service")
+          members.set(target.group, (members.get(target.group) ?? new Set()).add(target.key));
       groupOf = new Map();
       for (const [name, keys] of members) {
         if (keys.size < membersMin) continue;
