@@ -5,6 +5,7 @@ import type { Evidence, Json } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
   readonly clock: Clock;
@@ -29,8 +30,11 @@ export interface Clock {
 
 /** Durable state. One writer at a time: whoever opened it last; the one before is fenced off. */
 export interface Store {
-  /** Takes over: raises the epoch and returns everything the engine keeps in memory. */
-  open(): Promise<Opened>;
+  /**
+   * Takes over: raises the epoch and returns everything the engine keeps in memory. Whoever opens again to learn what
+   * became of a commit names the epoch it held: throws StoreError "fenced" when another writer has taken over since.
+   */
+  open(heldEpoch?: number): Promise<Opened>;
   /**
    * Applies all changes or none, durably, before it resolves.
    * Throws StoreError: "fenced" (another writer took over), "out-of-order" (sequence is not the next one: reopen),
@@ -120,6 +124,8 @@ export interface Settings {
     readonly by: string;
     readonly why: string;
   }[];
+  /** What tuning has found out about each knob, by its name. */
+  readonly tuning?: Readonly<Record<string, Knob>>;
   /** Storm mode: since when and why; ends after a calm spell or by a person. */
   readonly storm: { readonly since: TimeMs; readonly why: string; readonly calmSince: TimeMs | null } | null;
 }
@@ -130,6 +136,12 @@ export interface Standing {
   readonly verified: number;
   readonly failed: number;
   readonly recurred: number;
+  /** Runs on what a person judged to be noise. */
+  readonly misfired: number;
+  /** Runs verified in a row since the last failure, return or misfire; below zero: runs that failed in a row. */
+  readonly streak: number;
+  /** While it only observed: faults that its action mended when somebody else did it, and faults that passed by themselves. */
+  readonly shadow: { readonly wouldFix: number; readonly wouldMisfire: number };
   /** Set by automatic demotion; null: the configured mode holds. */
   readonly demotedTo: "suggest" | null;
   readonly why: string | null;
@@ -182,7 +194,7 @@ export interface Notification {
   /** Stable: a receiver can drop a repeated one. */
   readonly key: string;
   readonly at: TimeMs;
-  readonly kind: "escalation" | "approval" | "recovered" | "storm" | "pause" | "self";
+  readonly kind: "escalation" | "approval" | "notice" | "recovered" | "storm" | "pause" | "self";
   readonly title: string;
   readonly text: string;
   readonly severity: "critical" | "medium" | "low";

@@ -126,7 +126,9 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
   }
 
   return {
-    async open() {
+    async open(heldEpoch = Number.MAX_SAFE_INTEGER) {
+      if (disk.epoch > heldEpoch)
+        throw new StoreError("fenced", `another writer has taken over since epoch ${heldEpoch}`);
       closed = false;
       disk.epoch += 1;
       return opened(disk);

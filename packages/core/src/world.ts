@@ -154,18 +154,19 @@ export class Draft {
     return this.liveRepairs().find((repair) => repair.target === target);
   }
   standing(remedy: string): Standing {
-    return (
-      this.#standings.get(remedy) ??
-      this.#world.standings.get(remedy) ?? {
-        remedy,
-        verified: 0,
-        failed: 0,
-        recurred: 0,
-        demotedTo: null,
-        why: null,
-        at: this.now,
-      }
-    );
+    return {
+      remedy,
+      verified: 0,
+      failed: 0,
+      recurred: 0,
+      misfired: 0,
+      streak: 0,
+      shadow: { wouldFix: 0, wouldMisfire: 0 },
+      demotedTo: null,
+      why: null,
+      at: this.now,
+      ...(this.#standings.get(remedy) ?? this.#world.standings.get(remedy)),
+    };
   }
   get outbox(): readonly Notification[] {
     return merged(this.#world.outbox, this.#notifications).filter((notification) => notification.deliveredAt === null);

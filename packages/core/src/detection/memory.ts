@@ -1,8 +1,9 @@
 // Memory leak: growth that will reach the limit and does not give back, as learned/forecast.ts sees it: quick leaks within
 // seconds, slow ones within hours. Acted on only when the limit is near.
-import { forecastOf, spoken } from "./learned/forecast.ts";
 import type { TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
+import { forecastOf, spoken } from "./learned/forecast.ts";
+import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
 /** Acting is warranted from this share of the limit, or this close to it. */
@@ -21,25 +22,19 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
     .sort((a, b) => a.untilLimitMs - b.untilLimitMs)[0];
   if (growth === undefined) return [];
   const share = growth.now / growth.limit;
-  const ripe = growth.untilLimitMs <= ripeMs || (share >= ripeShare && growth.untilLimitMs <= slowRipeMs);
+  const near = growth.untilLimitMs <= ripeMs || (share >= ripeShare && growth.untilLimitMs <= slowRipeMs);
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
   const rate = (perSecond: number): string =>
     perSecond >= 1e5 ? `${megabytes(perSecond)} MB/s` : `${megabytes(perSecond * 3_600)} MB/h`;
   const which = growth.resource;
   return [
-    {
-      target: view.spec.key,
+    finding(view, now, {
       kind: "memory-leak",
-      distinguisher: "",
       severity: "medium",
-      class: "fault",
       summary: `the ${which} of ${view.spec.key} grows by ${rate(growth.perSecond)} and reaches its limit of ${megabytes(growth.limit)} MB in ${spoken(growth.untilLimitMs)}`,
       beganAt: growth.since,
-      detectedAt: now,
-      certainty: "inferred",
-      down: false,
-      ripe,
-      events: 1,
+      ripe: near && !growth.early,
+      deadlineAt: now + growth.untilLimitMs,
       evidence: [
         {
           at: now,
@@ -47,6 +42,6 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
           summary: `${which} ${megabytes(growth.now)} MB, ${Math.round(share * 100)} % of the limit, +${rate(growth.perSecond)}`,
         },
       ],
-    },
+    }),
   ];
 }

@@ -3,6 +3,7 @@
 import { groupError, type ErrorGroup } from "./learned/errors.ts";
 import type { Forecast, Resource } from "./learned/forecast.ts";
 import type { ErrorContext, ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
+import { forgetProcess, gather, newGathered, type Gathered } from "./gathered.ts";
 
 /** Samples kept for slopes: ten minutes at one a second; the oldest goes. */
 export const samplesMax = 600;
@@ -10,6 +11,9 @@ export const samplesMax = 600;
 export const errorGroupsMax = 100;
 /** Addresses of outgoing calls kept per target; the longest quiet one goes. */
 export const addressesMax = 50;
+
+/** The agent speaks of each service once a second; a silence longer than this is a gap in what is known, ms. */
+export const gapMs = 5_000;
 
 export interface TargetView {
   readonly spec: TargetSpec;
@@ -22,6 +26,8 @@ export interface TargetView {
   /** What will run out, as the patient forecasts say; kept by the learner. */
   readonly forecasts: Map<Resource, Forecast>;
   readonly outgoing: Map<string, { at: TimeMs; errorAt: TimeMs | null; lastError: string | null }>;
+  /** Requests, calls, gauges, files, locks, folders, past ends. */
+  readonly gathered: Gathered;
   readonly reported: Map<
     string,
     { readonly finding: ReportedFinding; readonly at: TimeMs; readonly since: TimeMs; events: number }
@@ -39,6 +45,8 @@ export interface TargetView {
   } | null;
   /** Last time anything was heard of the target. */
   seenAt: TimeMs | null;
+  /** End of the last silence about the target (the machine slept, the agent was away): what was due meanwhile starts anew. */
+  gapEndedAt: TimeMs | null;
   /** Start of the present stretch without a fault; null while a fault holds. Kept by detect(). */
   healthySince: TimeMs | null;
   /** Last moment at which it was seen good. */
@@ -101,11 +109,13 @@ export function newView(spec: TargetSpec): TargetView {
     errors: new Map(),
     forecasts: new Map(),
     outgoing: new Map(),
+    gathered: newGathered(),
     reported: new Map(),
     trips: new Map(),
     lastExit: null,
     startFailed: null,
     seenAt: null,
+    gapEndedAt: null,
     healthySince: null,
     goodAt: null,
     changes: [],
@@ -114,7 +124,9 @@ export function newView(spec: TargetSpec): TargetView {
 
 /** Takes one signal in. Late ones (older than what is known) do not turn a level back. */
 export function observe(view: TargetView, signal: Signal): void {
+  if (view.seenAt !== null && signal.at - view.seenAt > gapMs) view.gapEndedAt = signal.at;
   view.seenAt = Math.max(view.seenAt ?? signal.at, signal.at);
+  gather(view.gathered, signal);
   switch (signal.type) {
     case "started":
       setProcess(view, { running: true, pid: signal.pid, since: signal.at, wanted: true });
@@ -229,6 +241,13 @@ export function observe(view: TargetView, signal: Signal): void {
       });
       return;
     }
+    case "routes":
+    case "gauges":
+    case "files":
+    case "locks":
+    case "folders":
+      // Taken in above.
+      return;
     default:
       signal satisfies never;
   }
@@ -248,6 +267,7 @@ function setProcess(view: TargetView, next: ProcessView): void {
     view.samples.length = 0;
     view.checks.clear();
     view.outgoing.clear();
+    forgetProcess(view.gathered);
   }
 }
 
@@ -309,8 +329,9 @@ function observeError(
     origin,
     context,
     group,
-    since: known?.since ?? at,
-    at: Math.max(at, known?.at ?? at),
+    since: Math.min(known?.since ?? at, at),
+    // A late one is counted, and does not make the newest older.
+    at: Math.max(known?.at ?? at, at),
     events: (known?.events ?? 0) + 1,
     total: (known?.total ?? 0) + 1,
   });

@@ -10,6 +10,7 @@ import {
   newLearner,
   newView,
   observe,
+  whyGone,
   type Detection,
   type Detector,
   type Finding,
@@ -19,7 +20,7 @@ import {
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
-import { fold } from "../issue/index.ts";
+import { fold, notification } from "../issue/index.ts";
 import type { Notification, Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
@@ -32,6 +33,7 @@ import {
   type TargetSpec,
   type TimeMs,
 } from "../signal/index.ts";
+import { scale, tune, type ScalingMemory, type ScalingRule, type TuningRule } from "../tuning/index.ts";
 import type { Draft, World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
@@ -42,6 +44,10 @@ export interface EngineOptions {
   readonly targets: readonly TargetSpec[];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  /** Services whose number of instances follows their load. */
+  readonly scaling?: readonly ScalingRule[];
+  /** Numbers that are moved towards a better measured objective. */
+  readonly tuning?: readonly TuningRule[];
   readonly detectors?: readonly Detector[];
   /** What is learned and which rules hold; everything is on by default. */
   readonly detection?: Detection;
@@ -67,7 +73,7 @@ export interface Engine {
   lines(target: TargetKey, lines: readonly LogLine[]): void;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "detection">): void;
+  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection">): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
@@ -117,6 +123,8 @@ const savedAtStop = 32_000_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
 const notifyTimeoutMs = 10_000;
+/** A store that takes no commits for this long is told past the outbox, ms. */
+const storeAlarmMs = 5_000;
 
 export async function engine(ports: Ports, options: EngineOptions): Promise<Engine> {
   const { clock, system, log } = ports;
@@ -130,7 +138,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     startupMs: 0,
     labels: {},
   };
-  let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
+  let configured = rulesOf(options);
+  const scalingMemory: ScalingMemory = new Map();
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
   const learner: Learner = newLearner(await ports.store.learned());
@@ -178,6 +187,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
   let stopping = false;
+  let storeFailingSince: TimeMs | null = null;
+  let storeFailedAt = -1;
+  let alarmedOf: TimeMs | null = null;
 
   const extra: readonly Detector[] = [...(options.detectors ?? []), (view, now) => learner.findings(view, now)];
 
@@ -199,6 +211,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       onError: (error) => loopFailed("healing", error),
     },
   });
+
+  function rulesOf(of: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning">) {
+    const { remedies, safety, scaling = [], tuning = [] } = of;
+    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning };
+  }
 
   function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
     return [...targets.filter((target) => target.key !== ownTarget), self];
@@ -225,10 +242,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   ): Promise<T> {
     try {
       const result = await ledger.transact(decide, needs);
+      // A decision that changed nothing needed no commit, so it says nothing of the store.
+      if (ledger.sequence > storeFailedAt) storeFailingSince = null;
       tell(targets);
       return result;
     } catch (error) {
       if (error instanceof StoreError) {
+        storeFailingSince ??= clock.now();
+        storeFailedAt = ledger.sequence;
         counts.storeFailures += 1;
         last.storeFailure = error.message;
         if (error.code === "fenced") fence(error);
@@ -253,6 +274,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     if (fenced) return;
     fenced = true;
     log.write("error", "fenced", { message: String(error) });
+    // Whoever waits for an answer gets one now and can turn to the other.
+    for (const { stored } of queue.takeAll(queue.size)) stored?.(fencedError());
+  }
+
+  function fencedError(): StoreError {
+    return new StoreError("fenced", "another control plane has taken over; ask that one");
   }
 
   // ---- detection: signal -> finding -> issue
@@ -292,6 +319,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
               key,
               unexplained(draft, key, findings),
               draft.targets.get(key)?.labels["prunella.drill"] === "true",
+              (incident) =>
+                whyGone(views.get(key), incident.kind, draft.issue(incident.issue)?.distinguisher ?? "", now),
             );
           keepBooks(draft, now);
           return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
@@ -367,7 +396,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
     for (const incident of ledger.world.incidents.values())
       if (!lookAt.has(incident.target)) dirty.add(incident.target);
-    await transact([], (draft) => watchWeather(draft, context()));
+    const adjusted = await transact([], (draft) => {
+      watchWeather(draft, context());
+      return [
+        ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
+        tune(draft, configured.tuning, views),
+      ];
+    });
+    for (const key of adjusted) if (key !== null) dirty.add(key);
     for (const key of [...dirty]) {
       dirty.delete(key);
       try {
@@ -509,8 +545,35 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
 
   function loopFailed(name: string, error: unknown): void {
     log.write("error", "iteration-failed", { loop: name, message: message(error) });
-    if (error instanceof StoreError) fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
-    else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+    if (error instanceof StoreError) {
+      fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
+      alarmOfStore(error);
+    } else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+  }
+
+  /**
+   * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the notifier, once
+   * for each time it fails for long, and again until it was delivered.
+   */
+  function alarmOfStore(reason: StoreError): void {
+    const since = storeFailingSince;
+    if (since === null || fenced || stopping || clock.now() - since < storeAlarmMs) return;
+    const key = `store-failing:${since}`;
+    if (alarmedOf === since || inFlight.has(key)) return;
+    inFlight.set(key, "notification");
+    const text = `Repairs hold and signals are refused until it takes commits again. ${reason.message}`;
+    const alarm = notification(clock.now(), key, "self", "Prunella's store takes no commits", text, {
+      severity: "critical",
+      issue: null,
+      id: null,
+      target: ownTarget,
+    });
+    void within(ports.notifier.send(alarm), notifyTimeoutMs)
+      .then(
+        () => (alarmedOf = since),
+        (failure: unknown) => log.write("warn", "notification-failed", { key, message: message(failure) }),
+      )
+      .finally(() => inFlight.delete(key));
   }
 
   /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
@@ -570,6 +633,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     context,
     guards: [queue, lines, loops.first, loops.second],
     async ingest(signals) {
+      if (fenced) throw fencedError();
       const stored: Promise<void>[] = [];
       let urgent = false;
       for (const signal of signals) {
@@ -594,7 +658,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (lines.size > linesPerTickMax / 2) loops.first.wake();
     },
     async command(command) {
-      if (fenced) throw new StoreError("fenced", "another control plane has taken over; ask that one");
+      if (fenced) throw fencedError();
       if ("issue" in command) await ledger.recallIssue(command.issue);
       if (command.type === "merge") await ledger.recallIssue(command.into);
       const ended =
@@ -615,7 +679,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = { targets: withSelf(next.targets), remedies: next.remedies, safety: next.safety };
+      configured = rulesOf(next);
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {

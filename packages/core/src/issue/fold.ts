@@ -1,6 +1,6 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
-import { fingerprintOf, isLearned, type Evidence, type Finding, type Severity } from "../detection/index.ts";
+import { causeIn, factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
@@ -13,7 +13,13 @@ export const evidenceMax = 20;
 export const incidentsOpenMax = 2_000;
 
 /** Brings issues and incidents of one target up to date with the findings that hold for it now. */
-export function fold(draft: Draft, target: TargetKey, findings: readonly Finding[], drill = false): void {
+export function fold(
+  draft: Draft,
+  target: TargetKey,
+  findings: readonly Finding[],
+  drill = false,
+  whyGone: (incident: Incident) => string = () => "the fault is no longer seen",
+): void {
   const firing = new Set<string>();
   for (const finding of findings) {
     const issue = fileIssue(draft, finding);
@@ -32,7 +38,7 @@ export function fold(draft: Draft, target: TargetKey, findings: readonly Finding
       from: "firing",
       to: "cleared",
       by: "detection",
-      why: "the fault is no longer seen",
+      why: whyGone(incident),
     });
   }
 }
@@ -57,15 +63,20 @@ function woken(draft: Draft, issue: Issue, finding: Finding): Issue {
     : issue;
 }
 
-function fileIssue(draft: Draft, finding: Finding): Issue {
-  const fingerprint = fingerprintOf(finding);
-  let known = draft.issueByFingerprint(fingerprint);
+/** The issue on file for a finding, followed to the one it was merged into. */
+function issueFor(draft: Draft, finding: Finding): Issue | undefined {
+  let known = draft.issueByFingerprint(fingerprintOf(finding));
   for (let hops = 0; known?.mergedInto != null && hops < 10; hops += 1) known = draft.issue(known.mergedInto);
+  return known;
+}
+
+function fileIssue(draft: Draft, finding: Finding): Issue {
+  const known = issueFor(draft, finding);
   if (known !== undefined) return refresh(draft, known, finding);
   const prefix = prefixOf(finding);
   const issue: Issue = {
     id: issueId(prefix, draft.nextNumber(prefix)),
-    fingerprint,
+    fingerprint: fingerprintOf(finding),
     target: finding.target,
     kind: finding.kind,
     distinguisher: finding.distinguisher,
@@ -137,13 +148,7 @@ function refresh(draft: Draft, issue: Issue, finding: Finding): Issue {
 
 /** Kinds whose findings carry counts of separate events, as opposed to one level that holds. */
 function countsEvents(finding: Finding): boolean {
-  return (
-    finding.events > 0 &&
-    (isLearned(finding.kind) ||
-      ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(
-        finding.kind,
-      ))
-  );
+  return finding.events > 0 && factsOfKind(finding.kind).counted;
 }
 
 function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boolean): void {
@@ -153,15 +158,20 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     const counted = countsEvents(finding);
     const same =
       known.ripe === finding.ripe && known.down === finding.down && rank(finding.severity) <= rank(known.severity);
-    if (!reopened && !counted && same) return;
+    // What has become ripe has more to show than when it was first seen.
+    const renewed = reopened || counted || (finding.ripe && !known.ripe);
+    if (!renewed && same) return;
     draft.putIncident({
       ...known,
       firing: true,
       clearedAt: null,
       ripe: finding.ripe,
       down: finding.down,
+      ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
-      evidence: reopened || counted ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      // New evidence of another cause asks for another diagnosis.
+      diagnosedAt: renewed && namesMore(known.evidence, finding.evidence) ? null : known.diagnosedAt,
     });
     if (reopened) {
       draft.transition({
@@ -210,6 +220,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     blockedBy: null,
     drill,
     verdict: null,
+    ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };
   draft.putIncident(incident);
   draft.transition({
@@ -230,10 +241,14 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
 function reopenIssue(draft: Draft, issue: Issue, finding: Finding): void {
   switch (issue.status) {
     case "fixed":
-      move(draft, issue, "in-progress", "detection", `it came back: ${finding.summary}`, {
-        regressed: true,
-        fixedAt: null,
-      });
+      if (issue.snooze !== null && !snoozeOver(issue, draft.now))
+        move(draft, issue, "snoozed", "detection", "it came back while its snooze holds", { fixedAt: null });
+      else
+        move(draft, issue, "in-progress", "detection", `it came back: ${finding.summary}`, {
+          regressed: true,
+          fixedAt: null,
+          snooze: null,
+        });
       return;
     case "snoozed":
       if (snoozeOver(issue, draft.now))
@@ -270,6 +285,11 @@ export function snoozeOver(issue: Issue, now: number): boolean {
 
 function ratePerHour(issue: Issue, now: number): number {
   return issue.occurrences / Math.max(1, (now - issue.firstSeen) / 3_600_000);
+}
+
+function namesMore(known: readonly Evidence[], more: readonly Evidence[]): boolean {
+  const before = new Set(known.map(causeIn));
+  return more.some((evidence) => !before.has(causeIn(evidence)));
 }
 
 export function rank(severity: Severity): number {

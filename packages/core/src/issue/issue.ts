@@ -101,6 +101,16 @@ export interface Incident {
   readonly escalation: string | null;
   /** The guard that holds a repair back at the moment, and why; null when none does. */
   readonly blockedBy: string | null;
+  /** What an observing remedy would have done, to be scored when it is over; absent: none observed. */
+  readonly shadow?: {
+    readonly remedy: string;
+    readonly actions: readonly string[];
+    readonly at: TimeMs;
+    readonly withinMs: number;
+    readonly scored: boolean;
+  };
+  /** When a forecast says that the limit is reached; acting may wait for a quieter moment until shortly before. */
+  readonly deadlineAt?: TimeMs;
   /** A drill caused it: kept out of production KPIs. */
   readonly drill: boolean;
   /** A person's verdict: was it real? */

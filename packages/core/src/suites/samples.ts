@@ -137,7 +137,19 @@ export function sampleTally(over: Partial<Tally> = {}): Tally {
 }
 
 export function sampleStanding(remedy: string, over: Partial<Standing> = {}): Standing {
-  return { remedy, verified: 1, failed: 0, recurred: 0, demotedTo: null, why: null, at: 1_000, ...over };
+  return {
+    remedy,
+    verified: 1,
+    failed: 0,
+    recurred: 0,
+    misfired: 0,
+    streak: 1,
+    shadow: { wouldFix: 0, wouldMisfire: 0 },
+    demotedTo: null,
+    why: null,
+    at: 1_000,
+    ...over,
+  };
 }
 
 export function sampleNotification(key: string, over: Partial<Notification> = {}): Notification {

@@ -175,6 +175,20 @@ export const storeSuite: readonly StoreCase[] = [
     equal((await place.store.issue("CRIT-003"))?.id, "CRIT-003");
   }),
 
+  storeCase(
+    "whoever opens again with the epoch it held is fenced once another writer has taken over",
+    async (place) => {
+      const { epoch } = await place.store.open();
+      const again = await place.store.open(epoch);
+      assert(again.epoch > epoch, "opening again raises the epoch while nobody else has");
+      const successor = await place.reopen();
+      const taken = await successor.open();
+      await refused("fenced", place.store.open(again.epoch));
+      await successor.commit({ epoch: taken.epoch, sequence: 1 }, { at: 3, issues: [sampleIssue("CRIT-003")] });
+      equal((await successor.issue("CRIT-003"))?.id, "CRIT-003");
+    },
+  ),
+
   storeCase("a commit out of order is refused and changes nothing; the right one still fits", async ({ store }) => {
     const { epoch } = await store.open();
     const commit = (sequence: number, at: number): Promise<void> =>

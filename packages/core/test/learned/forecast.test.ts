@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { forecastOf, growthOf, type TargetSpec } from "@prunella/core";
+import { forecastOf, growthTowards, type TargetSpec } from "@prunella/core";
 import { normal, randomOf, spec, stage, type Values } from "./stage.ts";
 
 /** Feeds a course once a second and says which kinds began, and when the first of them did, in seconds. */
@@ -120,21 +120,20 @@ test("an error budget that is being spent is forecast to its end", () => {
 test("growth is a pure function of points and limit: too little, too uneven or too far is none", () => {
   const points = (value: (at: number) => number, seconds = 40) =>
     Array.from({ length: seconds }, (_, at) => ({ at: at * 1_000, value: value(at) }));
-  const found = growthOf(
+  const found = growthTowards(
     points((at) => 100 + at),
     200,
-    "m",
   );
   assert.ok(found !== null && Math.abs(found.perSecond - 1) < 0.05 && Math.abs(found.untilLimitMs - 61_000) < 3_000);
   assert.equal(
-    growthOf(
+    growthTowards(
       points((at) => 100 + at),
       undefined,
     ),
     null,
   );
   assert.equal(
-    growthOf(
+    growthTowards(
       points((at) => 100 + 0.1 * at),
       200,
     ),
@@ -142,14 +141,14 @@ test("growth is a pure function of points and limit: too little, too uneven or t
     "a tenth of the limit at least",
   );
   assert.equal(
-    growthOf(
+    growthTowards(
       points((at) => 100 + 30 * Math.sin(at)),
       200,
     ),
     null,
   );
   assert.equal(
-    growthOf(
+    growthTowards(
       points((at) => 100 + at, 8),
       200,
     ),

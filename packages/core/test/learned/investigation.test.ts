@@ -171,7 +171,7 @@ test("an incident is diagnosed with what moved around it and the change before i
   await on.run("0s crash api");
   await on.advance(3_000);
   const incident = [...on.disk.incidents.values()].find((each) => each.kind === "crash");
-  const moved = incident?.evidence.find((each) => each.what === "change");
+  const moved = incident?.evidence.find((each) => each.what === "change" && each.summary.startsWith("latency"));
   assert.match(moved?.summary ?? "", /^latencyMsP95 rose from \d+.* to \d+.* at \d\d:\d\d:\d\d, .* after deploy 1f3a$/);
   await on.stop();
 });

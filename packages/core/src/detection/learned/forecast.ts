@@ -1,10 +1,11 @@
-// What will run out, and when. Two looks at the same samples: a quick one over the last two minutes (the median slope of the
-// lowest values, so that garbage collection's sawtooth is no trend), for what is gone within minutes; and a patient one over
-// hours to days (@prunella/detect's exhaustion), which stays quiet on ramps that level off, step or reset.
+// What will run out, and when. Two looks at the same samples: a quick one over the last two minutes (growth.ts), for what is
+// gone within minutes; and a patient one over hours to days (@prunella/detect's exhaustion), which stays quiet on ramps that
+// level off, step or reset.
 import { exhaustion, type Exhaustion, type ExhaustionSnapshot } from "@prunella/detect";
 import type { Learned } from "../../ports.ts";
-import type { TargetKey, TimeMs } from "../../signal/index.ts";
+import type { FolderFacts, GaugeFacts, TargetKey, TimeMs } from "../../signal/index.ts";
 import type { Finding } from "../finding.ts";
+import { growthOf, type Growth } from "../growth.ts";
 import type { TargetView } from "../view.ts";
 import { readable } from "./anomalies.ts";
 import { restored, type Saver, type Unit } from "./saving.ts";
@@ -12,84 +13,12 @@ import { restored, type Saver, type Unit } from "./saving.ts";
 /** What can run out. "connections" and others are any metric X that comes with an XMax. */
 export type Resource = "memory" | "heap" | "descriptors" | "disk" | (string & {});
 
-export interface Forecast {
+export interface Forecast extends Growth {
   readonly resource: Resource;
   readonly metric: string;
-  readonly now: number;
-  readonly limit: number;
-  /** Towards the limit, in the metric's unit. */
-  readonly perSecond: number;
-  readonly untilLimitMs: number;
-  /** Last moment at which it was not yet growing. */
-  readonly since: TimeMs;
-  /** 0 to 1: a rank, not a probability. */
-  readonly confidence: number;
 }
 
-// ---- the quick look
-
-/** Slices looked at, each the lowest of that many ms. */
-const sliceMs = 2_000;
-const slicesMin = 6;
-const slicesMax = 60;
-/** Growth below this share of the limit over the stretch is no trend yet. */
-const growthMin = 0.1;
-/** A quick forecast further away than this is left to the patient look, ms. */
-export const quickHorizonMs = 600_000;
-
-/**
- * Steady growth of a series towards a limit, or null. Pure: the same points give the same answer. `metric` only names it.
- * What grows gives nothing back: nearly every slice is at least as high as the one before, and the newest is the highest.
- */
-export function growthOf(
-  points: readonly { readonly at: TimeMs; readonly value: number }[],
-  limit: number | undefined,
-  metric = "",
-): Forecast | null {
-  if (limit === undefined || !(limit > 0)) return null;
-  const lows = sliceLows(points);
-  const last = lows.at(-1);
-  const first = lows[0];
-  if (lows.length < slicesMin || first === undefined || last === undefined) return null;
-  if (last.low - first.low < growthMin * limit) return null;
-  let rises = 0;
-  for (let at = 1; at < lows.length; at += 1) if (lows[at]!.low >= lows[at - 1]!.low) rises += 1;
-  if (rises < 0.8 * (lows.length - 1) || last.low < Math.max(...lows.map((slice) => slice.low))) return null;
-  const slopes: number[] = [];
-  for (let a = 0; a < lows.length; a += 1)
-    for (let b = a + 1; b < lows.length; b += 1)
-      slopes.push((lows[b]!.low - lows[a]!.low) / (lows[b]!.at - lows[a]!.at));
-  slopes.sort((x, y) => x - y);
-  const perMs = slopes[slopes.length >> 1] ?? 0;
-  if (perMs <= 0) return null;
-  const untilLimitMs = Math.max(0, (limit - last.low) / perMs);
-  if (untilLimitMs > quickHorizonMs) return null;
-  const since = lows.findLast((slice) => slice.low <= first.low + 0.05 * (last.low - first.low))?.at ?? first.at;
-  const confidence = Math.min(0.99, (rises / (lows.length - 1)) * Math.min(1, lows.length / 15));
-  return { resource: metric, metric, now: last.low, limit, perSecond: perMs * 1_000, untilLimitMs, since, confidence };
-}
-
-function sliceLows(points: readonly { readonly at: TimeMs; readonly value: number }[]): { at: number; low: number }[] {
-  const lows: { at: number; low: number }[] = [];
-  for (const { at: time, value } of points) {
-    if (!Number.isFinite(value)) continue;
-    const at = Math.floor(time / sliceMs) * sliceMs;
-    const slice = lows.at(-1);
-    if (slice?.at === at) slice.low = Math.min(slice.low, value);
-    else lows.push({ at, low: value });
-  }
-  return lows.slice(-slicesMax);
-}
-
-/** The points of one metric of the running process. */
-export function pointsOf(view: TargetView, metric: string): { at: TimeMs; value: number }[] {
-  const points: { at: TimeMs; value: number }[] = [];
-  for (const { at, values } of view.samples) {
-    const value = values[metric];
-    if (value !== undefined) points.push({ at, value });
-  }
-  return points;
-}
+// ---- the quick look: growth.ts
 
 /**
  * When a resource of the target will be used up, by whichever look sees it; the nearer one when both do. For the detectors
@@ -99,10 +28,10 @@ export function forecastOf(view: TargetView, resource: Resource): Forecast | nul
   const which = resourcesOf(view).find((each) => each.resource === resource);
   const patient = view.forecasts.get(resource) ?? null;
   if (which === undefined) return patient;
-  const quick = which.falling ? null : growthOf(pointsOf(view, which.metric), which.limit, which.metric);
+  const quick = which.falling ? null : growthOf(view, which.metric, which.limit);
   if (quick === null) return patient;
   if (patient !== null && patient.untilLimitMs < quick.untilLimitMs) return patient;
-  return { ...quick, resource };
+  return { ...quick, resource, metric: which.metric };
 }
 
 // ---- the patient look
@@ -118,6 +47,10 @@ export const nearMs = 900_000;
 
 export interface Forecasts {
   take(view: TargetView, at: TimeMs, values: Readonly<Record<string, number>>): void;
+  /** Declared folders: their room, and what is left of their disk. */
+  takeFolders(target: TargetKey, at: TimeMs, folders: readonly FolderFacts[]): void;
+  /** Pools and the like inside the application: how much of each is out. */
+  takeGauges(target: TargetKey, at: TimeMs, gauges: readonly GaugeFacts[]): void;
   /** Error budgets by rule: the share that is left. */
   takeBudgets(target: TargetKey, at: TimeMs, left: ReadonlyMap<string, number>): void;
   /** Brings `view.forecasts` up to date and states what will run out. */
@@ -150,10 +83,11 @@ function resourcesOf(view: TargetView, values = view.samples.at(-1)?.values ?? {
   };
   add("memory", "rssBytes", view.spec.memoryBytesMax);
   add("heap", "heapUsedBytes", values["heapLimitBytes"]);
+  add("descriptors", "descriptors", view.spec.descriptorsMax ?? values["descriptorsMax"]);
   if (values["diskFreeBytes"] !== undefined) add("disk", "diskFreeBytes", 0, true);
   for (const metric of Object.keys(values)) {
     const limit = values[`${metric}Max`];
-    if (limit !== undefined && limit > 0) add(metric, metric, limit);
+    if (limit !== undefined && limit > 0 && metric !== "descriptors") add(metric, metric, limit);
   }
   return found.slice(0, resourcesMax);
 }
@@ -210,12 +144,29 @@ export function newForecasts(saver: Saver, saved: ReadonlyMap<string, Learned>):
       untilLimitMs,
       since: verdict.trend?.startMs ?? at,
       confidence: verdict.confidence,
+      early: false,
     };
   }
 
   return {
     take(view, at, values) {
       for (const which of resourcesOf(view, values)) learn(view.spec.key, which, at, values[which.metric]!);
+    },
+    takeFolders(target, at, folders) {
+      for (const { path, bytes, bytesMax, freeBytes } of folders) {
+        const resource = `room of ${path}`;
+        if (bytesMax !== null && bytesMax <= bytes + freeBytes)
+          learn(target, { resource, metric: "bytes", limit: bytesMax, falling: false }, at, bytes);
+        else learn(target, { resource, metric: "freeBytes", limit: 0, falling: true }, at, freeBytes);
+      }
+    },
+    takeGauges(target, at, gauges) {
+      for (const { guard, name, values } of gauges) {
+        const limit = values["max"] ?? values["concurrentMax"] ?? values["capacity"];
+        const used = values["lent"] ?? values["active"] ?? values["inUse"];
+        if (limit !== undefined && limit > 0 && used !== undefined)
+          learn(target, { resource: `${guard} ${name}`, metric: "in use", limit, falling: false }, at, used);
+      }
     },
     takeBudgets(target, at, left) {
       for (const [rule, share] of left)
