@@ -2,9 +2,11 @@
 // closed in the reverse order in which they were opened.
 import { agentSocketPath, linkClient, webhookNotifier, type LinkClient, type Plan } from "@prunella/adapters";
 import {
+  defaultDetection,
   defaultSafety,
   engine,
   type Actuator,
+  type Detection,
   type Engine,
   type Log,
   type Notification,
@@ -20,6 +22,7 @@ import process from "node:process";
 import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
+import { logHub } from "./log-hub.ts";
 import { version } from "./version.ts";
 
 export interface Control {
@@ -62,6 +65,8 @@ export async function control(folder: DataFolder): Promise<Control> {
     { ...rulesOf(plan) },
   );
   const guards = new Map<string, readonly unknown[]>();
+  const hub = logHub(log);
+  hub.onLines((target, lines) => instance.lines(target, lines));
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
     fence: instance.context().fence,
@@ -73,6 +78,12 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
+    onLines: ({ target, stream, at, lines, lost }) =>
+      hub.publish(
+        target,
+        lines.map((text) => ({ at, stream, text })),
+        lost,
+      ),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
@@ -87,7 +98,15 @@ export async function control(folder: DataFolder): Promise<Control> {
     log,
     agent: {
       connected: () => connected.connected,
-      logs: (target, lines, containing) => connected.logs(target, lines, containing),
+      logs: (target, lines, containing, anyOf) => connected.logs(target, lines, containing, anyOf),
+      tail: (target, listener) =>
+        hub.onLines((from, lines, lost) => {
+          if (from === target)
+            listener(
+              lines.map((line) => ({ target, ...line })),
+              lost,
+            );
+        }),
       drive: (target, command) => connected.drive(target, command),
       heartbeat: (slug) => connected.heartbeat(slug),
       guards: (target) => guards.get(target) ?? [],
@@ -122,8 +141,14 @@ export function rulesOf(plan: Plan): {
   readonly targets: Plan["targets"];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  readonly detection: Detection;
 } {
-  return { targets: plan.targets, remedies: plan.remedies, safety: { ...defaultSafety, ...plan.safety } };
+  return {
+    targets: plan.targets,
+    remedies: plan.remedies,
+    safety: { ...defaultSafety, ...plan.safety },
+    detection: { ...defaultDetection, ...plan.detect },
+  };
 }
 
 /** Where the command line finds this control plane; written whole or not at all. */

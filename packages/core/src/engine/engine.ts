@@ -119,7 +119,7 @@ const booksMs = 15_000;
 const linesPerTickMax = 5_000;
 /** Learned state written every `booksMs`, and once more at a stop, characters of JSON. */
 const savedPerBook = 400_000;
-const savedAtStop = 32_000_000;
+const savedAtStop = 8_000_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
 const notifyTimeoutMs = 10_000;

@@ -11,7 +11,7 @@ export function logCommand(cli: Cli): void {
     .action(async (target: string, given: { n: string; contains?: string }) => {
       const answer = (await ask(
         "GET",
-        `/api/v1/targets/${encodeURIComponent(target)}/logs?lines=${encodeURIComponent(given.n)}${given.contains === undefined ? "" : `&contains=${encodeURIComponent(given.contains)}`}`,
+        `/api/v1/targets/${encodeURIComponent(target)}/logs?lines=${encodeURIComponent(given.n)}${given.contains === undefined ? "" : `&containing=${encodeURIComponent(given.contains)}`}`,
       )) as { items?: Row[]; lines?: Row[] };
       say(answer, () => (answer.items ?? answer.lines ?? []).map((each) => text(each["text"])).join("\n"));
     });
