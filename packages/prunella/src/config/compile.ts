@@ -7,6 +7,7 @@ import path from "node:path";
 import process from "node:process";
 import { urlCheck } from "./checks.ts";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { readDetect } from "./detect.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
@@ -68,6 +69,7 @@ export function compile(source: string, file: string): Compiled {
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
     plugins: readPlugins(root.at("plugins"), folder),
+    detect: readDetect(root.at("detect"), names),
   };
   return problems.length > 0
     ? { ok: false, problems: [...problems].sort((a, b) => a.line - b.line) }

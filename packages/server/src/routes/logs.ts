@@ -35,7 +35,7 @@ interface Filter {
 
 /** What a line of level "error" or worse says somewhere; lines without any of these are not even fetched. */
 const errorWords =
-  "err,fatal,crit,panic,alert,emerg,severe,exception,fail,refused,denied,timeout,timed out,cannot,unable,unhandled,uncaught,abort,crash,reject".split(
+  '"level":5,"level":6,err,fatal,crit,panic,severe,exception,fail,refused,denied,timeout,timed out,cannot,unable,unhandled,uncaught,abort,crash,reject'.split(
     ",",
   );
 
