@@ -108,8 +108,9 @@ export function logFollower(file: string, from: number): LogFollower {
   return {
     next(budget) {
       const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-      if (size === offset && size === sizeBefore) return nothing;
-      const inode = size < offset || size - offset > behindBytesMax ? inodeOf(`${file}.1`) : rotatedInode;
+      // The size alone cannot tell: after a rotation the file may have grown to the old place, or past it, again.
+      const inode = inodeOf(`${file}.1`);
+      if (size === offset && size === sizeBefore && inode === rotatedInode) return nothing;
       if (size >= offset && inode === rotatedInode) return read(file, budget);
       // It was rotated: what had not been read yet is now the end of the rotated file.
       const left = inode === rotatedInode ? { ...nothing, ended: true } : read(`${file}.1`, budget);

@@ -33,7 +33,7 @@ interface Filter {
   readonly template?: string | undefined;
 }
 
-/** What a line of level "error" or worse says somewhere; lines without any of these are not even fetched. */
+/** What a line of level "error" or worse says somewhere (pino's levels are numbers); others are not even fetched. */
 const errorWords =
   '"level":5,"level":6,err,fatal,crit,panic,severe,exception,fail,refused,denied,timeout,timed out,cannot,unable,unhandled,uncaught,abort,crash,reject'.split(
     ",",
