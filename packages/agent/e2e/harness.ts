@@ -14,7 +14,7 @@ import {
   type ServicePlan,
   type ToControl,
 } from "@prunella/adapters";
-import type { Action, EventSignal, ObservationSignal, Order } from "@prunella/core";
+import { rulesFor, type Action, type EventSignal, type ObservationSignal, type Order } from "@prunella/core";
 import { settledWithin } from "../src/group.ts";
 import { markedProcesses } from "../src/proc/read.ts";
 
@@ -159,7 +159,7 @@ function planOf(folder: string, services: readonly Partial<ServicePlan>[], more:
     targets: [],
     checks: [],
     remedies: [],
-    notify: [],
+    notify: { receivers: [{ name: "log", type: "log" }], rules: rulesFor(["log"]) },
     http: { host: "127.0.0.1", port: 0, tokenFile: null },
     retention: { signalsMs: 0, bytesMax: 0 },
     safety: {

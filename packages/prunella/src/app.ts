@@ -1,16 +1,14 @@
 // The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
 // closed in the reverse order in which they were opened.
-import { agentSocketPath, linkClient, webhookNotifier, type LinkClient, type Plan } from "@prunella/adapters";
+import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
 import {
   defaultDetection,
   defaultSafety,
   engine,
   type Actuator,
   type Detection,
+  type AlertRules,
   type Engine,
-  type Log,
-  type Notification,
-  type Notifier,
   type Remedy,
   type Safety,
 } from "@prunella/core";
@@ -23,6 +21,8 @@ import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
 import { logHub } from "./log-hub.ts";
+import { ownSample } from "./own-sample.ts";
+import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
 
 export interface Control {
@@ -59,11 +59,12 @@ export async function control(folder: DataFolder): Promise<Control> {
       store,
       actuator,
       examiner: { examine: async (question) => reached().examine(question) },
-      notifier: notifierOf(() => plan, log),
+      notifier: notifierOf(() => plan.notify, log),
       log,
     },
     { ...rulesOf(plan) },
   );
+  const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
   const hub = logHub(log);
   hub.onLines((target, lines) => instance.lines(target, lines));
@@ -76,7 +77,7 @@ export async function control(folder: DataFolder): Promise<Control> {
       instance.configure(rulesOf(next));
       log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
     },
-    onSignals: (events, observations) => instance.ingest([...events, ...observations]),
+    onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
     onLines: ({ target, stream, at, lines, lost }) =>
       hub.publish(
@@ -112,6 +113,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       guards: (target) => guards.get(target) ?? [],
     },
     configuration: () => plan,
+    sources: sourcesOf(folder),
+    render: renderer,
   });
   announce(folder, server.url);
   const pruning = setInterval(
@@ -142,12 +145,14 @@ export function rulesOf(plan: Plan): {
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
   readonly detection: Detection;
+  readonly alerting: AlertRules;
 } {
   return {
     targets: plan.targets,
     remedies: plan.remedies,
     safety: { ...defaultSafety, ...plan.safety },
     detection: { ...defaultDetection, ...plan.detect },
+    alerting: plan.notify.rules,
   };
 }
 
@@ -158,18 +163,4 @@ function announce(folder: DataFolder, url: string): void {
     mode: 0o600,
   });
   renameSync(draft, folder.control);
-}
-
-/** Every configured receiver gets the notification; one that fails has it sent again, which receivers drop by its key. */
-function notifierOf(plan: () => Plan, log: Log): Notifier {
-  return {
-    async send(notification: Notification) {
-      log.write("info", "notification", { key: notification.key, kind: notification.kind, title: notification.title });
-      const results = await Promise.allSettled(
-        plan().notify.map((receiver) => webhookNotifier(receiver).send(notification)),
-      );
-      const failed = results.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
-    },
-  };
 }

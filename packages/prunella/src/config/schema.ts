@@ -125,7 +125,10 @@ const mappings: Readonly<
       services: { ...map(ref("service")), description: "What Prunella runs, watches and heals." },
       targets: { ...map(ref("target")), description: "What it watches and does not run." },
       remedies: list(ref("remedy")),
-      notify: { description: "Whom to tell; see docs/notify." },
+      notify: {
+        description:
+          "Whom to tell: a list of receivers, or receivers, route, inhibit and escalations; see docs/monitoring.md.",
+      },
       http: ref("http"),
       retention: ref("retention"),
       safety: ref("safety"),
@@ -216,6 +219,9 @@ const mappings: Readonly<
       availability: share("Good time.", 0, 1),
       errors: share("Failed requests.", 0, 1),
       p95: duration("Latency that 95 % of the requests stay below."),
+      memory: size("Resident memory that it stays below."),
+      cpu: share("Share of one core that it stays below.", 0, 128),
+      window: duration("The time the error budget is for."),
     },
   },
   stop: {
