@@ -1,7 +1,15 @@
 // The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
 // closed in the reverse order in which they were opened.
 import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
-import { defaultSafety, engine, type Actuator, type AlertRules, type Engine, type Rules } from "@prunella/core";
+import {
+  defaultDetection,
+  defaultSafety,
+  engine,
+  type Actuator,
+  type AlertRules,
+  type Engine,
+  type Rules,
+} from "@prunella/core";
 import { realSystem } from "@prunella/resilience";
 import { serve, type Server } from "@prunella/server";
 import { sqliteStore } from "@prunella/store";
@@ -10,6 +18,7 @@ import process from "node:process";
 import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
+import { logHub } from "./log-hub.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -55,6 +64,8 @@ export async function control(folder: DataFolder): Promise<Control> {
   );
   const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
+  const hub = logHub(log);
+  hub.onLines((target, lines) => instance.lines(target, lines));
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
     fence: instance.context().fence,
@@ -66,6 +77,12 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
+    onLines: ({ target, stream, at, lines, lost }) =>
+      hub.publish(
+        target,
+        lines.map((text) => ({ at, stream, text })),
+        lost,
+      ),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
@@ -80,7 +97,15 @@ export async function control(folder: DataFolder): Promise<Control> {
     log,
     agent: {
       connected: () => connected.connected,
-      logs: (target, lines, containing) => connected.logs(target, lines, containing),
+      logs: (target, lines, containing, anyOf) => connected.logs(target, lines, containing, anyOf),
+      tail: (target, listener) =>
+        hub.onLines((from, lines, lost) => {
+          if (from === target)
+            listener(
+              lines.map((line) => ({ target, ...line })),
+              lost,
+            );
+        }),
       drive: (target, command) => connected.drive(target, command),
       heartbeat: (slug) => connected.heartbeat(slug),
       guards: (target) => guards.get(target) ?? [],
@@ -120,6 +145,7 @@ export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
     safety: { ...defaultSafety, ...plan.safety },
     scaling: plan.scaling ?? [],
     tuning: plan.tuning ?? [],
+    detection: { ...defaultDetection, ...plan.detect },
     alerting: plan.notify.rules,
   };
 }

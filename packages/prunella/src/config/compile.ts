@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { readDetect } from "./detect.ts";
 import { readNotify } from "./notify.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
@@ -84,6 +85,7 @@ export function compile(source: string, file: string): Compiled {
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
     plugins: readPlugins(root.at("plugins"), folder),
+    detect: readDetect(root.at("detect"), names),
   };
   return problems.length > 0
     ? { ok: false, problems: [...problems].sort((a, b) => a.line - b.line) }
