@@ -17,6 +17,7 @@ import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { claimRoutes } from "./routes/claims.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { changeRoutes } from "./routes/changes.ts";
 import { controlRoutes } from "./routes/controls.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -111,6 +112,7 @@ export async function application(options: ServerOptions): Promise<App> {
       controlRoutes(api, options);
       alertRoutes(api, options);
       ingestRoutes(api, options);
+      changeRoutes(api, options);
       eventRoutes(api, options);
       api.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) =>
         reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(app.swagger())),
