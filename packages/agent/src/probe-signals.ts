@@ -65,7 +65,15 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
           options.guards(target, message.snapshots);
           return;
         case "guard": {
-          const event = message.event as { guard?: unknown; name?: unknown; event?: unknown; detail?: unknown } | null;
+          const event = message.event as {
+            guard?: unknown;
+            name?: unknown;
+            event?: unknown;
+            level?: unknown;
+            detail?: unknown;
+          } | null;
+          // A return to normal is no trip; it shows in the guard's next snapshot.
+          if (event?.level === "info") return;
           emit({
             type: "guard",
             target,

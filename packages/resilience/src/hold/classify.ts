@@ -2,8 +2,8 @@
 // unexpected one to be made loud. The tables are in classify-tables.ts; own rules come first.
 import type { Reporting } from "../report.ts";
 import { byCode, byHttpStatus, byMessage, bySqlState } from "./classify-tables.ts";
-import { causesOf } from "./context.ts";
-import { Guard } from "./guard.ts";
+import { causesOf } from "./causes.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 
 export type ErrorKind =
@@ -82,7 +82,7 @@ export interface Classifier extends Reporting {
 
 /** A classifier with own rules that counts what it sees and tells unexpected errors as trips. */
 export function classifier(options: ClassifierOptions = {}): Classifier {
-  const guard = new Guard("classifier", options);
+  const guard = openGuard("classifier", options);
   const count = { transient: 0, configuration: 0, unexpected: 0 };
 
   function decide(error: unknown): Classified {
@@ -107,6 +107,6 @@ export function classifier(options: ClassifierOptions = {}): Classifier {
         return result;
       },
     },
-    () => ({ state: "ok", values: {}, counts: { ...count } }),
+    () => ({ state: "ok", values: {}, counts: count }),
   );
 }

@@ -230,7 +230,7 @@ test("a refusal says when to come again and why, and carries no stack of its own
   const error: unknown = await guard.execute(fine).catch((refusal: unknown) => refusal);
   assert.ok(error instanceof BreakerOpenError && error instanceof Error);
   assert.equal(error.code, "PRUNELLA_BREAKER_OPEN");
-  assert.equal(error.policy, "payments");
+  assert.equal(error.guardName, "payments");
   assert.equal(error.retryAfterMs, 600);
   assert.match(String(error.cause), /boom/);
   assert.doesNotMatch(error.stack ?? "", / at /);
@@ -254,7 +254,7 @@ test("impossible options are refused with the name, the rule and the value", () 
     [{ failures: 1.5 }, /failures is 1.5, but must be a whole number/],
     [{ openMs: -1 }, /openMs is -1/],
     [{ openMs: Number.NaN }, /openMs is NaN/],
-    [{ trials: 2, trialFailuresMax: 2 }, /trialFailuresMax is 2, but must be a number from 0 to 1/],
+    [{ trials: 2, trialFailuresMax: 2 }, /trialFailuresMax is 2, but must be a whole number from 0 to 1/],
     [{ openMs: 10, openMsMax: 5 }, /openMsMax is 5/],
     [{ openFactor: 0.5 }, /openFactor is 0.5/],
   ];

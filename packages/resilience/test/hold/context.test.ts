@@ -169,5 +169,5 @@ test("own rules come first, a throwing rule is passed over, and what is not tran
   assert.equal(own.classify(new Error("flaky")).because, "rule 2");
   assert.equal(own.classify(undefined).kind, "unexpected");
   assert.deepEqual(events, ["configuration", "unexpected"]);
-  assert.deepEqual(own.snapshot().counts, { transient: 1, configuration: 1, unexpected: 1 });
+  assert.deepEqual(own.snapshot().counts, { transient: 1, configuration: 1, trips: 2, unexpected: 1 });
 });
