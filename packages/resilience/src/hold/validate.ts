@@ -4,7 +4,7 @@ import type { Reporting } from "../report.ts";
 import { InvalidInputError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import { postgresKeywords, sqliteKeywords } from "./sql-keywords.ts";
+import { keywords } from "./sql-keywords.ts";
 
 /** Type and length, and only harmless characters of the beginning: the message may end up in a log or a page. */
 function shown(value: unknown): string {
@@ -124,7 +124,7 @@ export function isSqlIdentifier(
 ): value is string {
   if (typeof value !== "string" || value.length > 63 || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(value)) return false;
   const upper = value.toUpperCase();
-  return !dialects.some((dialect) => (dialect === "sqlite" ? sqliteKeywords : postgresKeywords).has(upper));
+  return !dialects.some((dialect) => keywords[dialect].has(upper));
 }
 
 function parseUrl(text: string): InstanceType<Host["URL"]> | undefined {
