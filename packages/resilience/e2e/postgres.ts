@@ -23,8 +23,8 @@ export function postgresBin(): { readonly bin: string } | { readonly missing: st
 export async function startCluster(bin: string): Promise<Cluster> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "prunella-pg-"));
   // The server refuses to run as root.
-  const owner = process.getuid?.() === 0 ? ownerOtherThanRoot() : {};
-  if ("uid" in owner) chownSync(folder, owner.uid, owner.gid);
+  const owner = process.getuid?.() === 0 ? ownerOtherThanRoot() : undefined;
+  if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
   const data = path.join(folder, "data");
   const quiet = { ...owner, cwd: folder, stdio: "ignore" as const };
   execFileSync(path.join(bin, "initdb"), ["-D", data, "-U", "tester", "-A", "trust", "-N", "-E", "UTF8"], quiet);

@@ -98,7 +98,7 @@ export class Hedge extends Guard {
       const waitMs = typeof delayMs === "number" ? delayMs : Math.max(0, delayMs());
       if (waitMs === Infinity) return;
       // By way of a promise, so that the next attempt runs in the async context of the caller, not in the timer's.
-      void new Promise<void>((due) => (timer = this.system.setTimer(due, waitMs))).then(() => {
+      void new Promise<void>((due) => (timer = this.system.setTimer(due, waitMs, true))).then(() => {
         if (over) return;
         if (budget?.tryWithdraw() === false) {
           count.unpaid += 1;
