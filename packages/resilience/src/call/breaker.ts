@@ -332,7 +332,9 @@ export class Breaker extends Guard {
     let ok = this.#ok;
     let bad = this.#bad;
     const measures = this.judgesDuration;
-    if (ok === undefined || cancel !== undefined || measures || permit !== this.#generation) {
+    // Reactions without a caller or a start of their own serve all calls of the generation.
+    const shared = cancel === undefined && !measures && permit === this.#generation;
+    if (!shared || ok === undefined) {
       const startedAt = measures ? this.system.now() : 0;
       const durationMs = (): number => (measures ? this.system.now() - startedAt : 0);
       ok = (value) => {
@@ -344,8 +346,7 @@ export class Breaker extends Guard {
         else this.recordFailure(permit, error, durationMs());
         throw error;
       };
-      // Reactions without a caller or a start of their own serve all calls of the generation.
-      if (cancel === undefined && !measures && permit === this.#generation) {
+      if (shared) {
         this.#ok = ok;
         this.#bad = bad;
       }
