@@ -36,13 +36,16 @@ export function bulkhead(options: BulkheadOptions = {}): Bulkhead {
 /** Share of the queue at which "high-water" is said, and the one at which "relieved" is. */
 const highWater = 0.8;
 const relieved = 0.5;
+const none: readonly WaitLine<number, void>[] = [];
 
 export class Bulkhead extends Guard {
   readonly #queueMax: number;
   readonly #waitMsMax: number;
   readonly #lifo: boolean;
   readonly #dropsOldest: boolean;
-  readonly #lines: readonly WaitLine<number, void>[];
+  readonly #priorities: number;
+  /** One per priority; made when somebody first waits, because most bulkheads never see that. */
+  #lines: readonly WaitLine<number, void>[] = none;
   readonly #count = { passed: 0, refused: 0, displaced: 0, waitedOut: 0 };
   #concurrentMax: number;
   #active = 0;
@@ -65,10 +68,7 @@ export class Bulkhead extends Guard {
     this.#waitMsMax = this.number(options, "waitMsMax", 30_000, 0, Infinity);
     this.#lifo = options.order === "lifo";
     this.#dropsOldest = options.overflow === "drop-oldest";
-    this.#lines = Array.from(
-      { length: this.integer(options, "priorities", 1, 1, 10) },
-      () => new WaitLine(this.system, this.name, () => this.#left()),
-    );
+    this.#priorities = this.integer(options, "priorities", 1, 1, 10);
   }
 
   /** Calls under way. */
@@ -134,7 +134,12 @@ export class Bulkhead extends Guard {
 
   /** Joins the queue; undefined when it is full. For policies that build on this one: others use `acquire`. */
   wait(priority: number, cancel?: Cancel): Waiter<number, void> | undefined {
-    this.check("priority", priority, 0, this.#lines.length - 1, true);
+    this.check("priority", priority, 0, this.#priorities - 1, true);
+    if (this.#lines === none)
+      this.#lines = Array.from(
+        { length: this.#priorities },
+        () => new WaitLine(this.system, this.name, () => this.#left()),
+      );
     if (this.#queued >= this.#queueMax && !this.#displaceFor(priority)) {
       this.#count.refused += 1;
       if (this.#state !== "full") {
@@ -165,9 +170,9 @@ export class Bulkhead extends Guard {
     return new BulkheadFullError(this.name, `${this.#active} calls under way, ${this.#queued} queued`);
   }
 
-  readonly controls: Controls = {
-    "set-concurrent-max": (slots) => void (this.concurrentMax = Number(slots)),
-  };
+  get controls(): Controls {
+    return { "set-concurrent-max": (slots) => void (this.concurrentMax = Number(slots)) };
+  }
 
   protected look(): Look {
     return {

@@ -6,7 +6,7 @@ import type { Cancel, Work } from "../cancel.ts";
 import type { Lane } from "../deadlines.ts";
 import { AbortedError, isRefusal, RateLimitedError, TimeoutError } from "../errors.ts";
 import type { GuardError } from "../errors.ts";
-import type { Timer } from "../system.ts";
+import type { System, Timer } from "../system.ts";
 import type { Waiter } from "../wait-line.ts";
 import { Alarm, alarmLane } from "./alarm.ts";
 import type { AlarmPlan } from "./alarm.ts";
@@ -52,11 +52,21 @@ const capture = (resolve: (value: never) => void, reject: (error: unknown) => vo
 };
 const settled = Promise.resolve();
 
-/** Runs calls by a plan. */
-export class CallRunner {
-  readonly plan: CallPlan;
+/** Runs calls by a plan, whose parts it keeps in fields of its own: one shape for every policy, so that reading them is quick. */
+export class CallRunner implements AlarmPlan {
+  readonly name: string;
+  readonly system: System;
+  readonly keepAlive: boolean | undefined;
   readonly timeoutMs: number;
   readonly totalMs: number;
+  readonly cooperative: boolean;
+  readonly limiter: CallLimiter | undefined;
+  readonly bulkhead: Bulkhead | undefined;
+  readonly breaker: Breaker | undefined;
+  readonly retry: Retry | undefined;
+  readonly latency: LatencyHistogram | undefined;
+  readonly discard: ((value: unknown) => void) | undefined;
+  readonly onTimeout: (timeoutMs: number, total: boolean) => void;
   /** Undefined when deadlines get timers of their own. */
   readonly lane: Lane | undefined;
   readonly totalLane: Lane | undefined;
@@ -68,9 +78,19 @@ export class CallRunner {
   readonly #spare: Call[] = [];
 
   constructor(plan: CallPlan) {
-    this.plan = plan;
+    this.name = plan.name;
+    this.system = plan.system;
+    this.keepAlive = plan.keepAlive;
     this.timeoutMs = plan.timeoutMs ?? Infinity;
     this.totalMs = plan.totalMs ?? Infinity;
+    this.cooperative = plan.cooperative === true;
+    this.limiter = plan.limiter;
+    this.bulkhead = plan.bulkhead;
+    this.breaker = plan.breaker;
+    this.retry = plan.retry;
+    this.latency = plan.latency;
+    this.discard = plan.discard;
+    this.onTimeout = plan.onTimeout;
     this.lane = alarmLane(plan, this.timeoutMs);
     this.totalLane = alarmLane(plan, this.totalMs);
     this.clocked = plan.latency !== undefined || (plan.retry?.totalMsMax ?? Infinity) !== Infinity;
@@ -81,7 +101,7 @@ export class CallRunner {
     this.count.calls += 1;
     if (cancel?.aborted === true) {
       this.count.refused += 1;
-      return rejectSoon(new AbortedError(this.plan.name, cancel.reason));
+      return rejectSoon(new AbortedError(this.name, cancel.reason));
     }
     const promise = new Promise<Value>(capture as never);
     const call = this.#spare.pop() ?? new Call(this);
@@ -99,7 +119,6 @@ type Phase = "idle" | "queued" | "running" | "waiting" | "ending";
 
 class Call extends Alarm {
   readonly #runner: CallRunner;
-  readonly #plan: CallPlan;
   #phase: Phase = "idle";
   #work: Work<unknown> | undefined = undefined;
   #resolve: (value: unknown) => void = nothing;
@@ -127,9 +146,8 @@ class Call extends Alarm {
   #bad!: (error: unknown) => void;
 
   constructor(runner: CallRunner) {
-    super(runner.lane, runner.plan, runner.timeoutMs);
+    super(runner.lane, runner, runner.timeoutMs);
     this.#runner = runner;
-    this.#plan = runner.plan;
     this.#renew();
   }
 
@@ -145,7 +163,7 @@ class Call extends Alarm {
     this.#reject = reject;
     this.#priority = priority;
     this.#attempt = 0;
-    if (this.#runner.clocked) this.#startedAt = this.#plan.system.now();
+    if (this.#runner.clocked) this.#startedAt = this.#runner.system.now();
     if (cancel !== undefined) this.#follow(cancel);
     if (this.#runner.totalMs !== Infinity) (this.#total ??= new TotalAlarm(this, this.#runner)).begin();
     this.#next();
@@ -154,28 +172,28 @@ class Call extends Alarm {
   /** The deadline of an attempt. */
   onDue(): void {
     if (this.#phase !== "running") return;
-    const { plan, timeoutMs, count } = this.#runner;
+    const { name, timeoutMs, count } = this.#runner;
     count.timedOut += 1;
-    plan.onTimeout(timeoutMs, false);
-    const error = new TimeoutError(plan.name, timeoutMs);
+    this.#runner.onTimeout(timeoutMs, false);
+    const error = new TimeoutError(name, timeoutMs);
     if (this.#interrupt(error, error, true)) this.#over(error);
   }
 
   /** The deadline of the whole call. */
   expire(): void {
     if (this.#phase === "idle" || this.#phase === "ending") return;
-    const { plan, totalMs, timeoutMs, count } = this.#runner;
+    const { name, totalMs, timeoutMs, count } = this.#runner;
     count.timedOut += 1;
-    plan.onTimeout(totalMs, true);
+    this.#runner.onTimeout(totalMs, true);
     // With a bound per attempt the dependency was judged already; without one this is the judgement.
-    const error = new TimeoutError(plan.name, totalMs, "the whole call", this.#lastError);
+    const error = new TimeoutError(name, totalMs, "the whole call", this.#lastError);
     this.#stop(error, error, timeoutMs === Infinity);
   }
 
   /** Begins the next attempt. */
   #next(): void {
     this.#attempt += 1;
-    const { limiter, breaker, bulkhead, name } = this.#plan;
+    const { limiter, breaker, bulkhead, name } = this.#runner;
     if (limiter !== undefined && !limiter.tryTake()) {
       const decision = limiter.check?.();
       if (decision?.allowed !== true) return this.#refuse(new RateLimitedError(name, decision?.retryAfterMs));
@@ -203,7 +221,7 @@ class Call extends Alarm {
 
   /** Calls the work. The slot is ours. */
   #launch(): void {
-    const { breaker, bulkhead, system } = this.#plan;
+    const { breaker, bulkhead, system } = this.#runner;
     this.#waiter = undefined;
     if (breaker !== undefined) {
       this.#permit = breaker.tryAcquire();
@@ -225,11 +243,11 @@ class Call extends Alarm {
 
   /** Reactions that know whether the attempt they were made for is still under way. */
   #renew(): void {
-    const { count, plan } = this.#runner;
+    const { count, discard } = this.#runner;
     const ok = (value: unknown): void => {
       if (this.#ok === ok) return this.#succeeded(value);
       count.late += 1;
-      discarded(plan.discard, value);
+      discarded(discard, value);
     };
     const bad = (error: unknown): void => {
       if (this.#bad === bad) this.#failed(error);
@@ -240,7 +258,7 @@ class Call extends Alarm {
   }
 
   #succeeded(value: unknown): void {
-    const { breaker, bulkhead, retry } = this.#plan;
+    const { breaker, bulkhead, retry } = this.#runner;
     this.disarm();
     breaker?.recordResult(this.#permit, value, this.#durationMs());
     bulkhead?.release();
@@ -262,7 +280,7 @@ class Call extends Alarm {
 
   /** An attempt has failed: its permit and its slot are given back. */
   #settle(error: unknown, judges: boolean, durationMs: number): void {
-    const { breaker, bulkhead } = this.#plan;
+    const { breaker, bulkhead } = this.#runner;
     if (judges) breaker?.recordFailure(this.#permit, error, durationMs);
     else breaker?.release(this.#permit);
     bulkhead?.release();
@@ -276,7 +294,7 @@ class Call extends Alarm {
 
   /** An attempt has ended badly: makes another one, or answers. */
   #over(error: unknown): void {
-    const { retry, system, name } = this.#plan;
+    const { retry, system, name } = this.#runner;
     const cancel = this.#cancel;
     if (cancel?.aborted === true) return this.#answer(new AbortedError(name, cancel.reason));
     // Over in time, too, when a cooperative attempt has only now noticed that the whole call is.
@@ -305,7 +323,7 @@ class Call extends Alarm {
     this.#resume = resume;
     if (delayMs === 0) return void settled.then(resume);
     void new Promise<void>((due) => {
-      this.#pauseTimer = this.#plan.system.setTimer(due, delayMs, true);
+      this.#pauseTimer = this.#runner.system.setTimer(due, delayMs, true);
     }).then(resume);
   }
 
@@ -333,7 +351,7 @@ class Call extends Alarm {
   /** Tells the work to stop. True when its attempt is over with that: what it still gives will be late. */
   #interrupt(error: GuardError, reason: unknown, judges: boolean): boolean {
     const scope = this.#scope;
-    if (this.#plan.cooperative === true) {
+    if (this.#runner.cooperative === true) {
       if (this.#stopped === undefined) this.#judges = judges;
       this.#stopped ??= error;
       scope?.abort(reason);
@@ -361,7 +379,7 @@ class Call extends Alarm {
 
   /** Leaves nothing behind: no timer, no listener. */
   #end(): void {
-    const { latency, system } = this.#plan;
+    const { latency, system } = this.#runner;
     if (latency !== undefined) latency.record(system.now() - this.#startedAt);
     if (this.#unfollow !== undefined) {
       this.#unfollow();
@@ -378,14 +396,14 @@ class Call extends Alarm {
   }
 
   #durationMs(): number {
-    return this.#runner.measures ? this.#plan.system.now() - this.#attemptAt : 0;
+    return this.#runner.measures ? this.#runner.system.now() - this.#attemptAt : 0;
   }
 
   #follow(cancel: Cancel): void {
     this.#cancel = cancel;
     let following = true;
     const stop = onCancel(cancel, (reason) => {
-      if (following) this.#stop(new AbortedError(this.#plan.name, reason), reason, false);
+      if (following) this.#stop(new AbortedError(this.#runner.name, reason), reason, false);
     });
     this.#unfollow = () => {
       following = false;
@@ -400,7 +418,7 @@ class TotalAlarm extends Alarm {
   readonly #call: Call;
 
   constructor(call: Call, runner: CallRunner) {
-    super(runner.totalLane, runner.plan, runner.totalMs);
+    super(runner.totalLane, runner, runner.totalMs);
     this.#call = call;
   }
 
