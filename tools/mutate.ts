@@ -24,7 +24,7 @@ interface Mutant {
 }
 
 /** A run of tests is given up after this long; the mutant counts as noticed (it made something endless). */
-const runMsMax = 30_000;
+const runMsMax = 15_000;
 
 const swaps: Readonly<Record<string, string>> = {
   "<": "<=",

@@ -108,7 +108,7 @@ export class Scope implements CallContext {
 /** A context that only passes its caller's cancellation on, where there is any. */
 class Passed implements CallContext {
   readonly attempt: number;
-  private readonly cancel: Cancel | undefined;
+  readonly cancel: Cancel | undefined;
 
   constructor(cancel: Cancel | undefined, attempt: number) {
     this.cancel = cancel;
@@ -150,6 +150,11 @@ export function contextOf(cancel: Cancel | undefined): CallContext {
 /** The same for a numbered attempt. */
 export function attemptContext(cancel: Cancel | undefined, attempt: number): CallContext {
   return cancel === undefined && attempt === 1 ? never : new Passed(cancel, attempt);
+}
+
+/** What there is to watch: nothing for a context that nobody can abort, which nested policies hand on all the time. */
+export function abortable(cancel: Cancel | undefined): Cancel | undefined {
+  return cancel instanceof Passed && cancel.cancel === undefined ? undefined : cancel;
 }
 
 function isContext(cancel: Cancel): cancel is CallContext {

@@ -1,7 +1,7 @@
 // A circuit breaker (Nygard, Release It!): after enough failures it refuses calls for a while, then lets a few trials
 // through and closes when they succeed. Every transition starts a new generation; a result belongs to the generation
 // that admitted it, so a late one changes nothing. No timer: an open breaker looks at the monotonic clock when asked.
-import { contextOf, rejectSoon, started } from "../cancel.ts";
+import { abortable, contextOf, rejectSoon, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import { BadOptionError, BreakerOpenError, isRefusal } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
@@ -333,7 +333,8 @@ export class Breaker extends Guard {
     let bad = this.#bad;
     const measures = this.judgesDuration;
     // Reactions without a caller or a start of their own serve all calls of the generation.
-    const shared = cancel === undefined && !measures && permit === this.#generation;
+    const watched = abortable(cancel);
+    const shared = watched === undefined && !measures && permit === this.#generation;
     if (!shared || ok === undefined) {
       const startedAt = measures ? this.system.now() : 0;
       const durationMs = (): number => (measures ? this.system.now() - startedAt : 0);
@@ -342,7 +343,7 @@ export class Breaker extends Guard {
         return value;
       };
       bad = (error) => {
-        if (cancel?.aborted === true) this.release(permit);
+        if (watched?.aborted === true) this.release(permit);
         else this.recordFailure(permit, error, durationMs());
         throw error;
       };

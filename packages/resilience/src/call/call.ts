@@ -1,7 +1,7 @@
 // One call through a whole policy, as one state machine: rate limit, slot, breaker, attempt timeout, retry, total
 // timeout. The record of a call is reused; what reaches it late is told apart because the reactions it handed out are no
 // longer its own. Slots and permits are given back before the caller is answered, and exactly once.
-import { nothing, onCancel, rejectSoon, Scope, started } from "../cancel.ts";
+import { abortable, nothing, onCancel, rejectSoon, Scope, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import type { Lane } from "../deadlines.ts";
 import { AbortedError, isRefusal, RateLimitedError, TimeoutError } from "../errors.ts";
@@ -105,7 +105,7 @@ export class CallRunner implements AlarmPlan {
     }
     const promise = new Promise<Value>(capture as never);
     const call = this.#spare.pop() ?? new Call(this);
-    call.begin(work, latestResolve as (value: unknown) => void, latestReject, cancel, priority);
+    call.begin(work, latestResolve as (value: unknown) => void, latestReject, abortable(cancel), priority);
     return promise;
   }
 
