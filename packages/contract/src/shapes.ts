@@ -2,6 +2,7 @@
 // RFC 3339 with milliseconds, durations are numbers with the unit in their name, absent facts are null. These are not core's
 // types: translate.ts of the server converts by hand, so either side can change.
 import { Type, type Static, type TSchema } from "typebox";
+import { Acknowledgement } from "./alerts.ts";
 
 const Time = Type.String({ format: "date-time", description: "RFC 3339 with milliseconds, UTC" });
 const nullable = <T extends TSchema>(of: T) => Type.Union([of, Type.Null()]);
@@ -47,6 +48,8 @@ export const Issue = Type.Object({
   incident: nullable(Type.String({ description: "The open incident, or the last one" })),
   mergedInto: nullable(Type.String()),
   origin: words("found", "imported"),
+  acknowledged: nullable(Acknowledgement),
+  escalationStep: nullable(Type.Integer({ description: "Step of its escalation taken last, from 1" })),
 });
 export type Issue = Static<typeof Issue>;
 
@@ -167,6 +170,15 @@ export const Remedy = Type.Object({
   verified: Type.Integer(),
   failed: Type.Integer(),
   recurred: Type.Integer(),
+  misfired: Type.Integer({ description: "Runs on what a person judged to be noise" }),
+  streak: Type.Integer({ description: "Runs verified in a row; below zero: failed in a row" }),
+  shadow: Type.Object(
+    { wouldFix: Type.Integer(), wouldMisfire: Type.Integer() },
+    { description: "What it would have come to while it only observed" },
+  ),
+  earns: nullable(
+    Type.Integer({ description: "Runs verified in a row after which it may do the next thing by itself" }),
+  ),
   solution: Type.String(),
 });
 export type Remedy = Static<typeof Remedy>;
@@ -214,6 +226,10 @@ export const KpiRow = Type.Object({
   target: Type.String(),
   value: Type.String(),
   met: nullable(Type.Boolean()),
+  count: Type.Number(),
+  of: Type.Number(),
+  low: nullable(Type.Number()),
+  high: nullable(Type.Number()),
 });
 export const Kpis = Type.Object({
   from: Time,

@@ -1,10 +1,12 @@
 // The ports: everything the core needs from outside. Each has a real implementation, a simulated one, and (where two
 // exist) a suite in suites/ that both pass. All awaiting in the core ends at one of these.
 import type { System } from "@prunella/resilience";
-import type { Evidence } from "./detection/index.ts";
+import type { Evidence, Json } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
-import type { EventSignal, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Alert, OutsideAlert, Silence } from "./alerting/index.ts";
+import type { EventSignal, LatencyCounts, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
   readonly clock: Clock;
@@ -29,8 +31,11 @@ export interface Clock {
 
 /** Durable state. One writer at a time: whoever opened it last; the one before is fenced off. */
 export interface Store {
-  /** Takes over: raises the epoch and returns everything the engine keeps in memory. */
-  open(): Promise<Opened>;
+  /**
+   * Takes over: raises the epoch and returns everything the engine keeps in memory. Whoever opens again to learn what
+   * became of a commit names the epoch it held: throws StoreError "fenced" when another writer has taken over since.
+   */
+  open(heldEpoch?: number): Promise<Opened>;
   /**
    * Applies all changes or none, durably, before it resolves.
    * Throws StoreError: "fenced" (another writer took over), "out-of-order" (sequence is not the next one: reopen),
@@ -53,6 +58,10 @@ export interface Store {
     readonly to: TimeMs;
   }): Promise<readonly Tally[]>;
   comments(issue: string): Promise<readonly Comment[]>;
+  /** Everything that detectors saved, by id; read once, at the start. */
+  learned(): Promise<readonly Learned[]>;
+  /** What was put into the outbox for receivers, newest first. */
+  notifications(query: NotificationQuery): Promise<Page<Notification>>;
   /** Deletes what retention no longer keeps, oldest first, in slices; an issue's record stays when its raw signals go. */
   prune(now: TimeMs): Promise<{ readonly deleted: number; readonly bytes: number }>;
   stats(): Promise<StoreStats>;
@@ -80,6 +89,12 @@ export interface Opened {
   readonly standings: readonly Standing[];
   /** Notifications not yet delivered. */
   readonly outbox: readonly Notification[];
+  /** Alerts that hold. */
+  readonly alerts: readonly Alert[];
+  /** Silences that are not over for longer than a day. */
+  readonly silences: readonly Silence[];
+  /** Alerts from outside that hold, and those that ended within the last ten minutes. */
+  readonly outside: readonly OutsideAlert[];
   /** Highest record time ever committed; the clock starts no earlier. */
   readonly lastAt: TimeMs;
 }
@@ -100,6 +115,10 @@ export interface Changes {
   readonly standings?: readonly Standing[];
   readonly notifications?: readonly Notification[];
   readonly comments?: readonly Comment[];
+  readonly learned?: readonly Learned[];
+  readonly alerts?: readonly Alert[];
+  readonly silences?: readonly Silence[];
+  readonly outside?: readonly OutsideAlert[];
 }
 
 /** What people have switched; survives restart. */
@@ -117,6 +136,8 @@ export interface Settings {
     readonly by: string;
     readonly why: string;
   }[];
+  /** What tuning has found out about each knob, by its name. */
+  readonly tuning?: Readonly<Record<string, Knob>>;
   /** Storm mode: since when and why; ends after a calm spell or by a person. */
   readonly storm: { readonly since: TimeMs; readonly why: string; readonly calmSince: TimeMs | null } | null;
 }
@@ -127,6 +148,12 @@ export interface Standing {
   readonly verified: number;
   readonly failed: number;
   readonly recurred: number;
+  /** Runs on what a person judged to be noise. */
+  readonly misfired: number;
+  /** Runs verified in a row since the last failure, return or misfire; below zero: runs that failed in a row. */
+  readonly streak: number;
+  /** While it only observed: faults that its action mended when somebody else did it, and faults that passed by themselves. */
+  readonly shadow: { readonly wouldFix: number; readonly wouldMisfire: number };
   /** Set by automatic demotion; null: the configured mode holds. */
   readonly demotedTo: "suggest" | null;
   readonly why: string | null;
@@ -153,6 +180,20 @@ export interface Tally {
   readonly goodMs: number;
   readonly requests: number;
   readonly errors: number;
+  /** How long those requests took, mergeable. */
+  readonly latency: LatencyCounts;
+}
+
+/**
+ * What one detector has learned, so that a restart does not begin from nothing. Opaque to everybody but the detector that
+ * wrote it; replaced whole; deleted when it was not written again for as long as series are kept.
+ */
+export interface Learned {
+  /** "metric api latencyMsP95": what it is about. */
+  readonly id: string;
+  readonly at: TimeMs;
+  /** At most `savedBytesMax` of JSON (detection/learned/saving.ts), kept by the writer. */
+  readonly state: Json;
 }
 
 export interface Comment {
@@ -167,17 +208,35 @@ export interface Notification {
   /** Stable: a receiver can drop a repeated one. */
   readonly key: string;
   readonly at: TimeMs;
-  readonly kind: "escalation" | "approval" | "recovered" | "storm" | "pause" | "self";
+  readonly kind: "escalation" | "approval" | "notice" | "recovered" | "storm" | "pause" | "self";
   readonly title: string;
   readonly text: string;
   readonly severity: "critical" | "medium" | "low";
   readonly issue: string | null;
   readonly incident: string | null;
   readonly target: TargetKey | null;
-  /** Attempts so far and when the next is due; delivered ends it. */
+  /** Attempts so far and when the next is due. */
   readonly attempts: number;
   readonly dueAt: TimeMs;
+  /** When it was done with, which takes it out of the outbox; `ended` says how. */
   readonly deliveredAt: TimeMs | null;
+  /** "routed": the alert manager took it in and made others of it, one for each receiver. */
+  readonly ended?: "delivered" | "suppressed" | "routed";
+  /** Whom it is for; absent: as a stage filed it, for the alert manager to route. All below is set with it. */
+  readonly receiver?: string;
+  /** Key of the alert it speaks of: the same from its beginning to its end. */
+  readonly alert?: string;
+  readonly status?: "firing" | "resolved";
+  /** When the alert began. */
+  readonly startedAt?: TimeMs;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What is due together for one receiver and group is sent in one message; null: alone. */
+  readonly group?: string | null;
+  /** Why it is held back; null: it is not. */
+  readonly suppressedBy?: string | null;
+  /** Step of the escalation chain that it is, from 1. */
+  readonly step?: number | null;
+  readonly lastError?: string;
 }
 
 export interface Page<T> {
@@ -233,6 +292,10 @@ export interface SignalQuery extends Paging {
   readonly from?: TimeMs;
   readonly to?: TimeMs;
 }
+export interface NotificationQuery extends Paging {
+  readonly issue?: string;
+  readonly receiver?: string;
+}
 export interface SeriesQuery {
   readonly target: TargetKey;
   readonly metric?: string;
@@ -281,8 +344,11 @@ export interface Question {
 }
 
 export interface Notifier {
-  /** Rejects when it could not be delivered; it is tried again later, with the same key. */
-  send(notification: Notification): Promise<void>;
+  /**
+   * Rejects when it could not be delivered; it is tried again later, with the same key. `together`: all that goes to the same
+   * receiver in the same message, the first of them included.
+   */
+  send(notification: Notification, together: readonly Notification[]): Promise<void>;
 }
 
 /** Structured log; `event` is a stable word, `fields` are flat. */

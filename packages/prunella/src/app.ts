@@ -1,14 +1,12 @@
 // The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
 // closed in the reverse order in which they were opened.
-import { agentSocketPath, linkClient, webhookNotifier, type LinkClient, type Plan } from "@prunella/adapters";
+import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
 import {
   defaultSafety,
   engine,
   type Actuator,
+  type AlertRules,
   type Engine,
-  type Log,
-  type Notification,
-  type Notifier,
   type Remedy,
   type Safety,
 } from "@prunella/core";
@@ -20,6 +18,8 @@ import process from "node:process";
 import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
+import { ownSample } from "./own-sample.ts";
+import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
 
 export interface Control {
@@ -56,11 +56,12 @@ export async function control(folder: DataFolder): Promise<Control> {
       store,
       actuator,
       examiner: { examine: async (question) => reached().examine(question) },
-      notifier: notifierOf(() => plan, log),
+      notifier: notifierOf(() => plan.notify, log),
       log,
     },
     { ...rulesOf(plan) },
   );
+  const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
@@ -71,7 +72,7 @@ export async function control(folder: DataFolder): Promise<Control> {
       instance.configure(rulesOf(next));
       log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
     },
-    onSignals: (events, observations) => instance.ingest([...events, ...observations]),
+    onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
@@ -93,6 +94,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       guards: (target) => guards.get(target) ?? [],
     },
     configuration: () => plan,
+    sources: sourcesOf(folder),
+    render: renderer,
   });
   announce(folder, server.url);
   const pruning = setInterval(
@@ -122,8 +125,14 @@ export function rulesOf(plan: Plan): {
   readonly targets: Plan["targets"];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  readonly alerting: AlertRules;
 } {
-  return { targets: plan.targets, remedies: plan.remedies, safety: { ...defaultSafety, ...plan.safety } };
+  return {
+    targets: plan.targets,
+    remedies: plan.remedies,
+    safety: { ...defaultSafety, ...plan.safety },
+    alerting: plan.notify.rules,
+  };
 }
 
 /** Where the command line finds this control plane; written whole or not at all. */
@@ -133,18 +142,4 @@ function announce(folder: DataFolder, url: string): void {
     mode: 0o600,
   });
   renameSync(draft, folder.control);
-}
-
-/** Every configured receiver gets the notification; one that fails has it sent again, which receivers drop by its key. */
-function notifierOf(plan: () => Plan, log: Log): Notifier {
-  return {
-    async send(notification: Notification) {
-      log.write("info", "notification", { key: notification.key, kind: notification.kind, title: notification.title });
-      const results = await Promise.allSettled(
-        plan().notify.map((receiver) => webhookNotifier(receiver).send(notification)),
-      );
-      const failed = results.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
-    },
-  };
 }

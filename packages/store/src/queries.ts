@@ -8,12 +8,17 @@ import {
   pageLimit,
   searchWords,
   severityRank,
+  outsideMemoryMs,
+  silenceMemoryMs,
   type Comment,
   type EventSignal,
   type Incident,
   type IncidentQuery,
   type Issue,
   type IssueQuery,
+  type Learned,
+  type Notification,
+  type NotificationQuery,
   type Opened,
   type Page,
   type Repair,
@@ -50,7 +55,7 @@ type Read = Pick<
   | "transitions"
   | "signals"
 > &
-  Pick<Store, "series" | "tallies" | "comments">;
+  Pick<Store, "series" | "tallies" | "comments" | "learned" | "notifications">;
 
 export function queries(database: Kysely<Tables>): Read {
   const byId = async <T>(table: "issues" | "incidents" | "repairs", id: string): Promise<T | null> =>
@@ -120,6 +125,12 @@ export function queries(database: Kysely<Tables>): Read {
         ...unindexed("type", query.type),
         ...range("at", query),
       ]),
+    notifications: (query: NotificationQuery): Promise<Page<Notification>> =>
+      newestFirst(database, "notifications", "at", query, [
+        sql`receiver IS NOT NULL`,
+        ...is("issue", query.issue),
+        ...unindexed("receiver", query.receiver),
+      ]),
     async series(query: SeriesQuery): Promise<readonly SeriesPoint[]> {
       let select = database
         .selectFrom("seriesNames")
@@ -134,12 +145,17 @@ export function queries(database: Kysely<Tables>): Read {
     async tallies(query): Promise<readonly Tally[]> {
       let select = database
         .selectFrom("tallies")
-        .select(["target", "hour", "watchedMs", "goodMs", "requests", "errors"])
+        .select(["target", "hour", "watchedMs", "goodMs", "requests", "errors", "latency"])
         .where("hour", ">=", query.from)
         .where("hour", "<", query.to);
       if (query.target !== undefined) select = select.where("target", "=", query.target);
-      return (await select.orderBy("hour").orderBy("target").execute()).map((row) => ({ ...row }));
+      return (await select.orderBy("hour").orderBy("target").execute()).map((row) => ({
+        ...row,
+        latency: JSON.parse(row.latency) as Tally["latency"],
+      }));
     },
+    learned: async (): Promise<readonly Learned[]> =>
+      parsed<Learned>(await database.selectFrom("learned").select("body").orderBy("id").execute()),
     comments: async (issue) =>
       parsed<Comment>(
         await database
@@ -204,6 +220,31 @@ export async function opened(database: Kysely<Tables>): Promise<Opened> {
         .orderBy("id")
         .execute(),
     ),
+    alerts: parsed(
+      await database
+        .selectFrom("alerts")
+        .select("body")
+        .where(sql<boolean>`resolvedAt IS NULL`)
+        .orderBy("at")
+        .orderBy("ord")
+        .execute(),
+    ),
+    silences: parsed(
+      await database
+        .selectFrom("silences")
+        .select("body")
+        .where("endsAt", ">=", meta.lastAt - silenceMemoryMs)
+        .orderBy("ord")
+        .execute(),
+    ),
+    outside: parsed(
+      await database
+        .selectFrom("outside")
+        .select("body")
+        .where((where) => where.or([where("overAt", "is", null), where("overAt", ">=", meta.lastAt - outsideMemoryMs)]))
+        .orderBy("id")
+        .execute(),
+    ),
   };
 }
 
@@ -212,7 +253,7 @@ const noSettings: Settings = { paused: null, pausedTargets: {}, maintenance: [],
 interface List {
   /** Names list, sort and direction for the cursor. */
   readonly name: string;
-  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals";
+  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals" | "notifications";
   readonly column: string;
   readonly descending: boolean;
   readonly query: { readonly limit?: number; readonly after?: string | null };

@@ -1,6 +1,7 @@
 // Complete records for suites and tests: every field set, so that a test names only the fields it is about.
 import type { Incident, Issue, Transition } from "../issue/index.ts";
-import type { Comment, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
+import type { Alert, OutsideAlert, Silence } from "../alerting/index.ts";
+import type { Comment, Learned, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
 import type { Remedy, Repair } from "../repair/index.ts";
 import type { EventSignal } from "../signal/index.ts";
 
@@ -133,11 +134,32 @@ export function sampleSeriesPoint(over: Partial<SeriesPoint> = {}): SeriesPoint 
 }
 
 export function sampleTally(over: Partial<Tally> = {}): Tally {
-  return { target: "api", hour: 0, watchedMs: 3_600_000, goodMs: 3_590_000, requests: 1_000, errors: 3, ...over };
+  return {
+    target: "api",
+    hour: 0,
+    watchedMs: 3_600_000,
+    goodMs: 3_590_000,
+    requests: 1_000,
+    errors: 3,
+    latency: [0, 990, 10],
+    ...over,
+  };
 }
 
 export function sampleStanding(remedy: string, over: Partial<Standing> = {}): Standing {
-  return { remedy, verified: 1, failed: 0, recurred: 0, demotedTo: null, why: null, at: 1_000, ...over };
+  return {
+    remedy,
+    verified: 1,
+    failed: 0,
+    recurred: 0,
+    misfired: 0,
+    streak: 1,
+    shadow: { wouldFix: 0, wouldMisfire: 0 },
+    demotedTo: null,
+    why: null,
+    at: 1_000,
+    ...over,
+  };
 }
 
 export function sampleNotification(key: string, over: Partial<Notification> = {}): Notification {
@@ -158,8 +180,58 @@ export function sampleNotification(key: string, over: Partial<Notification> = {}
   };
 }
 
+export function sampleAlert(key: string, over: Partial<Alert> = {}): Alert {
+  return {
+    key,
+    kind: "escalation",
+    at: 1_000,
+    title: "api needs a person",
+    text: "the restart budget is spent",
+    severity: "critical",
+    issue: "CRIT-001",
+    incident: "INC-1",
+    target: "api",
+    labels: { target: "api", severity: "critical" },
+    resolvedAt: null,
+    suppressedBy: null,
+    told: { oncall: { at: 1_000, times: 1 } },
+    steps: 0,
+    steppedAt: null,
+    ...over,
+  };
+}
+
+export function sampleSilence(id: string, over: Partial<Silence> = {}): Silence {
+  const matchers = [{ name: "target", value: "api|web", isRegex: true, isEqual: true }];
+  return { id, matchers, startsAt: 1_000, endsAt: 9_000, createdBy: "person:anna", comment: "upgrade", ...over };
+}
+
+export function sampleOutside(key: string, over: Partial<OutsideAlert> = {}): OutsideAlert {
+  return {
+    key,
+    source: "alertmanager",
+    target: "api",
+    kind: "high-latency",
+    distinguisher: "",
+    severity: "medium",
+    summary: "p95 above 1 s",
+    text: "",
+    startsAt: 1_000,
+    endsAt: 9_000,
+    seenAt: 1_000,
+    incident: null,
+    incidentOverAt: null,
+    overAt: null,
+    ...over,
+  };
+}
+
 export function sampleComment(id: string, over: Partial<Comment> = {}): Comment {
   return { id, issue: "CRIT-001", at: 1_000, by: "person:anna", text: "looking at it", ...over };
+}
+
+export function sampleLearned(id: string, over: Partial<Learned> = {}): Learned {
+  return { id, at: 1_000, state: { version: 1, mean: 0.25, seen: [1, null, "\u{1f33f}"] }, ...over };
 }
 
 export const sampleSettings: Settings = {

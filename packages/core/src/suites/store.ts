@@ -8,12 +8,16 @@ import {
   sampleComment,
   sampleIncident,
   sampleIssue,
+  sampleLearned,
+  sampleAlert,
   sampleNotification,
+  sampleOutside,
   sampleRemedy,
   sampleRepair,
   sampleSeriesPoint,
   sampleSettings,
   sampleSignal,
+  sampleSilence,
   sampleStanding,
   sampleTally,
   sampleTransition,
@@ -37,6 +41,9 @@ export const storeSuite: readonly StoreCase[] = [
       numbers: {},
       standings: [],
       outbox: [],
+      alerts: [],
+      silences: [],
+      outside: [],
       lastAt: 0,
     });
   }),
@@ -173,6 +180,20 @@ export const storeSuite: readonly StoreCase[] = [
     await successor.commit({ epoch: taken.epoch, sequence: 2 }, { at: 3, issues: [sampleIssue("CRIT-003")] });
     equal((await place.store.issue("CRIT-003"))?.id, "CRIT-003");
   }),
+
+  storeCase(
+    "whoever opens again with the epoch it held is fenced once another writer has taken over",
+    async (place) => {
+      const { epoch } = await place.store.open();
+      const again = await place.store.open(epoch);
+      assert(again.epoch > epoch, "opening again raises the epoch while nobody else has");
+      const successor = await place.reopen();
+      const taken = await successor.open();
+      await refused("fenced", place.store.open(again.epoch));
+      await successor.commit({ epoch: taken.epoch, sequence: 1 }, { at: 3, issues: [sampleIssue("CRIT-003")] });
+      equal((await successor.issue("CRIT-003"))?.id, "CRIT-003");
+    },
+  ),
 
   storeCase("a commit out of order is refused and changes nothing; the right one still fits", async ({ store }) => {
     const { epoch } = await store.open();
@@ -491,6 +512,61 @@ export const storeSuite: readonly StoreCase[] = [
     );
   }),
 
+  storeCase("open gives back the alerts that hold, recent silences and alerts from outside", async (place) => {
+    const write = await writer(place.store);
+    const now = 100 * dayMs;
+    await write({
+      at: now,
+      alerts: [sampleAlert("a2", { at: 2 }), sampleAlert("a1", { at: 1 }), sampleAlert("over", { resolvedAt: now })],
+      silences: [
+        sampleSilence("S10", { endsAt: now + 1 }),
+        sampleSilence("S9", { endsAt: now - dayMs }),
+        sampleSilence("S1", { endsAt: now - dayMs - 1 }),
+      ],
+      outside: [
+        sampleOutside("y"),
+        sampleOutside("x", { overAt: now - 600_000 }),
+        sampleOutside("old", { overAt: now - 600_001 }),
+      ],
+    });
+    await write({ at: now, alerts: [sampleAlert("a1", { at: 1, steps: 3 })] });
+    const opened = await place.store.open();
+    equal(opened.alerts, [sampleAlert("a1", { at: 1, steps: 3 }), sampleAlert("a2", { at: 2 })]);
+    equal(ids(opened.silences), ["S9", "S10"]);
+    equal(
+      opened.outside.map((row) => row.key),
+      ["x", "y"],
+    );
+    const { deleted } = await place.store.prune(now + 8 * dayMs);
+    equal(deleted, 1 + 3 + 2, "what is over goes by age");
+    equal((await place.store.open()).alerts.length, 2);
+  }),
+
+  storeCase(
+    "notifications are listed newest first, by issue and receiver, without those that were only filed",
+    async (place) => {
+      const write = await writer(place.store);
+      const told = (key: string, at: number, issue: string, receiver: string) =>
+        sampleNotification(key, { at, issue, receiver, deliveredAt: at });
+      await write({
+        at: 1,
+        notifications: [
+          sampleNotification("filed", { at: 9 }),
+          told("n1", 1, "CRIT-001", "chat"),
+          told("n2", 2, "CRIT-001", "oncall"),
+          told("n3", 3, "MED-001", "chat"),
+        ],
+      });
+      const keys = async (query: Parameters<Store["notifications"]>[0]): Promise<string[]> =>
+        (await place.store.notifications(query)).items.map((row) => row.key);
+      equal(await keys({}), ["n3", "n2", "n1"]);
+      equal(await keys({ issue: "CRIT-001" }), ["n2", "n1"]);
+      equal(await keys({ receiver: "chat" }), ["n3", "n1"]);
+      const first = await place.store.notifications({ limit: 2 });
+      equal(await keys({ limit: 2, after: first.next }), ["n1"]);
+    },
+  ),
+
   storeCase(
     "prune deletes old signals, series, tallies and delivered notifications, and keeps every record",
     async (place) => {
@@ -502,16 +578,21 @@ export const storeSuite: readonly StoreCase[] = [
         signals: [sampleSignal("kept", { at: now - 7 * dayMs }), sampleSignal("gone", { at: now - 7 * dayMs - 1 })],
         series: [sampleSeriesPoint({ at: now - 30 * dayMs }), sampleSeriesPoint({ at: now - 30 * dayMs - 1 })],
         tallies: [sampleTally({ hour: now - 400 * dayMs }), sampleTally({ hour: now - 400 * dayMs - 1 })],
+        learned: [
+          sampleLearned("metric api a", { at: now - 30 * dayMs }),
+          sampleLearned("metric api b", { at: now - 30 * dayMs - 1 }),
+        ],
         notifications: [sampleNotification("old", { deliveredAt: 1 }), sampleNotification("new", { deliveredAt: now })],
       });
       const { store } = place;
       equal((await store.stats()).oldestSignalAt, 1_000);
       const { deleted } = await store.prune(now);
-      equal(deleted, 2 + 2 + 2 + 1);
+      equal(deleted, 2 + 2 + 2 + 1 + 1 + 2);
       equal((await store.prune(now)).deleted, 0, "the second prune finds nothing");
       equal(ids((await store.signals({})).items), ["kept"]);
       equal((await store.series({ target: "api", from: 0, to: now })).length, 1);
       equal((await store.tallies({ from: 0, to: now })).length, 1);
+      equal(ids(await store.learned()), ["metric api a"]);
       equal([(await store.issue("CRIT-001"))?.id, (await store.incident("INC-1"))?.id], ["CRIT-001", "INC-1"]);
       equal([(await store.repair("REP-1"))?.id, ids((await store.transitions({})).items)], ["REP-1", ["T1"]]);
       equal(ids(await store.comments("CRIT-001")), ["C1"]);
@@ -535,7 +616,7 @@ export const storeSuite: readonly StoreCase[] = [
     equal(stats.commits - before.commits, 1);
     for (const name of ["issues", "incidents", "repairs", "transitions", "signals", "series", "tallies"])
       equal(stats.rows[name], 1, name);
-    for (const name of ["standings", "notifications", "comments"]) equal(stats.rows[name], 1, name);
+    for (const name of ["standings", "notifications", "comments", "learned"]) equal(stats.rows[name], 1, name);
     assert(Number.isFinite(stats.bytes) && stats.bytes >= 0, "bytes is a size");
   }),
 
@@ -549,6 +630,18 @@ export const storeSuite: readonly StoreCase[] = [
     await refused("unavailable", store.issue("CRIT-001"));
     await store.open();
     await holdsEverything(store);
+  }),
+
+  storeCase("what was learned is replaced whole and comes back after a reopen, by id", async (place) => {
+    const write = await writer(place.store);
+    equal(await place.store.learned(), []);
+    await write({ at: 1, learned: [sampleLearned("b"), sampleLearned("a")] });
+    const last = sampleLearned("b", { at: 2, state: [1.5, { deep: [null, true] }] });
+    await write({ at: 2, learned: [last] });
+    equal(await place.store.learned(), [sampleLearned("a"), last]);
+    const again = await place.reopen();
+    await again.open();
+    equal(await again.learned(), [sampleLearned("a"), last]);
   }),
 
   {
@@ -593,6 +686,10 @@ function everything(): Changes {
     standings: [sampleStanding("restart")],
     notifications: [sampleNotification("n1")],
     comments: [sampleComment("C1")],
+    learned: [sampleLearned("metric api cpuShare")],
+    alerts: [sampleAlert("escalation:INC-1")],
+    silences: [sampleSilence("S1")],
+    outside: [sampleOutside("alertmanager:1")],
   };
 }
 
@@ -609,8 +706,18 @@ async function holdsEverything(store: Store): Promise<void> {
       series: await store.series({ target: "api", from: 0, to: dayMs }),
       tallies: await store.tallies({ from: 0, to: dayMs }),
       comments: await store.comments("CRIT-001"),
+      learned: await store.learned(),
     },
-    { ...all, settings: undefined, numbers: undefined, standings: undefined, notifications: undefined },
+    {
+      ...all,
+      settings: undefined,
+      numbers: undefined,
+      standings: undefined,
+      notifications: undefined,
+      alerts: undefined,
+      silences: undefined,
+      outside: undefined,
+    },
   );
   equal(
     [await store.issue("nobody"), await store.incident("nobody"), await store.repair("nobody")],
