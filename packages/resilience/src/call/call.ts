@@ -351,7 +351,7 @@ class Call extends Alarm {
   /** Tells the work to stop. True when its attempt is over with that: what it still gives will be late. */
   #interrupt(error: GuardError, reason: unknown, judges: boolean): boolean {
     const scope = this.#scope;
-    if (this.#runner.cooperative === true) {
+    if (this.#runner.cooperative) {
       if (this.#stopped === undefined) this.#judges = judges;
       this.#stopped ??= error;
       scope?.abort(reason);
