@@ -74,7 +74,15 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
           ]);
           return;
         case "guard": {
-          const event = message.event as { guard?: unknown; name?: unknown; event?: unknown; detail?: unknown } | null;
+          const event = message.event as {
+            guard?: unknown;
+            name?: unknown;
+            event?: unknown;
+            level?: unknown;
+            detail?: unknown;
+          } | null;
+          // A return to normal is no trip; it shows in the guard's next snapshot.
+          if (event?.level === "info") return;
           emit({
             type: "guard",
             target,
