@@ -27,6 +27,18 @@ export interface AgentFace {
   guards(target: string): readonly unknown[];
 }
 
+export interface Sources {
+  readonly sentry: readonly { readonly project: string; readonly key: string; readonly target: string }[];
+  /** OpenTelemetry's service names that differ from those of targets. */
+  readonly services: Readonly<Record<string, string>>;
+}
+
+export interface IncomingLine {
+  readonly at: number;
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  readonly text: string;
+}
+
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port; the address is in the result. */
@@ -41,6 +53,10 @@ export interface ServerOptions {
   readonly agent: AgentFace;
   /** The configuration in force, as JSON. */
   readonly configuration: () => unknown;
+  /** Who may send errors as whom; secrets are looked up. Absent: nothing beyond the names of targets. */
+  readonly sources?: () => Sources;
+  /** Hears of log lines that came in from outside. */
+  readonly onLines?: (target: string, lines: readonly IncomingLine[]) => void;
   /** Folder of the built web UI; absent: a plain status page answers at "/". */
   readonly web?: string;
 }

@@ -38,7 +38,8 @@ test("every series is there once, in a family with help and type, and nothing ca
     for (const value of Object.values(labels)) assert.doesNotMatch(value, /^(CRIT|MED|LOW|INC|REP)-\d/, name);
   }
   const value = (name: string, labels: Record<string, string>): number | undefined =>
-    series.find((each) => each.name === name && Object.entries(labels).every(([key, of]) => each.labels[key] === of))?.value;
+    series.find((each) => each.name === name && Object.entries(labels).every(([key, of]) => each.labels[key] === of))
+      ?.value;
   assert.equal(value("prunella_target_faults", { target: "api", kind: "disk-full", severity: "critical" }), 1);
   assert.equal(value("prunella_incidents", { state: "handed-over", severity: "critical" }), 1);
   assert.equal(value("prunella_issues", { severity: "low", status: "pending" }), 0);
@@ -80,7 +81,12 @@ test("a service that reports a hundred thousand guard fields is cut off, and wha
 test("kinds that never end to be new are summed under other", async () => {
   const it = await api();
   for (let batch = 0; batch < 3; batch += 1) {
-    const signals = Array.from({ length: 100 }, (_, at) => ({ target: "api", kind: `kind-${batch}-${at}`, severity: "low", summary: "x" }));
+    const signals = Array.from({ length: 100 }, (_, at) => ({
+      target: "api",
+      kind: `kind-${batch}-${at}`,
+      severity: "low",
+      summary: "x",
+    }));
     await it.ask("/api/v1/signals", signals);
     await it.advance(2_000);
   }

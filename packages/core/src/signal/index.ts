@@ -1,2 +1,3 @@
 export * from "./target.ts";
 export * from "./signal.ts";
+export * from "./rates.ts";
