@@ -8,6 +8,7 @@ import type {
   Changes,
   Comment,
   IssueQuery,
+  Learned,
   Notification,
   Opened,
   Page,
@@ -42,6 +43,7 @@ export interface MemoryDisk {
   readonly alerts: Map<string, Alert>;
   readonly silences: Map<string, Silence>;
   readonly outside: Map<string, OutsideAlert>;
+  readonly learned: Map<string, Learned>;
   readonly numbers: Map<string, number>;
   settings: Settings;
   epoch: number;
@@ -84,6 +86,7 @@ export function memoryDisk(): MemoryDisk {
     alerts: new Map(),
     silences: new Map(),
     outside: new Map(),
+    learned: new Map(),
     numbers: new Map(),
     settings: noSettings,
     epoch: 0,
@@ -244,12 +247,14 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         ({ row }) => row,
       )
     ),
+    learned: async () => (read(), [...disk.learned.values()].sort((a, b) => compareText(a.id, b.id))),
     async prune(now) {
       read();
       const deleted =
         drop(disk.signals, (row) => row.at < now - keep.signalsMs) +
         drop(disk.series, (row) => row.at < now - keep.seriesMs) +
         drop(disk.tallies, (row) => row.hour < now - keep.talliesMs) +
+        drop(disk.learned, (row) => row.at < now - keep.seriesMs) +
         drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs) +
         drop(disk.alerts, (row) => row.resolvedAt !== null && row.resolvedAt < now - keep.signalsMs) +
         drop(disk.silences, (row) => row.endsAt < now - keep.signalsMs) +
@@ -305,6 +310,7 @@ function write(disk: MemoryDisk, changes: Changes): void {
   append(disk.comments, changes.comments, (row) => row.id);
   replace(disk.series, changes.series, (row) => JSON.stringify([row.target, row.metric, row.at]));
   replace(disk.tallies, changes.tallies, (row) => JSON.stringify([row.target, row.hour]));
+  replace(disk.learned, changes.learned, (row) => row.id);
   replace(disk.standings, changes.standings, (row) => row.remedy);
   replace(disk.notifications, changes.notifications, (row) => row.key);
   replace(disk.alerts, changes.alerts, (row) => row.key);

@@ -3,7 +3,17 @@
 import { silenceMemoryMs, type Alert, type Silence } from "./alerting/alert.ts";
 import { outsideMemoryMs, type OutsideAlert } from "./alerting/outside.ts";
 import type { Incident, IncidentId, Issue, IssueId, RepairId, Transition } from "./issue/index.ts";
-import type { Changes, Comment, Notification, Opened, SeriesPoint, Settings, Standing, Tally } from "./ports.ts";
+import type {
+  Changes,
+  Comment,
+  Learned,
+  Notification,
+  Opened,
+  SeriesPoint,
+  Settings,
+  Standing,
+  Tally,
+} from "./ports.ts";
 import type { Repair } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TargetSpec, TimeMs } from "./signal/index.ts";
 
@@ -133,6 +143,7 @@ export class Draft {
   readonly #signals: EventSignal[] = [];
   readonly #tallies: Tally[] = [];
   readonly #series: SeriesPoint[] = [];
+  readonly #learned: Learned[] = [];
   #settings: Settings | null = null;
 
   constructor(world: World, now: TimeMs) {
@@ -267,6 +278,9 @@ export class Draft {
   putSeries(point: SeriesPoint): void {
     this.#series.push(point);
   }
+  putLearned(learned: Learned): void {
+    this.#learned.push(learned);
+  }
   putSignal(signal: EventSignal): void {
     this.#signals.push(signal);
   }
@@ -304,6 +318,7 @@ export class Draft {
         this.#comments.length +
         this.#signals.length +
         this.#tallies.length +
+        this.#learned.length +
         this.#series.length ===
         0 &&
       this.#settings === null &&
@@ -321,6 +336,7 @@ export class Draft {
       signals: this.#signals,
       tallies: this.#tallies,
       series: this.#series,
+      learned: this.#learned,
       standings: [...this.#standings.values()],
       notifications: [...this.#notifications.values()],
       comments: this.#comments,

@@ -14,10 +14,12 @@ import {
   type Question,
   type Remedy,
   type Safety,
+  type ScalingRule,
   type Signal,
   type StepOutcome,
   type TargetSpec,
   type Transition,
+  type TuningRule,
 } from "@prunella/core";
 import { memoryDisk, memoryStore, type MemoryDisk, type MemoryStore } from "@prunella/core/testing";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
@@ -47,6 +49,8 @@ interface Service {
   heartbeats: boolean;
   /** Requests per second by the second; null: it reports none. */
   load: ((second: number) => number) | null;
+  /** Further metrics it reports, by the second. */
+  values: (second: number) => Readonly<Record<string, number>>;
 }
 
 export interface WorldOptions {
@@ -55,6 +59,8 @@ export interface WorldOptions {
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
   readonly alerting?: AlertRules;
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
   /** How the outside answers, where that matters from the first moment. */
   readonly answers?: Partial<TestWorld["answers"]>;
 }
@@ -131,6 +137,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         lastLines: [],
         heartbeats: true,
         load: null,
+        values: () => ({}),
       },
     ]),
   );
@@ -218,6 +225,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     remedies: options.remedies ?? shippedRemedies,
     safety: { ...defaultSafety, ...options.safety },
     ...(options.alerting === undefined ? {} : { alerting: options.alerting }),
+    scaling: options.scaling ?? [],
+    tuning: options.tuning ?? [],
   });
 
   function observeAll(): void {
@@ -252,6 +261,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
           values: {
             rssBytes: service.rss,
             cpuShare: 0.1,
+            ...service.values(Math.floor((now() - startAt) / 1_000)),
             ...(service.load === null
               ? {}
               : { requestsPerSecond: service.load(Math.floor((now() - startAt) / 1_000)) }),

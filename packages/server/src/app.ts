@@ -18,6 +18,7 @@ import { intake } from "./ingest/intake.ts";
 import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { claimRoutes } from "./routes/claims.ts";
 import { controlRoutes } from "./routes/controls.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -115,6 +116,7 @@ export async function application(options: ServerOptions): Promise<App> {
       const api = scope as unknown as App;
       statusRoutes(api, options, startedAt);
       targetRoutes(api, options);
+      claimRoutes(api, options);
       issueRoutes(api, options);
       incidentRoutes(api, options);
       repairRoutes(api, options);

@@ -1,6 +1,7 @@
 // What the server stands on: the running engine, or the data folder alone when no control plane runs (the command line's
 // way of reading). Everything that changes something goes through `command` and `ingest`.
-import type { Clock, Engine, Log, Store } from "@prunella/core";
+import type { Claim, Report } from "@prunella/contract";
+import type { CatalogueMode, Clock, DrillProof, Engine, Log, LongRun, Store } from "@prunella/core";
 
 /** The part of an engine that the API needs. */
 export type EngineFace = Pick<
@@ -27,7 +28,15 @@ export interface AgentFace {
   guards(target: string): readonly unknown[];
 }
 
-export interface Sources {
+/** What is sent out beside notifications. */
+export interface Outgoing {
+  /** When somebody else was last told that Prunella lives; null: never, or nobody is told. */
+  readonly deadmanAt: number | null;
+  readonly loki: { readonly shipped: number; readonly lost: number; readonly waiting: number };
+  readonly scrapes: { readonly succeeded: number; readonly failed: number };
+}
+
+export interface Senders {
   readonly sentry: readonly { readonly project: string; readonly key: string; readonly target: string }[];
   /** OpenTelemetry's service names that differ from those of targets. */
   readonly services: Readonly<Record<string, string>>;
@@ -37,6 +46,22 @@ export interface IncomingLine {
   readonly at: number;
   readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
   readonly text: string;
+}
+
+export interface ReportSources {
+  /** Failure modes that are known beforehand. */
+  readonly catalogue?: () => readonly CatalogueMode[];
+  /** Runs of drills, newest first. */
+  readonly drills?: () => Promise<readonly DrillProof[]>;
+  /** Stress, soak and load runs that were recorded, newest first. */
+  readonly longRuns?: () => Promise<readonly LongRun[]>;
+  /** Incidents for which a notification was delivered. */
+  readonly notified?: () => Promise<ReadonlySet<string>>;
+}
+
+export interface Render {
+  readonly report: (report: Report, format: "markdown" | "html") => string;
+  readonly issues: (issues: readonly Claim[]) => string;
 }
 
 export interface ServerOptions {
@@ -54,9 +79,14 @@ export interface ServerOptions {
   /** The configuration in force, as JSON. */
   readonly configuration: () => unknown;
   /** Who may send errors as whom; secrets are looked up. Absent: nothing beyond the names of targets. */
-  readonly sources?: () => Sources;
+  readonly senders?: () => Senders;
+  readonly outgoing?: () => Outgoing;
   /** Hears of log lines that came in from outside. */
   readonly onLines?: (target: string, lines: readonly IncomingLine[]) => void;
+  /** Where reports find what is not in the store; absent: there is none of it. */
+  readonly sources?: ReportSources;
+  /** Reports and issues as text for people; absent: they are told as JSON only. */
+  readonly render?: Render;
   /** Folder of the built web UI; absent: a plain status page answers at "/". */
   readonly web?: string;
 }

@@ -12,7 +12,7 @@ const sources = () => ({
   sentry: [{ project: "7", key: "abc123", target: "api" }],
   services: { "shop-api": "api" },
 });
-const open = (): Promise<Api> => api({ server: { sources } });
+const open = (): Promise<Api> => api({ server: { senders: sources } });
 
 const issues = (it: Api): Issue[] => [...it.engine.world.issues.values()];
 const incidents = (it: Api) => [...it.engine.world.incidents.values()];
@@ -56,7 +56,7 @@ test("an alert becomes a finding, however often it is sent, until it is resolved
   assert.equal(issues(it).length, 1);
   assert.deepEqual(
     [issue?.kind, issue?.target, issue?.severity, issue?.occurrences],
-    ["high-latency", "api", "critical", 1],
+    ["alert-high-latency", "api", "critical", 1],
   );
   assert.equal(incidents(it)[0]?.beganAt, startAt - 30_000);
   await it.ask(hook, webhook(alert({}, { status: "resolved", endsAt: at(1_000) })));
@@ -130,7 +130,7 @@ test("alerts outlive a restart: they are read back and hold on", async () => {
   const opened = await it.store.open();
   assert.deepEqual(
     opened.outside.map(({ kind, target: key, overAt }) => [kind, key, overAt]),
-    [["high-latency", "api", null]],
+    [["alert-high-latency", "api", null]],
   );
   await it.close();
 });
@@ -212,7 +212,13 @@ test("an event in an envelope is an error of the project's target, with the appl
   await it.advance(1_500);
   const [issue] = issues(it);
   assert.deepEqual([issue?.kind, issue?.target, issue?.title], ["error", "api", "TypeError: x is not a function"]);
-  assert.match(issue?.distinguisher ?? "", /placeOrder/);
+  const [stored] = (await it.store.signals({ type: "error" })).items;
+  const stack = stored?.type === "error" ? (stored.error.stack ?? "") : "";
+  assert.deepEqual(stack.split("\n"), [
+    "TypeError: x is not a function",
+    "    at placeOrder (app/orders.js:42:7)",
+    "    at next (node:internal/library node_modules/express/lib/router.js:10:5)",
+  ]);
   // The answer to the first got lost: the same envelope again is no second occurrence.
   await post(it, dsn, envelope(event()));
   await it.advance(1_500);
@@ -412,7 +418,7 @@ test("an error log is an error of the service it names; partial success tells wh
   const seen: string[] = [];
   const it = await api({
     server: {
-      sources,
+      senders: sources,
       onLines: (key, lines) => seen.push(...lines.map((each) => `${key} ${each.level} ${each.text}`)),
     },
   });

@@ -58,6 +58,8 @@ export interface Tables {
     goodMs: number;
     requests: number;
     errors: number;
+    /** Counts per bucket, JSON. */
+    latency: string;
   };
   standings: Row & { id: string; body: string };
   notifications: Stored & {
@@ -72,6 +74,7 @@ export interface Tables {
   /** Alerts from outside. */
   outside: Row & { id: string; overAt: number | null; body: string };
   comments: Stored & { issue: string; at: number };
+  learned: Row & { id: string; at: number; body: string };
   numbers: Row & { id: string; number: number };
 }
 
@@ -90,5 +93,6 @@ export const countedTables = [
   "alerts",
   "silences",
   "outside",
+  "learned",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];

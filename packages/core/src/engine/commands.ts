@@ -3,7 +3,7 @@
 // another, and the second sees what the first did.
 import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } from "../alerting/index.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
-import { dismiss, move, type Issue, type Snooze } from "../issue/index.ts";
+import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
 import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
@@ -36,6 +36,8 @@ export type Command = { readonly by: string } & (
   | { readonly type: "promote"; readonly remedy: string }
   | AlertCommand
   | OutsideCommand
+  /** Issues of somebody else's report, kept as claims. */
+  | { readonly type: "import"; readonly claims: readonly Claim[] }
 );
 
 export interface Done {
@@ -44,6 +46,8 @@ export interface Done {
   /** False when the state already was as asked, or there was nothing left to do. */
   readonly changed: boolean;
   readonly message: string;
+  /** Of an import: what became of each row, in order. */
+  readonly rows?: readonly ClaimResult[];
 }
 
 /** Longest text a person may attach, characters. */
@@ -172,6 +176,11 @@ export function carryOut(draft: Draft, command: Command): Done {
       });
       return done(incident.id, `${incident.id} is judged ${command.verdict ?? "no more"}`);
     }
+    case "import": {
+      const rows = importClaims(draft, command.claims, command.by);
+      const taken = rows.filter((row) => row.taken === "new" || row.taken === "changed").length;
+      return { id: "", changed: taken > 0, message: `${taken} of ${rows.length} rows were taken`, rows };
+    }
     case "act":
       return act(draft, command);
     case "promote": {
@@ -208,7 +217,9 @@ function approve(draft: Draft, repair: Repair, by: string): Done {
     endRepair(draft, repair, "cancelled", `approved by ${by}, but the fault was gone`);
     return unchanged(repair.id, "the fault is gone; nothing was done");
   }
-  const next: Repair = { ...repair, state: { name: "scheduled", at: draft.now }, approvedBy: by };
+  const { step } = repair.state;
+  const state = { name: "scheduled", at: draft.now, ...(step === undefined ? {} : { step }) } as const;
+  const next: Repair = { ...repair, state, approvedBy: by };
   draft.putRepair(next);
   transition(draft, next, "proposed", `approved by ${by}`);
   return done(repair.id, `${repair.id} is approved`);

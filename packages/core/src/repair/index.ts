@@ -1,4 +1,7 @@
 export * from "./remedy.ts";
+export * from "./describe.ts";
+export * from "./when.ts";
+export * from "./resolve.ts";
 export * from "./repair.ts";
 export * from "./check.ts";
 export * from "./shipped.ts";

@@ -114,8 +114,8 @@ function incoming(source: string, raw: Raw, target: string, { now, resolveMs }: 
     key: `alert:${fingerprint(raw.labels)}`,
     source,
     target,
-    // Our own alerts carry the kind of the fault that they were made from.
-    kind: kebab((own ? raw.labels["kind"] : undefined) ?? name),
+    // Apart from Prunella's own kinds: an alert that happens to be called like one must not set off that one's remedy.
+    kind: `alert-${kebab(name)}`.slice(0, 64),
     distinguisher: distinguisher(raw.labels),
     severity: severityOf(raw.labels["severity"]),
     summary: `${name}: ${summary}`.slice(0, 500),
@@ -128,6 +128,7 @@ function incoming(source: string, raw: Raw, target: string, { now, resolveMs }: 
     endsAt: raw.endsAt ?? now + resolveMs,
     state: raw.state,
     own,
+    about: raw.labels["kind"] ?? null,
   };
 }
 

@@ -29,7 +29,7 @@ export function otlpRoutes(app: App, intake: Intake): void {
   const names = new Map<string, Set<string>>();
 
   function targetOf({ service, instance }: ResourceFacts): string | null {
-    const mapped = service === null ? undefined : options.sources?.().services[service];
+    const mapped = service === null ? undefined : options.senders?.().services[service];
     return targetNamed(options.engine.world.targets, [instance, mapped, service]);
   }
 

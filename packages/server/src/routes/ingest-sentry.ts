@@ -29,7 +29,7 @@ const skewMsMin = 5_000;
 
 export function sentryRoutes(app: App, intake: Intake): void {
   const { options, counts } = intake;
-  const projects = (): readonly SentryProject[] => options.sources?.().sentry ?? [];
+  const projects = (): readonly SentryProject[] => options.senders?.().sentry ?? [];
 
   function projectOf(request: FastifyRequest, dsnKey: string | null): SentryProject {
     const { project: id } = request.params as { project: string };
