@@ -29,7 +29,7 @@ export type Silence = Static<typeof Silence>;
 export const Notification = Type.Object({
   key: Type.String(),
   at: Time,
-  kind: words("escalation", "approval", "recovered", "storm", "pause", "notice", "self"),
+  kind: words("escalation", "approval", "notice", "recovered", "storm", "pause", "self"),
   title: Type.String(),
   severity: words("critical", "medium", "low"),
   issue: nullable(Type.String()),

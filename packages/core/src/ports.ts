@@ -58,10 +58,10 @@ export interface Store {
     readonly to: TimeMs;
   }): Promise<readonly Tally[]>;
   comments(issue: string): Promise<readonly Comment[]>;
-  /** What was put into the outbox for receivers, newest first. */
-  notifications(query: NotificationQuery): Promise<Page<Notification>>;
   /** Everything that detectors saved, by id; read once, at the start. */
   learned(): Promise<readonly Learned[]>;
+  /** What was put into the outbox for receivers, newest first. */
+  notifications(query: NotificationQuery): Promise<Page<Notification>>;
   /** Deletes what retention no longer keeps, oldest first, in slices; an issue's record stays when its raw signals go. */
   prune(now: TimeMs): Promise<{ readonly deleted: number; readonly bytes: number }>;
   stats(): Promise<StoreStats>;
@@ -115,10 +115,10 @@ export interface Changes {
   readonly standings?: readonly Standing[];
   readonly notifications?: readonly Notification[];
   readonly comments?: readonly Comment[];
+  readonly learned?: readonly Learned[];
   readonly alerts?: readonly Alert[];
   readonly silences?: readonly Silence[];
   readonly outside?: readonly OutsideAlert[];
-  readonly learned?: readonly Learned[];
 }
 
 /** What people have switched; survives restart. */

@@ -40,10 +40,10 @@ export interface MemoryDisk {
   readonly standings: Map<string, Standing>;
   readonly notifications: Map<string, Notification>;
   readonly comments: Map<string, Comment>;
+  readonly learned: Map<string, Learned>;
   readonly alerts: Map<string, Alert>;
   readonly silences: Map<string, Silence>;
   readonly outside: Map<string, OutsideAlert>;
-  readonly learned: Map<string, Learned>;
   readonly numbers: Map<string, number>;
   settings: Settings;
   epoch: number;
@@ -83,10 +83,10 @@ export function memoryDisk(): MemoryDisk {
     standings: new Map(),
     notifications: new Map(),
     comments: new Map(),
+    learned: new Map(),
     alerts: new Map(),
     silences: new Map(),
     outside: new Map(),
-    learned: new Map(),
     numbers: new Map(),
     settings: noSettings,
     epoch: 0,
@@ -231,6 +231,7 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         .filter((row) => row.issue === issue)
         .sort((a, b) => a.at - b.at || compareText(idOrder(a.id), idOrder(b.id)))
     ),
+    learned: async () => (read(), [...disk.learned.values()].sort((a, b) => compareText(a.id, b.id))),
     notifications: async (query) => (
       read(),
       pageItems(
@@ -247,7 +248,6 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         ({ row }) => row,
       )
     ),
-    learned: async () => (read(), [...disk.learned.values()].sort((a, b) => compareText(a.id, b.id))),
     async prune(now) {
       read();
       const deleted =

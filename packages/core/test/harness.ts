@@ -58,9 +58,9 @@ export interface WorldOptions {
   readonly remedies?: readonly Remedy[];
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
-  readonly alerting?: AlertRules;
   readonly scaling?: readonly ScalingRule[];
   readonly tuning?: readonly TuningRule[];
+  readonly alerting?: AlertRules;
   /** How the outside answers, where that matters from the first moment. */
   readonly answers?: Partial<TestWorld["answers"]>;
 }
@@ -224,9 +224,9 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     targets: specs,
     remedies: options.remedies ?? shippedRemedies,
     safety: { ...defaultSafety, ...options.safety },
-    ...(options.alerting === undefined ? {} : { alerting: options.alerting }),
     scaling: options.scaling ?? [],
     tuning: options.tuning ?? [],
+    ...(options.alerting === undefined ? {} : { alerting: options.alerting }),
   });
 
   function observeAll(): void {

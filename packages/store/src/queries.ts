@@ -16,9 +16,9 @@ import {
   type IncidentQuery,
   type Issue,
   type IssueQuery,
+  type Learned,
   type Notification,
   type NotificationQuery,
-  type Learned,
   type Opened,
   type Page,
   type Repair,
@@ -55,7 +55,7 @@ type Read = Pick<
   | "transitions"
   | "signals"
 > &
-  Pick<Store, "series" | "tallies" | "comments" | "notifications" | "learned">;
+  Pick<Store, "series" | "tallies" | "comments" | "learned" | "notifications">;
 
 export function queries(database: Kysely<Tables>): Read {
   const byId = async <T>(table: "issues" | "incidents" | "repairs", id: string): Promise<T | null> =>

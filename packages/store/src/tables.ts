@@ -90,9 +90,9 @@ export const countedTables = [
   "standings",
   "notifications",
   "comments",
+  "learned",
   "alerts",
   "silences",
   "outside",
-  "learned",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];

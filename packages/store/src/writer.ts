@@ -23,10 +23,10 @@ export function writer(database: DatabaseSync): Writer {
   const repair = replace(database, "repairs", "ord issue incident target remedy state createdAt endedAt body");
   const standing = replace(database, "standings", "body");
   const notification = replace(database, "notifications", "ord at issue receiver dueAt deliveredAt body");
+  const learned = replace(database, "learned", "at body");
   const alert = replace(database, "alerts", "ord at resolvedAt body");
   const silence = replace(database, "silences", "ord endsAt body");
   const outside = replace(database, "outside", "overAt body");
-  const learned = replace(database, "learned", "at body");
   const number = replace(database, "numbers", "number");
   const transition = append(database, "transitions", "ord issue incident target at body");
   const signal = append(database, "signals", "ord target type at body");
@@ -111,11 +111,11 @@ export function writer(database: DatabaseSync): Writer {
           row.deliveredAt,
           JSON.stringify(row),
         );
+      for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
       for (const row of changes.alerts ?? [])
         alert.run(row.key, idOrder(row.key), row.at, row.resolvedAt, JSON.stringify(row));
       for (const row of changes.silences ?? []) silence.run(row.id, idOrder(row.id), row.endsAt, JSON.stringify(row));
       for (const row of changes.outside ?? []) outside.run(row.key, row.overAt, JSON.stringify(row));
-      for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
       for (const [prefix, last] of Object.entries(changes.numbers ?? {})) number.run(prefix, last);
       if (changes.settings !== undefined) settings.run(JSON.stringify(changes.settings));
     },

@@ -106,6 +106,7 @@ function isOver(draft: Draft, alert: Alert): boolean {
       return draft.repair(repairOf(alert))?.state.name !== "proposed";
     case "storm":
       return draft.settings.storm === null || `storm:${draft.settings.storm.since}` !== alert.key;
+    case "notice":
     case "recovered":
     case "pause":
     case "notice":
@@ -137,6 +138,7 @@ function overBecause(draft: Draft, alert: Alert): { readonly title: string; read
     }
     case "storm":
       return { title: "Storm mode is over", text: "repairs go on" };
+    case "notice":
     case "recovered":
     case "pause":
     case "notice":

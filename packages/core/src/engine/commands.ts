@@ -34,10 +34,10 @@ export type Command = { readonly by: string } & (
       readonly why: string;
     }
   | { readonly type: "promote"; readonly remedy: string }
-  | AlertCommand
-  | OutsideCommand
   /** Issues of somebody else's report, kept as claims. */
   | { readonly type: "import"; readonly claims: readonly Claim[] }
+  | AlertCommand
+  | OutsideCommand
 );
 
 export interface Done {

@@ -63,10 +63,10 @@ export interface EngineOptions {
   /** Numbers that are moved towards a better measured objective. */
   readonly tuning?: readonly TuningRule[];
   readonly detectors?: readonly Detector[];
-  /** Who is told of what, and when. Default: everything at once to the receiver "default". */
-  readonly alerting?: AlertRules;
   /** What is learned and which rules hold; everything is on by default. */
   readonly detection?: Detection;
+  /** Who is told of what, and when. Default: everything at once to the receiver "default". */
+  readonly alerting?: AlertRules;
   /** Period of the detection loop, ms (default 1,000). */
   readonly detectionMs?: number;
   /** Period of the healing loop, ms (default 1,000). */
@@ -79,6 +79,12 @@ export interface EngineOptions {
   readonly linesMax?: number;
 }
 
+/** What a configuration says; replaced as one. */
+export type Rules = Pick<
+  EngineOptions,
+  "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection" | "alerting"
+>;
+
 export interface Engine {
   /** Takes signals in. Resolves when every event among them is stored; rejects when the store cannot. */
   ingest(signals: readonly Signal[]): Promise<void>;
@@ -89,9 +95,7 @@ export interface Engine {
   lines(target: TargetKey, lines: readonly LogLine[]): void;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(
-    options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection" | "alerting">,
-  ): void;
+  configure(options: Rules): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
@@ -208,6 +212,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
   let stopping = false;
+  const detectors: readonly Detector[] = [
+    ...(options.detectors ?? []),
+    (view, now) => learner.findings(view, now),
+    outsideFindings(() => ledger.world),
+  ];
   const messages = delivery({
     notifier: ports.notifier,
     clock,
@@ -218,12 +227,6 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   });
   let storeFailingSince: TimeMs | null = null;
   let storeFailedAt = -1;
-
-  const extra: readonly Detector[] = [
-    ...(options.detectors ?? []),
-    (view, now) => learner.findings(view, now),
-    outsideFindings(() => ledger.world),
-  ];
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -244,9 +247,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     },
   });
 
-  function rulesOf(of: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning" | "alerting">) {
+  function rulesOf(of: Rules, known: AlertRules = defaultAlertRules) {
     const { remedies, safety, scaling = [], tuning = [] } = of;
-    const alerting = checkAlertRules(of.alerting ?? defaultAlertRules);
+    const alerting = of.alerting === undefined ? known : checkAlertRules(of.alerting);
     return { targets: withSelf(of.targets), remedies, safety, scaling, tuning, alerting };
   }
 
@@ -339,7 +342,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     const now = clock.now();
     readLines(now, touched);
     const found = new Map(
-      [...views].map(([key, view]) => [key, learner.escalated(key, detect(view, now, extra), now)]),
+      [...views].map(([key, view]) => [key, learner.escalated(key, detect(view, now, detectors), now)]),
     );
     try {
       const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
@@ -703,7 +706,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = rulesOf(next);
+      configured = rulesOf(next, configured.alerting);
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {

@@ -8,8 +8,8 @@ import {
   sampleComment,
   sampleIncident,
   sampleIssue,
-  sampleAlert,
   sampleLearned,
+  sampleAlert,
   sampleNotification,
   sampleOutside,
   sampleRemedy,
@@ -686,10 +686,10 @@ function everything(): Changes {
     standings: [sampleStanding("restart")],
     notifications: [sampleNotification("n1")],
     comments: [sampleComment("C1")],
+    learned: [sampleLearned("metric api cpuShare")],
     alerts: [sampleAlert("escalation:INC-1")],
     silences: [sampleSilence("S1")],
     outside: [sampleOutside("alertmanager:1")],
-    learned: [sampleLearned("metric api cpuShare")],
   };
 }
 

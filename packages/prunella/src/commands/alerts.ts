@@ -1,35 +1,44 @@
 // Being told: silences, taking an issue on, and what was sent to whom.
 import { InvalidInputError, parseMatchers } from "@prunella/core";
-import { table, text, UsageError, wholeNumber, withQuery, type Cli, type Row } from "../cli.ts";
+import { table, teach, text, UsageError, wholeNumber, withQuery, type Cli, type Row } from "../cli.ts";
 import { duration } from "../config/units.ts";
+import { listed } from "./records.ts";
 
 export function alertCommands(cli: Cli): void {
   const { program, ask, askList, act, say } = cli;
 
-  program
-    .command("notifications")
-    .description("what was sent to whom, newest first")
-    .option("--issue <id>", "only about one issue")
-    .option("--limit <number>", "at most this many", "100")
-    .action(async (given: { issue?: string; limit: string }) => {
-      const limit = wholeNumber(given.limit, "--limit", 1, 10_000);
-      const { items, more } = await askList(withQuery("/api/v1/notifications", { issue: given.issue }), limit);
-      say({ items, more }, () =>
-        items.length === 0
-          ? "no notifications"
-          : table(
-              items.map((each) => [
-                text(each["at"]),
-                text(each["receiver"]),
+  teach(
+    program
+      .command("notifications")
+      .description("what was sent to whom, newest first")
+      .option("--issue <issue>", "about one issue")
+      .option("--limit <number>", "at most this many", "100")
+      .action(async (given: { issue?: string; limit: string }) => {
+        const limit = wholeNumber(given.limit, "--limit", 1, 10_000);
+        const { items, more } = await askList(withQuery("/api/v1/notifications", { issue: given.issue }), limit);
+        say({ items, more }, () =>
+          listed(
+            "notifications",
+            items.map((each) =>
+              [
+                each["at"],
+                each["receiver"],
                 each["suppressedBy"] === null
-                  ? text(each["state"])
+                  ? each["state"]
                   : `${text(each["state"])} (${text(each["suppressedBy"])})`,
-                text(each["status"]),
-                text(each["title"]),
-              ]),
-            ).join("\n"),
-      );
-    });
+                each["status"],
+                each["title"],
+              ].map(text),
+            ),
+            more,
+          ),
+        );
+      }),
+    [
+      ["notifications", "the last hundred"],
+      ["notifications --issue CRIT-001", "who was told of one issue"],
+    ],
+  );
 
   const silence = program
     .command("silence [matchers...]")

@@ -22,28 +22,30 @@ export function kit(registry: Registry): Kit {
   const registers = [registry];
   return {
     gauge(name, help, labels, read) {
-      new Gauge({
+      const gauge = new Gauge({
         name,
         help,
         labelNames: [...labels],
-        registers,
+        registers: [],
         collect() {
           this.reset();
           read(this);
         },
       });
+      registry.registerMetric(gauge);
     },
     total(name, help, labels, read) {
-      new Counter({
+      const counter = new Counter({
         name,
         help,
         labelNames: [...labels],
-        registers,
+        registers: [],
         collect() {
           this.reset();
           read((of, value) => this.inc(of, Number.isFinite(value) ? Math.max(0, value) : 0));
         },
       });
+      registry.registerMetric(counter);
     },
     counter: (name, help, labels) => new Counter({ name, help, labelNames: [...labels], registers }),
     seconds: (name, help) => new Histogram({ name, help, registers, buckets }),
