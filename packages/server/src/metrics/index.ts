@@ -9,6 +9,7 @@ import { guardMetrics } from "./guards.ts";
 import { healingMetrics } from "./healing.ts";
 import { ownMetrics } from "./itself.ts";
 import { kit } from "./kit.ts";
+import { sloMetrics } from "./slo.ts";
 import { targetMetrics } from "./targets.ts";
 
 export interface Metrics {
@@ -57,12 +58,13 @@ export function metrics(options: ServerOptions, startedAt: number, ingest: Inges
   });
   targetMetrics(of, options);
   guardMetrics(of, options);
+  const slos = sloMetrics(of, options);
   const healing = healingMetrics(of, options);
   alertMetrics(of, options);
   return {
     contentType: registry.contentType,
     async text() {
-      await own.refresh();
+      await Promise.all([own.refresh(), slos.refresh()]);
       healing.refresh();
       return registry.metrics();
     },
