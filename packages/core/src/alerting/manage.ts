@@ -103,18 +103,24 @@ function isOver(draft: Draft, alert: Alert): boolean {
       return incident === undefined || incident.state === "ended";
     }
     case "approval":
-      return draft.repair(alert.key.slice("approval:".length))?.state.name !== "proposed";
+      return draft.repair(repairOf(alert))?.state.name !== "proposed";
     case "storm":
       return draft.settings.storm === null || `storm:${draft.settings.storm.since}` !== alert.key;
     case "notice":
     case "recovered":
     case "pause":
+    case "notice":
     case "self":
       // Told once: it says that something happened, not that something holds.
       return Object.keys(alert.told).length > 0;
     default:
       return alert.kind satisfies never;
   }
+}
+
+/** "approval:REP-3", or "approval:REP-3.step1" for a step that asks. */
+function repairOf(alert: Alert): string {
+  return alert.key.slice("approval:".length).split(".")[0] ?? "";
 }
 
 /** What to say of its end; null: it was an event, which has none. */
@@ -126,15 +132,16 @@ function overBecause(draft: Draft, alert: Alert): { readonly title: string; read
       return { title: said?.title ?? `${issue} is over`, text: said?.text ?? `${alert.incident ?? "it"} has ended` };
     }
     case "approval": {
-      const state = draft.repair(alert.key.slice("approval:".length))?.state;
+      const state = draft.repair(repairOf(alert))?.state;
       const became = state === undefined ? "gone" : state.name === "ended" ? state.outcome : state.name;
-      return { title: `${alert.key.slice("approval:".length)} waits no more`, text: `it is ${became}` };
+      return { title: `${repairOf(alert)} waits no more`, text: `it is ${became}` };
     }
     case "storm":
       return { title: "Storm mode is over", text: "repairs go on" };
     case "notice":
     case "recovered":
     case "pause":
+    case "notice":
     case "self":
       return null;
     default:
