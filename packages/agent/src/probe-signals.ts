@@ -65,13 +65,20 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
           options.guards(target, message.snapshots);
           return;
         case "guard": {
-          const event = message.event as { guard?: unknown; name?: unknown; event?: unknown; detail?: unknown } | null;
+          const event = message.event as {
+            guard?: unknown;
+            name?: unknown;
+            event?: unknown;
+            level?: unknown;
+            detail?: unknown;
+          } | null;
           emit({
             type: "guard",
             target,
             guard: String(event?.guard),
             name: String(event?.name),
             event: String(event?.event),
+            level: event?.level === "info" ? "info" : "trip",
             detail: flat(event?.detail),
           });
           return;
@@ -101,7 +108,7 @@ function flat(detail: unknown): Record<string, string | number | boolean> {
   const kept: Record<string, string | number | boolean> = {};
   for (const [key, value] of Object.entries(detail).slice(0, 50)) {
     if (typeof value === "number" || typeof value === "boolean") kept[key] = value;
-    else if (typeof value === "string") kept[key] = value.slice(0, 1_000);
+    else if (typeof value === "string") kept[key] = value.slice(0, 4_000);
   }
   return kept;
 }

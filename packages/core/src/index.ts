@@ -8,5 +8,6 @@ export * from "./report/index.ts";
 export * from "./engine/index.ts";
 export * from "./world.ts";
 export * from "./ports.ts";
+export * from "./drill.ts";
 export * from "./paging.ts";
 export * from "./errors.ts";

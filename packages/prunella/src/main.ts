@@ -5,6 +5,7 @@ import { CommanderError } from "commander";
 import process from "node:process";
 import { newCli, text, UnreachableError, UsageError } from "./cli.ts";
 import { controlCommands } from "./commands/controls.ts";
+import { drillCommands } from "./commands/drill.ts";
 import { issueCommands } from "./commands/issues.ts";
 import { logCommand } from "./commands/logs.ts";
 import { recordCommands } from "./commands/records.ts";
@@ -26,6 +27,7 @@ for (const register of [
   controlCommands,
   logCommand,
   reportCommands,
+  drillCommands,
 ])
   register(cli);
 

@@ -15,6 +15,7 @@ import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { controlRoutes } from "./routes/controls.ts";
+import { drillRoutes } from "./routes/drills.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { incidentRoutes } from "./routes/incidents.ts";
@@ -100,6 +101,7 @@ export async function application(options: ServerOptions): Promise<App> {
       controlRoutes(api, options);
       ingestRoutes(api, options);
       eventRoutes(api, options);
+      drillRoutes(api, options);
       api.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) =>
         reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(app.swagger())),
       );

@@ -1,6 +1,7 @@
 // The detectors: from a target's view to the whole set of findings that hold now. Pure and level-triggered: the same view
 // and time give the same set. Each detector is one function; the list at the top is the table of what Prunella finds here.
 import type { TimeMs } from "../signal/index.ts";
+import { guardsTripped } from "./guards.ts";
 import { memoryLeak } from "./memory.ts";
 import type { Evidence, Finding, Severity } from "./finding.ts";
 import type { LastExit, TargetView } from "./view.ts";
@@ -341,22 +342,6 @@ function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
     );
   }
   return findings;
-}
-
-function guardsTripped(view: TargetView, now: TimeMs): Finding[] {
-  return [...view.trips]
-    .filter(([, trip]) => now - trip.at <= quietMs)
-    .map(([key, trip]) =>
-      finding(view, now, {
-        kind: "guard-tripped",
-        distinguisher: key,
-        severity: "low",
-        summary: `${view.spec.key}: ${trip.summary}`,
-        beganAt: trip.since,
-        certainty: "witnessed",
-        events: trip.events,
-      }),
-    );
 }
 
 function reportedFaults(view: TargetView, now: TimeMs): Finding[] {

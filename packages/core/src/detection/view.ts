@@ -1,6 +1,7 @@
 // What is known about one target at this moment, kept from its signals. It lives in memory only: signals repeat, so a
 // restarted control plane sees the same again within a second. Every collection in it is bounded.
 import type { ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
+import { observeGuard, observeGuardStates, type TripView } from "./guards.ts";
 
 /** Samples kept for slopes: ten minutes at one a second; the oldest goes. */
 export const samplesMax = 600;
@@ -22,10 +23,9 @@ export interface TargetView {
     string,
     { readonly finding: ReportedFinding; readonly at: TimeMs; readonly since: TimeMs; events: number }
   >;
-  readonly trips: Map<
-    string,
-    { readonly at: TimeMs; readonly since: TimeMs; readonly summary: string; events: number }
-  >;
+  readonly trips: Map<string, TripView>;
+  /** The drill announced last: what goes bad within its time is its doing. */
+  drill: { readonly drill: string; readonly beganAt: TimeMs; readonly untilAt: TimeMs } | null;
   lastExit: LastExit | null;
   startFailed: {
     readonly at: TimeMs;
@@ -96,6 +96,7 @@ export function newView(spec: TargetSpec): TargetView {
     outgoing: new Map(),
     reported: new Map(),
     trips: new Map(),
+    drill: null,
     lastExit: null,
     startFailed: null,
     seenAt: null,
@@ -176,19 +177,15 @@ export function observe(view: TargetView, signal: Signal): void {
     case "error":
       observeError(view, signal.at, signal.origin, signal.error);
       return;
-    case "guard": {
-      const key = `${signal.guard} ${signal.name}`;
-      const known = view.trips.get(key);
-      view.trips.delete(key);
-      view.trips.set(key, {
-        at: signal.at,
-        since: known?.since ?? signal.at,
-        summary: `${signal.guard} ${signal.name} ${signal.event}`,
-        events: (known?.events ?? 0) + 1,
-      });
-      dropOldest(view.trips, errorGroupsMax);
+    case "guard":
+      observeGuard(view, signal);
       return;
-    }
+    case "guards":
+      observeGuardStates(view, signal.at, signal.states);
+      return;
+    case "drill":
+      view.drill = { drill: signal.drill, beganAt: signal.beganAt, untilAt: signal.untilAt };
+      return;
     case "reported": {
       const key = `${signal.finding.kind} ${signal.finding.distinguisher}`;
       const known = view.reported.get(key);
@@ -241,6 +238,7 @@ function setProcess(view: TargetView, next: ProcessView): void {
     view.samples.length = 0;
     view.checks.clear();
     view.outgoing.clear();
+    view.trips.clear();
   }
 }
 
@@ -320,6 +318,6 @@ export function eventsTaken(view: TargetView): void {
   if (view.lastExit !== null) view.lastExit.events = 0;
   if (view.startFailed !== null) view.startFailed.events = 0;
   for (const error of view.errors.values()) error.events = 0;
-  for (const trip of view.trips.values()) trip.events = 0;
+  for (const trip of view.trips.values()) Object.assign(trip, { events: 0, notes: [] });
   for (const reported of view.reported.values()) reported.events = 0;
 }

@@ -3,6 +3,7 @@
 import type { Evidence, Json } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
 import type { Question } from "../ports.ts";
+import { guardCause } from "./guard-cause.ts";
 
 /** Longest wait for evidence, ms. The heap profile samples for a while; the others answer at once or not at all. */
 export const questionTimeoutMs = { stack: 2_500, heap: 6_000, "port-owner": 1_500, recheck: 3_000 } as const;
@@ -56,6 +57,8 @@ export function rootCause(incident: Incident): string {
       return `${incident.summary}${suffix(stack === undefined ? undefined : `main thread in ${stack.summary}`)}`;
     case "error":
       return `${incident.summary}${suffix(firstFrame(error?.text))}`;
+    case "guard-tripped":
+      return guardCause(incident);
     default:
       return incident.summary;
   }

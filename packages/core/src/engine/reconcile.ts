@@ -66,12 +66,19 @@ const nothing: Next = { effect: null, lookAt: null };
 
 export function reconcile(draft: Draft, context: Context, target: TargetSpec): Next {
   settle(draft, context, target);
+  // What needs no evidence is understood at once, also when something else on the target is being handled first.
+  for (const incident of draft.incidentsOf(target.key))
+    if (selfExplained.has(incident.kind) && incident.state === "open" && incident.diagnosedAt === null)
+      diagnose(draft, incident);
   const repair = draft.liveRepairOf(target.key);
   if (repair !== undefined) return advance(draft, context, target, repair);
   const incident = primary(draft, target.key);
   if (incident === null) return draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
   return handle(draft, context, target, incident);
 }
+
+/** Kinds that the application itself witnessed and named: there is nothing to ask. */
+const selfExplained = new Set(["guard-tripped", "error"]);
 
 /** The incident to act on: the one on this target that no other explains; worst first. */
 function primary(draft: Draft, target: TargetKey): Incident | null {

@@ -45,7 +45,16 @@ export type EventSignal = Common & { readonly id: string } & (
         readonly guard: string;
         readonly name: string;
         readonly event: string;
+        /** "trip": it stepped in; "info": it tells how it goes on. Absent in old records: a trip. */
+        readonly level?: "info" | "trip";
         readonly detail: Readonly<Record<string, string | number | boolean>>;
+      }
+    | {
+        /** A drill is about to break this target: what goes bad from `beganAt` to `untilAt` is the drill's doing. */
+        readonly type: "drill";
+        readonly drill: string;
+        readonly beganAt: TimeMs;
+        readonly untilAt: TimeMs;
       }
     | { readonly type: "reported"; readonly finding: ReportedFinding }
     | { readonly type: "lost"; readonly count: number; readonly reason: string }
@@ -72,6 +81,7 @@ export type ObservationSignal = Common &
     | { readonly type: "stall"; readonly blockedMs: number; readonly cpuShare: number }
     | { readonly type: "heartbeat"; readonly name: string }
     | { readonly type: "sample"; readonly values: Readonly<Record<string, number>> }
+    | { readonly type: "guards"; readonly states: readonly GuardState[] }
     | {
         readonly type: "outgoing";
         readonly address: string;
@@ -82,6 +92,15 @@ export type ObservationSignal = Common &
   );
 
 export type Signal = EventSignal | ObservationSignal;
+
+/** How a guard inside the application is doing: a word of its own, such as "closed", "open", "ok", "full". */
+export interface GuardState {
+  readonly guard: string;
+  readonly name: string;
+  readonly state: string;
+  /** Its gauges, at most 20. */
+  readonly values?: Readonly<Record<string, number>>;
+}
 
 /** A fault reported from outside (an alert, an API call, a guard of ours), already judged by its sender. */
 export interface ReportedFinding {
