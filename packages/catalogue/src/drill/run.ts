@@ -19,6 +19,8 @@ export interface DrillOptions {
   readonly entry: string;
   readonly withoutHealing: boolean;
   readonly keep?: boolean;
+  /** Folder for compiled code, shared by the drills of one command. */
+  readonly cache?: string;
   readonly signal: AbortSignal;
   readonly onStart?: (run: DrillRun) => void;
   readonly onActivity?: (activity: Activity, record: ActivityRecord) => void;

@@ -24,6 +24,8 @@ export interface WorldOptions {
   readonly withoutHealing: boolean;
   /** Keep the scratch folder when the world ends. */
   readonly keep?: boolean;
+  /** Folder for compiled code, shared by the worlds of one command so that only the first one compiles. */
+  readonly cache?: string;
   readonly signal: AbortSignal;
 }
 
@@ -87,7 +89,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     child = spawn(process.execPath, [options.entry, "--data", data, "-c", file, "up"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PRUNELLA_DATA: "", NODE_NO_WARNINGS: "1" },
+      env: {
+        ...process.env,
+        NODE_NO_WARNINGS: "1",
+        ...(options.cache === undefined ? {} : { NODE_COMPILE_CACHE: options.cache }),
+      },
     });
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => (said = `${said}${text}`.slice(-20_000)));
