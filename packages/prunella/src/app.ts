@@ -6,7 +6,6 @@ import {
   engine,
   type Actuator,
   type Engine,
-  type GuardState,
   type Log,
   type Notification,
   type Notifier,
@@ -73,11 +72,7 @@ export async function control(folder: DataFolder): Promise<Control> {
       log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations]),
-    onGuards: (target, snapshots) => {
-      guards.set(target, snapshots);
-      // How a guard is doing decides how long its trip counts; like any observation it is told again in a second.
-      void instance.ingest([{ type: "guards", target, at: clock.now(), states: guardStates(snapshots) }]);
-    },
+    onGuards: (target, snapshots) => void guards.set(target, snapshots),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
@@ -129,18 +124,6 @@ export function rulesOf(plan: Plan): {
   readonly safety: Safety;
 } {
   return { targets: plan.targets, remedies: plan.remedies, safety: { ...defaultSafety, ...plan.safety } };
-}
-
-/** Kind, name and state of each guard; what an application reports is not trusted to be what it should be. */
-function guardStates(snapshots: readonly unknown[]): GuardState[] {
-  return snapshots.slice(0, 200).flatMap((snapshot) => {
-    const { guard, name, state, values } = (snapshot ?? {}) as Record<string, unknown>;
-    if (typeof guard !== "string" || typeof name !== "string" || typeof state !== "string") return [];
-    const numbers = Object.entries(typeof values === "object" && values !== null ? values : {})
-      .filter((entry): entry is [string, number] => typeof entry[1] === "number")
-      .slice(0, 20);
-    return [{ guard, name, state, values: Object.fromEntries(numbers) }];
-  });
 }
 
 /** Where the command line finds this control plane; written whole or not at all. */

@@ -1,7 +1,8 @@
 // Guards inside an application: what they say becomes a finding by itself. A trip is an event; how long the trouble lasts is
 // read from the guard's own state, so a breaker's incident is over when the breaker has closed, not when it fell silent.
-import type { EventSignal, GuardState, TimeMs } from "../signal/index.ts";
+import type { EventSignal, GaugeFacts, TimeMs } from "../signal/index.ts";
 import type { Evidence, Finding, Json } from "./finding.ts";
+import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
 /** Guards that tripped, kept per target; the longest quiet one goes. */
@@ -11,7 +12,7 @@ const notesMax = 10;
 /** A trip of a guard whose state is not known is over when nothing was heard of it for this long, ms. */
 export const tripQuietMs = 60_000;
 /** A guard that says it is fine must have gone without a trip for this long, ms. */
-export const tripFineMs = 5_000;
+export const tripFineMs = 3_000;
 
 export interface TripView {
   readonly at: TimeMs;
@@ -75,7 +76,7 @@ export function observeGuard(view: TargetView, signal: GuardSignal): void {
   }
 }
 
-export function observeGuardStates(view: TargetView, at: TimeMs, states: readonly GuardState[]): void {
+export function observeGuardStates(view: TargetView, at: TimeMs, states: readonly GaugeFacts[]): void {
   for (const { guard, name, state, values } of states) {
     const trip = view.trips.get(`${guard} ${name}`);
     if (trip === undefined && lasting[guard]?.includes(state) === true) {
@@ -108,21 +109,19 @@ export function observeGuardStates(view: TargetView, at: TimeMs, states: readonl
 export function guardsTripped(view: TargetView, now: TimeMs): Finding[] {
   return [...view.trips]
     .filter(([key, trip]) => holds(key.split(" ")[0] ?? "", trip, now))
-    .map(([key, trip]): Finding => ({
-      target: view.spec.key,
-      kind: "guard-tripped",
-      distinguisher: key,
-      severity: "low",
-      class: "fault",
-      summary: `${view.spec.key}: ${trip.summary}`.slice(0, 300),
-      beganAt: trip.since,
-      detectedAt: now,
-      certainty: "witnessed",
-      down: false,
-      ripe: true,
-      events: trip.events,
-      evidence: trip.notes,
-    }));
+    .map(([key, trip]) =>
+      finding(view, now, {
+        kind: "guard-tripped",
+        distinguisher: key,
+        severity: "low",
+        summary: `${view.spec.key}: ${trip.summary}`.slice(0, 300),
+        beganAt: trip.since,
+        certainty: "witnessed",
+        events: trip.events,
+        lastAt: trip.at,
+        evidence: trip.notes,
+      }),
+    );
 }
 
 function holds(guard: string, trip: TripView, now: TimeMs): boolean {
