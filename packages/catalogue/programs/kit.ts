@@ -76,3 +76,14 @@ export async function until(holds: () => boolean, limitMs: number): Promise<bool
   }
   return true;
 }
+
+/** Offers a repair of the application's own to Prunella, if it watches. */
+export function registerAction(name: string, perform: (argument: unknown) => unknown): void {
+  const probe = (
+    globalThis as {
+      [probeKey]?: { registerAction(name: string, perform: (argument: unknown) => unknown): () => void };
+    }
+  )[probeKey];
+  probe?.registerAction(name, perform);
+}
+const probeKey: unique symbol = Symbol.for("prunella.probe") as never;

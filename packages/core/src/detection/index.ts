@@ -21,4 +21,5 @@ export * from "./disk.ts";
 export * from "./expiry.ts";
 export * from "./reported.ts";
 export * from "./guards.ts";
+export * from "./excess.ts";
 export * from "./learned/index.ts";

@@ -1,5 +1,5 @@
 // What others have judged already: exceptions, guards that tripped, faults reported from outside. Over after their silence.
-import type { ErrorContext, ReportedFinding, TimeMs } from "../signal/index.ts";
+import type { ErrorContext, ErrorFacts, ReportedFinding, TimeMs } from "../signal/index.ts";
 import type { Finding, Json, Severity } from "./finding.ts";
 import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
@@ -31,13 +31,23 @@ export function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
             what: "error",
             summary: `${seen.origin}: ${seen.error.name}: ${seen.error.message}`.slice(0, 300),
             ...(seen.error.stack === null ? {} : { text: seen.error.stack.slice(0, 8_000) }),
-            ...(seen.context === null ? {} : { data: contextOf(seen.context) }),
+            ...dataOf(seen.context, seen.error),
           },
         ],
       }),
     );
   }
   return findings;
+}
+
+function dataOf(context: ErrorContext | null, error: ErrorFacts): { readonly data?: Json } {
+  if (context === null && error.fields === undefined) return {};
+  return {
+    data: {
+      ...(context === null ? {} : (contextOf(context) as { readonly [key: string]: Json })),
+      ...(error.fields === undefined ? {} : { fields: error.fields }),
+    },
+  };
 }
 
 /** What was known beside the error, as evidence; its frames are in the text already. */

@@ -202,6 +202,8 @@ export interface ErrorFacts {
   readonly message: string;
   readonly code: string | null;
   readonly stack: string | null;
+  /** What the application attached to it of the request it happened in. */
+  readonly fields?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /**
