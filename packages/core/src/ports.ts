@@ -4,7 +4,7 @@ import type { System } from "@prunella/resilience";
 import type { Evidence, Json } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
-import type { EventSignal, TargetKey, TimeMs } from "./signal/index.ts";
+import type { EventSignal, LatencyCounts, TargetKey, TimeMs } from "./signal/index.ts";
 import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
@@ -168,6 +168,8 @@ export interface Tally {
   readonly goodMs: number;
   readonly requests: number;
   readonly errors: number;
+  /** How long those requests took, mergeable. */
+  readonly latency: LatencyCounts;
 }
 
 /**

@@ -135,11 +135,14 @@ export function queries(database: Kysely<Tables>): Read {
     async tallies(query): Promise<readonly Tally[]> {
       let select = database
         .selectFrom("tallies")
-        .select(["target", "hour", "watchedMs", "goodMs", "requests", "errors"])
+        .select(["target", "hour", "watchedMs", "goodMs", "requests", "errors", "latency"])
         .where("hour", ">=", query.from)
         .where("hour", "<", query.to);
       if (query.target !== undefined) select = select.where("target", "=", query.target);
-      return (await select.orderBy("hour").orderBy("target").execute()).map((row) => ({ ...row }));
+      return (await select.orderBy("hour").orderBy("target").execute()).map((row) => ({
+        ...row,
+        latency: JSON.parse(row.latency) as Tally["latency"],
+      }));
     },
     learned: async (): Promise<readonly Learned[]> =>
       parsed<Learned>(await database.selectFrom("learned").select("body").orderBy("id").execute()),

@@ -215,7 +215,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     stats: () =>
       guarded("read", async () => {
         const { database, commits } = held();
-        return stats(database, file, acknowledgedBefore + commits.acknowledged);
+        return statsOf(database, file, acknowledgedBefore + commits.acknowledged);
       }),
     async close() {
       await opening.catch(() => undefined);
@@ -225,7 +225,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
   };
 }
 
-function stats({ sqlite }: Database, file: string, acknowledged: number): StoreStats {
+export function statsOf({ sqlite }: Database, file: string, acknowledged: number): StoreStats {
   const rows: Record<string, number> = {};
   for (const table of countedTables) {
     const span = sqlite.prepare(`SELECT min(seq) AS low, max(seq) AS high FROM ${table}`).get();

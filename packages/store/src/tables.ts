@@ -58,6 +58,8 @@ export interface Tables {
     goodMs: number;
     requests: number;
     errors: number;
+    /** Counts per bucket, JSON. */
+    latency: string;
   };
   standings: Row & { id: string; body: string };
   notifications: Row & { id: string; dueAt: number; deliveredAt: number | null; body: string };

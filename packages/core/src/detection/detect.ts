@@ -19,6 +19,7 @@ import { guardsTripped } from "./guards.ts";
 import { errorsSeen, reportedFaults } from "./reported.ts";
 import { errorRate, highLatency } from "./requests.ts";
 import { descriptorLeak, poolExhausted, tooManyThreads, zombieChildren } from "./resources.ts";
+import { slosBurning } from "./slo.ts";
 import type { TargetView } from "./view.ts";
 import { heartbeatMissed } from "./work.ts";
 
@@ -49,6 +50,7 @@ export const detectors: Readonly<Record<string, Detector>> = {
   garbage: gcPressure,
   logs: logFlood,
   reported: reportedFaults,
+  slos: slosBurning,
 };
 
 /** All findings that hold, and the view's healthy stretch brought up to date. */

@@ -1,5 +1,6 @@
 export * from "./finding.ts";
 export * from "./kinds.ts";
+export * from "./slo.ts";
 export * from "./view.ts";
 export * from "./gathered.ts";
 export * from "./make.ts";

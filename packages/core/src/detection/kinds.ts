@@ -52,6 +52,7 @@ export const kindFacts: Readonly<Record<string, KindFacts>> = {
   "certificate-expiring": apart,
   "token-expiring": apart,
   "clock-skew": apart,
+  "slo-burn": apart,
   "zombie-children": apart,
   "too-many-threads": apart,
   // What is learned is worth a look and no more; whatever is more fundamental explains it.

@@ -1,10 +1,11 @@
 // What is known about one target at this moment, kept from its signals. It lives in memory only: signals repeat, so a
 // restarted control plane sees the same again within a second. Every collection in it is bounded.
-import { groupError, type ErrorGroup } from "./learned/errors.ts";
-import type { Forecast, Resource } from "./learned/forecast.ts";
 import type { ErrorContext, ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
 import { observeGuard, observeGuardStates, type TripView } from "./guards.ts";
 import { forgetProcess, gather, newGathered, type Gathered } from "./gathered.ts";
+import { groupError, type ErrorGroup } from "./learned/errors.ts";
+import type { Forecast, Resource } from "./learned/forecast.ts";
+import { sloTrackers, type SloTrackers } from "./slo.ts";
 
 /** Samples kept for slopes: ten minutes at one a second; the oldest goes. */
 export const samplesMax = 600;
@@ -18,6 +19,8 @@ export const gapMs = 5_000;
 
 export interface TargetView {
   readonly spec: TargetSpec;
+  /** Counts for its service level objectives. */
+  readonly slos: SloTrackers;
   process: ProcessView | null;
   readonly checks: Map<string, CheckView>;
   stall: { readonly since: TimeMs; readonly at: TimeMs; readonly blockedMs: number; readonly cpuShare: number } | null;
@@ -101,6 +104,7 @@ export interface ErrorView {
 export function newView(spec: TargetSpec): TargetView {
   return {
     spec,
+    slos: sloTrackers(spec.slos ?? []),
     process: null,
     checks: new Map(),
     stall: null,
@@ -181,8 +185,12 @@ export function observe(view: TargetView, signal: Signal): void {
       view.heartbeatAt = Math.max(view.heartbeatAt ?? signal.at, signal.at);
       return;
     case "sample":
+      view.slos.sample(signal.at, signal.values);
       view.samples.push({ at: signal.at, values: signal.values });
       if (view.samples.length > samplesMax) view.samples.shift();
+      return;
+    case "traffic":
+      view.slos.traffic(signal);
       return;
     case "outgoing":
       view.outgoing.delete(signal.address);

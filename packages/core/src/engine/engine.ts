@@ -10,6 +10,7 @@ import {
   newLearner,
   newView,
   observe,
+  sloTrackers,
   whyGone,
   type Detection,
   type Detector,
@@ -38,6 +39,7 @@ import type { Draft, World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
+import { recallSlos, sloPoints } from "./slo-books.ts";
 import { learn, reconcile, resume, take, watchWeather, type Context, type Effect } from "./reconcile.ts";
 
 export interface EngineOptions {
@@ -117,8 +119,10 @@ const boundMs = 5_000;
 const booksMs = 15_000;
 /** Log lines analysed in one iteration; the rest waits for the next, which follows at once. About 30 ms of work. */
 const linesPerTickMax = 5_000;
-/** Learned state written every `booksMs`, and once more at a stop, characters of JSON. */
-const savedPerBook = 400_000;
+/** Learned state written at once, and at a stop, characters of JSON… */
+const savedAtOnce = 400_000;
+/** …written this often, ms: a crash costs a minute of what was learned. */
+const learnedMs = 60_000;
 const savedAtStop = 32_000_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
@@ -154,6 +158,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     Object.assign(view, { process: null, seenAt: null });
     eventsTaken(view);
   }
+  for (const view of views.values()) await recallSlos(ports.store, view, clock.now());
   const signalsPerTickMax = options.signalsPerTickMax ?? 2_000;
   const queue = boundedQueue<Waiting>({
     name: "signals",
@@ -183,6 +188,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     storeFailure: null as string | null,
     booksAt: clock.now(),
     tallyAt: clock.now(),
+    learnedAt: clock.now(),
   };
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
@@ -299,6 +305,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (signal.type === "sample") books.sample(signal.target, signal.at, signal.values);
       if (signal.type === "check" && signal.ok)
         books.sample(signal.target, signal.at, { [`checkLatencyMs.${signal.check}`]: signal.latencyMs });
+      // A late or early clock of the sender must not open an hour that is over, or one that is not yet.
+      if (signal.type === "traffic") books.traffic(signal.target, clock.now(), signal);
     }
     counts.taken += batch.length;
     const now = clock.now();
@@ -368,13 +376,19 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     const passedMs = Math.min(5_000, now - last.tallyAt);
     last.tallyAt = now;
     for (const view of views.values())
-      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000)
+      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000) {
         books.watch(view, now, passedMs);
+        view.slos.watched(now, passedMs, view.healthySince !== null);
+      }
     if (now - last.booksAt < booksMs) return;
     last.booksAt = now;
     for (const tally of books.tallies(now)) draft.putTally(tally);
     for (const point of books.takeSeries(now)) draft.putSeries(point);
-    for (const row of learner.save(now, savedPerBook)) draft.putLearned(row);
+    for (const [target, view] of views)
+      for (const count of view.slos.take(now)) for (const point of sloPoints(target, count)) draft.putSeries(point);
+    if (now - last.learnedAt < learnedMs) return;
+    last.learnedAt = now;
+    for (const row of learner.save(now, savedAtOnce)) draft.putLearned(row);
   }
 
   // ---- healing: diagnosis -> repair -> verification -> report
@@ -655,6 +669,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     async command(command) {
       if (fenced) throw fencedError();
       if ("issue" in command) await ledger.recallIssue(command.issue);
+      if (command.type === "import") for (const claim of command.claims) await ledger.recallIssue(claim.id);
       if (command.type === "merge") await ledger.recallIssue(command.into);
       const ended =
         command.type === "verdict" && !ledger.world.incidents.has(command.incident)
@@ -680,7 +695,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       for (const target of configured.targets) {
         const known = views.get(target.key);
         // What was seen so far is kept; only the specification is new.
-        views.set(target.key, known === undefined ? newView(target) : { ...known, spec: target });
+        views.set(
+          target.key,
+          known === undefined
+            ? newView(target)
+            : { ...known, spec: target, slos: sloTrackers(target.slos ?? [], known.slos) },
+        );
       }
       ledger.setTargets(configured.targets);
       learner.configure(next.detection ?? defaultDetection, configured.targets);

@@ -1,6 +1,7 @@
 // A signal is one observation of one target. Events are acknowledged once stored and never lost; observations repeat by
 // themselves (the next one tells the same truth), so a lost one does no harm and costs no disk write.
 import type { ErrorException } from "@prunella/detect";
+import type { LatencyCounts } from "./latency.ts";
 import type { TargetKey } from "./target.ts";
 
 /** Times are milliseconds since 1970-01-01T00:00:00Z on a clock that never goes backwards (see ports.ts). */
@@ -88,6 +89,13 @@ export type ObservationSignal = Common &
     | { readonly type: "stall"; readonly blockedMs: number; readonly cpuShare: number }
     | { readonly type: "heartbeat"; readonly name: string }
     | { readonly type: "sample"; readonly values: Readonly<Record<string, number>> }
+    /** Requests answered since the last one of these from the same process; each request is in exactly one. */
+    | {
+        readonly type: "traffic";
+        readonly requests: number;
+        readonly errors: number;
+        readonly latency: LatencyCounts;
+      }
     | {
         readonly type: "outgoing";
         readonly address: string;

@@ -133,7 +133,16 @@ export function sampleSeriesPoint(over: Partial<SeriesPoint> = {}): SeriesPoint 
 }
 
 export function sampleTally(over: Partial<Tally> = {}): Tally {
-  return { target: "api", hour: 0, watchedMs: 3_600_000, goodMs: 3_590_000, requests: 1_000, errors: 3, ...over };
+  return {
+    target: "api",
+    hour: 0,
+    watchedMs: 3_600_000,
+    goodMs: 3_590_000,
+    requests: 1_000,
+    errors: 3,
+    latency: [0, 990, 10],
+    ...over,
+  };
 }
 
 export function sampleStanding(remedy: string, over: Partial<Standing> = {}): Standing {
