@@ -97,7 +97,7 @@ export function verdictOf(definition: DrillDefinition, journal: Journal, faults:
   for (const record of faults) addFault(record, add);
   for (const each of definition.conditions) {
     const output = outputOf(journal, each.from);
-    const found = output === undefined ? [] : jsonPath(each.path, "path")(output);
+    const found = output === undefined ? [] : jsonPath(each.path, "path")(printed(output));
     const measured = found.length === 0 ? null : (found[0] as Json);
     add(
       each.name,
@@ -210,6 +210,16 @@ function evidenceOf(journal: Journal, faults: readonly FaultRecord[]): Evidence[
           ),
       });
   return evidence;
+}
+
+/** What a program printed as JSON; other outputs as they are. */
+function printed(output: Json): Json {
+  if (!isFields(output) || typeof output["stdout"] !== "string") return output;
+  try {
+    return JSON.parse(output["stdout"]) as Json;
+  } catch {
+    return output;
+  }
 }
 
 function seconds(ms: number | null): Json {

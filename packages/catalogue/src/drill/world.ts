@@ -72,6 +72,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       programs: path.dirname(programFile("kit")),
       ending,
       // How long a probe waits for an incident, s: without healing it would wait in vain.
+      entry: options.entry,
       patience: options.withoutHealing ? 10 : 60,
     };
     for (const [at, name] of Object.keys(definition.services).entries()) {

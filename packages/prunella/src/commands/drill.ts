@@ -1,5 +1,7 @@
 // `drill`: the catalogue's drills and users' own experiments. A drill needs no control plane: it starts its own.
 import type { DrillRun } from "@prunella/core";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import process from "node:process";
 import path from "node:path";
 import { table, text, UsageError, type Cli } from "../cli.ts";
@@ -32,6 +34,7 @@ export function drillCommands(cli: Cli): void {
       process.once("SIGINT", stop);
       process.once("SIGTERM", stop);
       const done: DrillRun[] = [];
+      const cache = mkdtempSync(path.join(tmpdir(), "prunella-drill-code-"));
       for (let round = 0; round < runs; round += 1)
         for (const id of wanted) {
           if (abort.signal.aborted) break;
@@ -39,11 +42,13 @@ export function drillCommands(cli: Cli): void {
             entry: path.join(import.meta.dirname, "..", "..", "bin", "prunella.mjs"),
             withoutHealing: given.withoutHealing === true,
             keep: given.keep === true,
+            cache,
             signal: abort.signal,
           });
           done.push(run);
           if (options().json !== true) process.stdout.write(`${inWords(run)}\n`);
         }
+      rmSync(cache, { recursive: true, force: true });
       if (options().json === true) say({ runs: done }, () => "");
       if (done.some((run) => run.state !== "passed")) process.exitCode = 1;
     });
