@@ -65,6 +65,7 @@ export interface Tables {
   notifications: Row & { id: string; dueAt: number; deliveredAt: number | null; body: string };
   comments: Stored & { issue: string; at: number };
   learned: Row & { id: string; at: number; body: string };
+  drillRuns: Stored & { drill: string; startedAt: number };
   numbers: Row & { id: string; number: number };
 }
 
@@ -81,5 +82,6 @@ export const countedTables = [
   "notifications",
   "comments",
   "learned",
+  "drillRuns",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];
