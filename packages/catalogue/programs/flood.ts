@@ -1,9 +1,9 @@
-// Three tenants at a service: two within their quota, one that floods at 50 times it for a while. Arguments: URL QUOTA SECONDS.
+// Three tenants at a service: two within their quota, one that floods at 50 times it for a while. Arguments: URL QUOTA SECONDS CONTROL-URL.
 // Prints what each got in a calm phase and in the flood.
 import { Agent, get } from "node:http";
 import process from "node:process";
 
-const [url = "", quotaText = "20", secondsText = "4"] = process.argv.slice(2);
+const [url = "", quotaText = "20", secondsText = "4", controlUrl = ""] = process.argv.slice(2);
 const quota = Number(quotaText);
 const phaseMs = Number(secondsText) * 1_000;
 const agents: Record<string, Agent> = {};
@@ -62,11 +62,20 @@ async function phase(flood: boolean): Promise<Record<string, Got>> {
 }
 
 const calm = await phase(false);
+// Announced right before it begins, so that the incident carries the moment.
+const announced = (await (
+  await fetch(`${controlUrl}/api/v1/drills/announce`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ target: "limits", drill: "MED-004" }),
+  })
+).json()) as { readonly beganAt: string };
 const flooded = await phase(true);
 for (const agent of Object.values(agents)) agent.destroy();
 const share = (name: string): number => (flooded[name]?.ok ?? 0) / Math.max(1, calm[name]?.ok ?? 0);
 process.stdout.write(
   JSON.stringify({
+    beganAt: announced.beganAt,
     calm,
     flooded,
     othersShareMin: Math.round(Math.min(share("anna"), share("bert")) * 1_000) / 1_000,

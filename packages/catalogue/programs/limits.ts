@@ -7,7 +7,7 @@ import { answer, guardsOn, serve, sleep } from "./kit.ts";
 const quota = 20;
 const serviceMs = 20;
 const quotas = rateLimiter({ name: "tenants", limit: quota, periodMs: 1_000, burst: quota });
-const limit = adaptiveLimit({ name: "backend", initial: 20, min: 4, max: 200 });
+const limit = adaptiveLimit({ name: "backend", algorithm: "aimd", initial: 20, min: 4, max: 200 });
 
 /** Work that the service can do at once for all tenants together; a flood that is let in takes it from everybody. */
 const workersMax = 4;
@@ -24,11 +24,13 @@ async function work(): Promise<void> {
 
 let capacity = 40;
 let inBackend = 0;
-/** The more calls beyond its capacity, the slower each of them. */
-async function backend(): Promise<void> {
+/** Refuses what is beyond its capacity, as an overloaded backend does. */
+async function backend(): Promise<boolean> {
+  if (inBackend >= capacity) return false;
   inBackend += 1;
   try {
-    await sleep(serviceMs * Math.max(1, inBackend / capacity));
+    await sleep(serviceMs);
+    return true;
   } finally {
     inBackend -= 1;
   }
@@ -43,9 +45,10 @@ async function caller(): Promise<void> {
         await sleep(2);
         continue;
       }
-      await backend();
-      permit.success();
-    } else await backend();
+      if (await backend()) permit.success();
+      else permit.drop();
+      await sleep(1);
+    } else if (!(await backend())) await sleep(1);
   }
 }
 

@@ -33,11 +33,17 @@ setInterval(() => {
   }
 }, 20).unref();
 
-async function half(execute: (sql: string) => unknown, then: string): Promise<void> {
+/** Heeds its signal: what has been given up must not go on outside of its transaction. */
+async function half(
+  execute: (sql: string) => unknown,
+  then: string,
+  signal?: { readonly aborted: boolean },
+): Promise<void> {
   await execute("UPDATE accounts SET amount = amount - 100 WHERE name = 'a'");
   await sleep(100);
   if (then === "throw") throw new Error("something went wrong between the two halves");
   if (then === "hang" || then === "timeout") await sleep(then === "hang" ? 60_000 : 3_000);
+  if (signal?.aborted === true) return;
   await execute("UPDATE accounts SET amount = amount + 100 WHERE name = 'b'");
 }
 
@@ -50,7 +56,7 @@ serve({
         await sqlTransaction({ begin: "BEGIN IMMEDIATE", timeoutMs: 120_000 }).run({ execute }, () =>
           half(execute, then),
         );
-      else if (guardsOn) await transactions.run({ execute }, () => half(execute, then));
+      else if (guardsOn) await transactions.run({ execute }, (scope) => half(execute, then, scope.signal));
       else await half(execute, then);
       return { done: true };
     } catch (error) {

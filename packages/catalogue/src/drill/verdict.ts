@@ -37,7 +37,8 @@ export interface Verdict extends FaultTimes {
 
 /** When an activity was begun, by its output's own word if it is an announcement. */
 export function beganAtOf(journal: Journal, activity: string): number | null {
-  const output = outputOf(journal, activity);
+  const said = outputOf(journal, activity);
+  const output = said === undefined ? undefined : printed(said);
   const at = isFields(output) ? output["beganAt"] : undefined;
   return typeof at === "string" ? Date.parse(at) : null;
 }

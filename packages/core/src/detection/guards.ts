@@ -125,6 +125,8 @@ export function guardsTripped(view: TargetView, now: TimeMs): Finding[] {
 }
 
 function holds(guard: string, trip: TripView, now: TimeMs): boolean {
+  // What it said last still belongs to the incident.
+  if (trip.notes.length > 0) return true;
   const quietMs = now - trip.at;
   if (trip.state === null || untilAsked[guard]?.includes(trip.state) === true) return quietMs <= tripQuietMs;
   return isBad(guard, trip.state) || quietMs <= tripFineMs;
