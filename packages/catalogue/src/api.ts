@@ -8,6 +8,8 @@ export interface ControlApi {
   readonly url: string;
   get(path: string): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
+  /** The text of /metrics. */
+  metrics(): Promise<string>;
   target(key: string): Promise<Target>;
   issue(id: string): Promise<Issue>;
   incidents(target: string): Promise<readonly Incident[]>;
@@ -36,6 +38,13 @@ export function controlApi(url: string, token: string | null = null): ControlApi
     url,
     get: (path) => ask("GET", path),
     post: (path, body) => ask("POST", path, body),
+    async metrics() {
+      const response = await fetch(new URL("/metrics", url), {
+        headers: token === null ? {} : { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(answerMsMax),
+      });
+      return response.text();
+    },
     target: async (key) => (await ask("GET", `/api/v1/targets/${encodeURIComponent(key)}`)) as Target,
     issue: async (id) => (await ask("GET", `/api/v1/issues/${encodeURIComponent(id)}`)) as Issue,
     incidents: async (target) =>

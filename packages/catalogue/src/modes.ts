@@ -30,7 +30,7 @@ export const failureModes: readonly FailureMode[] = [
     guard: "loop and dualLoop: an iteration is bounded by the interval, an answer by half of it",
     remedy:
       "the guard abandons the iteration and goes on; replace-blocked replaces a process whose event loop is blocked",
-    metric: 'prunella_guard_events_total of guard "loop"; prunella_target_event_loop_lag_p99_seconds',
+    metric: 'prunella_guard_value{guard="loop",field="stalled"}',
   },
   {
     id: "CRIT-002",
@@ -42,7 +42,7 @@ export const failureModes: readonly FailureMode[] = [
     guard:
       "classify and breaker: transient errors count, a configuration error disables its source, an unexpected one is thrown on",
     remedy: "the breaker closes by itself; restart-down after the crash",
-    metric: 'prunella_guard values of guards "breaker" and "classifier"',
+    metric: 'prunella_guard_value{guard="classifier"}, prunella_detections_total{detector="crash"}',
   },
   {
     id: "CRIT-003",
@@ -53,7 +53,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (validate)",
     guard: "validate: source id, interval, URL; the server's own schemas",
     remedy: "the input is refused with the field and the rule",
-    metric: 'counts "refused" of guard "validate"; prunella_http_refused_total',
+    metric: 'prunella_guard_value{guard="validate",field="refused"}',
   },
   {
     id: "CRIT-004",
@@ -64,7 +64,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (validate)",
     guard: "validate.sqlIdentifier: letters, digits and _, no keyword",
     remedy: "the name is refused; nothing reaches the database",
-    metric: 'count "sqlIdentifiers" of guard "validate"',
+    metric: 'prunella_guard_value{guard="validate",field="sqlIdentifiers"}',
   },
   {
     id: "CRIT-005",
@@ -86,7 +86,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (health-monitor)",
     guard: "healthMonitor: a round ends within 0.8 x interval",
     remedy: "the stuck check gets its own verdict and the others theirs",
-    metric: 'values "roundLastMs" and "unhealthy" of guard "health-monitor"',
+    metric: 'prunella_guard_value{guard="health-monitor",field="timedOut"}',
   },
   {
     id: "MED-002",
@@ -97,7 +97,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (breaker)",
     guard: "breaker: 5 failures, 300 s, one trial half-open",
     remedy: "the breaker closes after a trial that succeeds",
-    metric: 'state of guard "breaker"',
+    metric: 'prunella_guard_value{guard="breaker",field="opened"}',
   },
   {
     id: "MED-003",
@@ -108,7 +108,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (queue) at 80 % of the capacity",
     guard: "boundedQueue: backpressure or shedding, accounts exact",
     remedy: "the producer is slowed or the oldest are shed until it has drained",
-    metric: 'values "size" and "capacity" of guard "queue"',
+    metric: 'prunella_guard_value{guard="queue",field="size"}',
   },
   {
     id: "MED-004",
@@ -119,7 +119,8 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (rate-limiter, adaptive-limit)",
     guard: "rateLimiter per tenant and adaptiveLimit",
     remedy: "429 with Retry-After for the flooding tenant; the limit follows the capacity",
-    metric: 'values "limit" and "inflight" of guard "adaptive-limit"',
+    metric:
+      'prunella_guard_value{guard="rate-limiter",field="refused"}, prunella_guard_value{guard="adaptive-limit",field="limit"}',
   },
   {
     id: "MED-005",
@@ -131,7 +132,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (sql-transaction); killed",
     guard: "sqlTransaction: automatic rollback, time bound, retry after a deadlock",
     remedy: "ROLLBACK, another attempt; restart-down after the kill",
-    metric: 'counts "rolledBack" and "deadlocks" of guard "sql-transaction"',
+    metric: 'prunella_guard_value{guard="sql-transaction",field="rolledBack"}',
   },
   {
     id: "MED-006",
@@ -142,7 +143,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "log-flood, seen by the agent that keeps the log",
     guard: "ringLog in memory; rotation by size on disk",
     remedy: "the agent rotates and drops the oldest, and counts what is lost",
-    metric: "prunella_target_log_bytes",
+    metric: 'prunella_guard_value{guard="ring-log",field="filtered"}',
   },
   {
     id: "MED-007",
@@ -153,7 +154,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (budget, retry)",
     guard: "retry with full jitter, and a budget of 10 %",
     remedy: "retries while they help; the budget stops a storm",
-    metric: 'values "saved" of guard "budget"; counts of guard "retry"',
+    metric: 'prunella_guard_value{guard="budget",field="saved"}',
   },
   {
     id: "MED-008",
@@ -164,7 +165,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "error, with the context that the error carries",
     guard: "errorContext: kept across awaits, attached to the error and the log line",
     remedy: "the issue carries the request's own context",
-    metric: "prunella_issues by kind error",
+    metric: 'prunella_detections_total{detector="error"}',
   },
   {
     id: "MED-009",
@@ -175,7 +176,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (timeout)",
     guard: "timeout: frees the caller at the deadline and aborts the work",
     remedy: "the work is aborted, its socket and timer are gone",
-    metric: 'count "timedOut" of guard "timeout"',
+    metric: 'prunella_guard_value{guard="timeout",field="timedOut"}',
   },
   {
     id: "MED-010",
@@ -186,7 +187,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (lock-hierarchy)",
     guard: "lockHierarchy: wrong order refused, a cycle broken",
     remedy: "the request that would close the cycle is refused, with both places named",
-    metric: 'counts "wrongOrder" and "deadlocks" of guard "lock-hierarchy"',
+    metric: 'prunella_guard_value{guard="lock-hierarchy",field="deadlocks"}',
   },
   {
     id: "LOW-001",
@@ -197,7 +198,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (cache: eviction-storm, hit-rate-falling)",
     guard: "cache: hits, misses, evictions, and alerts on both",
     remedy: "the storm ends with the scan; entries that are used stay",
-    metric: 'values "hitRate" and counts of guard "cache"',
+    metric: 'prunella_guard_value{guard="cache",field="hitRate"}',
   },
   {
     id: "LOW-002",
@@ -208,7 +209,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "unhealthy: the check's bound on latency",
     guard: "boundedQueue.tryTake: constant time",
     remedy: "the remedy switches the service to the bounded queue",
-    metric: "latency of the check; prunella_target_event_loop_lag_p99_seconds",
+    metric: 'prunella_guard_value{guard="queue",field="size"}, prunella_target_event_loop_lag_p99_seconds',
   },
   {
     id: "PERF-001",
@@ -219,7 +220,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "unhealthy: the check's bound on the age of the oldest batch",
     guard: "batch: at most 50 at once, an outcome for each item",
     remedy: "the remedy raises the limit of the batch through the guard's control",
-    metric: 'values "running" and "limit" of guard "batch"',
+    metric: 'prunella_guard_value{guard="batch",field="limit"}',
   },
   {
     id: "PERF-002",
@@ -230,7 +231,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (pool: leak, exhausted)",
     guard: "pool: bounds, validation, leak detection with the borrower's stack",
     remedy: "the leaked connections are destroyed and their places freed",
-    metric: 'values and counts "leaks", "reclaimed" of guard "pool"',
+    metric: 'prunella_guard_value{guard="pool",field="leaks"}',
   },
   {
     id: "PERF-003",
@@ -241,7 +242,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (lazy: failed)",
     guard: "lazy: made at first use, once, tried again after a failure",
     remedy: "the next caller makes it anew",
-    metric: 'counts "made" and "failed" of guard "lazy"',
+    metric: 'prunella_guard_value{guard="lazy",field="made"}',
   },
   {
     id: "PERF-004",
@@ -252,6 +253,6 @@ export const failureModes: readonly FailureMode[] = [
     detector: "gc-pressure: share of time spent on garbage collection",
     guard: "objectPool: reset and reuse, bounded",
     remedy: "the remedy switches the service to the pool",
-    metric: "prunella_target_gc_share",
+    metric: 'prunella_guard_value{guard="object-pool",field="reused"}',
   },
 ];

@@ -1,3 +1,4 @@
 export * from "./shapes.ts";
 export * from "./slo.ts";
 export * from "./report.ts";
+export * from "./drills.ts";

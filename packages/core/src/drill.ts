@@ -30,6 +30,20 @@ export interface DrillCondition {
   /** Null: nothing was measured, which is not met. */
   readonly measured: Json;
   readonly met: boolean;
+  /** The layer that it shows at work when it is met; null: it is about the run itself. */
+  readonly layer: DrillLayer | null;
+}
+
+export const drillLayers = ["detection", "prevention", "repair", "monitoring"] as const;
+export type DrillLayer = (typeof drillLayers)[number];
+
+/** Layers that a run showed at work: it passed with healing, and every condition of the layer was met. */
+export function layersShown(run: Pick<DrillRun, "state" | "withoutHealing" | "conditions">): DrillLayer[] {
+  if (run.state !== "passed" || run.withoutHealing) return [];
+  return drillLayers.filter((layer) => {
+    const own = run.conditions.filter((condition) => condition.layer === layer);
+    return own.length > 0 && own.every((condition) => condition.met);
+  });
 }
 
 /** Conditions and pieces of evidence kept of one run. */

@@ -1,6 +1,6 @@
 // What a drill adds to a Chaos Toolkit experiment, as an extension named "prunella": the programs that make up its world,
 // the faults whose incidents are expected, and the conditions under which it passes.
-import { InvalidInputError, type Json } from "@prunella/core";
+import { drillLayers, InvalidInputError, type DrillLayer, type Json } from "@prunella/core";
 import { isFields } from "../experiment/experiment.ts";
 import { checkTolerance, type Tolerance } from "../experiment/tolerance.ts";
 import { jsonPath } from "../experiment/json-path.ts";
@@ -14,6 +14,8 @@ export interface DrillDefinition {
   /** Further sections of prunella.yaml, such as remedies. */
   readonly yaml: { readonly [key: string]: Json };
   readonly faults: readonly FaultDefinition[];
+  /** Regular expression for a line of /metrics that must be there after the method; null: none is asked for. */
+  readonly metric: string | null;
   readonly conditions: readonly ConditionDefinition[];
 }
 
@@ -51,6 +53,8 @@ export interface ConditionDefinition {
   /** JSONPath into the output. */
   readonly path: string;
   readonly tolerance: Tolerance;
+  /** Layer that it shows at work; by default "prevention": it is about what the guard keeps. */
+  readonly layer: DrillLayer;
 }
 
 /** The drill's part of an experiment, or null when it is a plain experiment. Throws InvalidInputError. */
@@ -111,6 +115,7 @@ export function readDefinition(extensions: readonly { readonly [key: string]: Js
         withinS: typeof fault["withinS"] === "number" ? fault["withinS"] : 30,
       };
     }),
+    metric: typeof given["metric"] === "string" ? given["metric"] : null,
     conditions: items(given["conditions"], "conditions").map((value, at): ConditionDefinition => {
       const condition = fields(value, `conditions[${at}]`);
       checkTolerance(condition["tolerance"] ?? null, `${path}.conditions[${at}].tolerance`);
@@ -121,6 +126,7 @@ export function readDefinition(extensions: readonly { readonly [key: string]: Js
         from: text(condition["from"], `conditions[${at}].from`),
         path: String(condition["path"]),
         tolerance: condition["tolerance"] as unknown as Tolerance,
+        layer: drillLayers.find((layer) => layer === condition["layer"]) ?? "prevention",
       };
     }),
   };

@@ -78,10 +78,11 @@ export async function runDrill(experiment: Experiment, options: DrillOptions): P
     } finally {
       await injectors.undoAll();
     }
+    const metric = definition.metric === null ? null : await metricOf(api, definition.metric, options.signal);
     const faults: FaultRecord[] = [];
     for (const fault of definition.faults)
       faults.push(await recordOf(api, fault, beganAtOf(journal, fault.began), options));
-    const verdict = verdictOf(definition, journal, faults);
+    const verdict = verdictOf(definition, journal, faults, metric);
     return {
       run: {
         ...begun,
@@ -121,6 +122,17 @@ async function recordOf(
       return { fault, beganAt, incident, repairs: incident === null ? [] : await api.repairs(incident.id) };
     await pause(0.1, options.signal);
   }
+}
+
+/** The first line of /metrics that fits; guards are reported once a second, so it is looked for a little while. */
+async function metricOf(api: ControlApi, pattern: string, signal: AbortSignal): Promise<string | null> {
+  const wanted = new RegExp(pattern);
+  for (let looks = 0; looks < 15 && !signal.aborted; looks += 1) {
+    const found = (await api.metrics()).split("\n").find((line) => wanted.test(line));
+    if (found !== undefined) return found;
+    await pause(0.2, signal);
+  }
+  return null;
 }
 
 /** The first incident of this kind that was found after the fault began. */

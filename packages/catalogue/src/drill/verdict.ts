@@ -1,7 +1,7 @@
 // From a journal and Prunella's own records to a verdict. A drill passes when every fault was found, its cause named, it was
 // repaired and is over, and every condition holds. What is missing is not met; nothing is assumed.
 import type { Incident, Repair } from "@prunella/contract";
-import type { DrillCondition, Evidence, Json } from "@prunella/core";
+import type { DrillCondition, DrillLayer, Evidence, Json } from "@prunella/core";
 import { jsonPath } from "../experiment/json-path.ts";
 import type { Journal } from "../experiment/run.ts";
 import { isWithin, type Tolerance } from "../experiment/tolerance.ts";
@@ -85,10 +85,17 @@ function repairedByGuard(incident: Incident, events: readonly string[]): number 
   return told === undefined ? null : Date.parse(told.at);
 }
 
-export function verdictOf(definition: DrillDefinition, journal: Journal, faults: readonly FaultRecord[]): Verdict {
+type Add = (name: string, demanded: string, measured: Json, met: boolean, layer?: DrillLayer | null) => void;
+
+export function verdictOf(
+  definition: DrillDefinition,
+  journal: Journal,
+  faults: readonly FaultRecord[],
+  metric: string | null,
+): Verdict {
   const conditions: DrillCondition[] = [];
-  const add = (name: string, demanded: string, measured: Json, met: boolean): void =>
-    void conditions.push({ name, demanded, measured, met });
+  const add: Add = (name, demanded, measured, met, layer = null) =>
+    void conditions.push({ name, demanded, measured, met, layer });
   add(
     "it was steady before",
     "true",
@@ -105,8 +112,11 @@ export function verdictOf(definition: DrillDefinition, journal: Journal, faults:
       each.demanded,
       shortened(measured),
       found.length > 0 && isWithin(each.tolerance as Exclude<Tolerance, { type: "probe" }>, measured),
+      each.layer,
     );
   }
+  if (definition.metric !== null)
+    add("its metric is told", `a line of /metrics matches ${definition.metric}`, metric, metric !== null, "monitoring");
   const last = journal.steady_states.after_rollbacks ?? journal.steady_states.after;
   add("it is steady again", "true", last?.steady_state_met ?? null, last?.steady_state_met === true);
   add("the experiment ran to its end", "completed", journal.status, journal.status === "completed");
@@ -121,10 +131,7 @@ export function verdictOf(definition: DrillDefinition, journal: Journal, faults:
   };
 }
 
-function addFault(
-  record: FaultRecord,
-  add: (name: string, demanded: string, measured: Json, met: boolean) => void,
-): void {
+function addFault(record: FaultRecord, add: Add): void {
   const { fault, incident } = record;
   const times = timesOf(record);
   const between = (from: number | null, to: number | null): number | null =>
@@ -138,24 +145,28 @@ function addFault(
     `within ${detectionMsMax / 1_000} s`,
     seconds(detection),
     detection !== null && detection <= detectionMsMax,
+    "detection",
   );
   add(
     `${fault.name}: root cause named`,
     `matches ${fault.rootCause}`,
     shortened(cause),
     cause !== null && new RegExp(fault.rootCause, "s").test(cause),
+    "detection",
   );
   add(
     `${fault.name}: repaired`,
     `within ${repairMsMax / 60_000} min`,
     seconds(repair),
     repair !== null && repair <= repairMsMax,
+    "repair",
   );
   add(
     `${fault.name}: recovered`,
     `within ${repairMsMax / 60_000} min, with no person's step`,
     seconds(recovery),
     recovery !== null && recovery <= repairMsMax && incident?.outcome === "recovered",
+    "repair",
   );
   add(`${fault.name}: booked as a drill`, "true", incident?.drill ?? null, incident?.drill === true);
 }

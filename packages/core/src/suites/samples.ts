@@ -197,7 +197,9 @@ export function sampleDrillRun(id: string, over: Partial<DrillRun> = {}): DrillR
     repairedAt: 3_000,
     recoveredAt: 4_000,
     rootCause: "producers are faster than consumers",
-    conditions: [{ name: "never above capacity", demanded: "at most 1000", measured: 1_000, met: true }],
+    conditions: [
+      { name: "never above capacity", demanded: "at most 1000", measured: 1_000, met: true, layer: "prevention" },
+    ],
     evidence: [{ at: 2_400, what: "note", summary: "queue orders: high-water" }],
     incident: "INC-1",
     error: null,
