@@ -1,6 +1,7 @@
 // The plan: a configuration after it has been checked whole and every default filled in. Plain JSON: the command line makes
 // it, the agent and the control plane live by it, and the last good one stays on disk.
 import type { CheckRole, Remedy, TargetKey, TargetSpec } from "@prunella/core";
+import type { NotifyPlan } from "./notify/plan.ts";
 
 export interface Plan {
   readonly version: 1;
@@ -13,7 +14,7 @@ export interface Plan {
   readonly targets: readonly TargetSpec[];
   readonly checks: readonly CheckPlan[];
   readonly remedies: readonly Remedy[];
-  readonly notify: readonly NotifyPlan[];
+  readonly notify: NotifyPlan;
   readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly retention: { readonly signalsMs: number; readonly bytesMax: number };
   readonly safety: SafetyPlan;
@@ -99,12 +100,6 @@ export type CheckHow =
   /** A certificate (PEM) or token (JWT) in a file; never fails before its end, and says when that is. */
   | { readonly type: "expiry"; readonly path: string; readonly warnMs: number }
   | { readonly type: "dns"; readonly host: string };
-
-export type NotifyPlan = {
-  readonly type: "webhook";
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-};
 
 export interface SafetyPlan {
   /** Runs of any remedy that disturb something running, over all targets, per hour. */

@@ -13,7 +13,7 @@ import {
   type Plan,
   type ServicePlan,
 } from "@prunella/adapters";
-import type { Action, EventSignal, ObservationSignal, Order } from "@prunella/core";
+import { rulesFor, type Action, type EventSignal, type ObservationSignal, type Order } from "@prunella/core";
 import { settledWithin } from "../src/group.ts";
 import { markedProcesses } from "../src/proc/read.ts";
 
@@ -157,7 +157,7 @@ function planOf(folder: string, services: readonly Partial<ServicePlan>[], more:
     targets: [],
     checks: [],
     remedies: [],
-    notify: [],
+    notify: { receivers: [{ name: "log", type: "log" }], rules: rulesFor(["log"]) },
     http: { host: "127.0.0.1", port: 0, tokenFile: null },
     retention: { signalsMs: 0, bytesMax: 0 },
     safety: {

@@ -2,3 +2,4 @@ export * from "./shapes.ts";
 export * from "./slo.ts";
 export * from "./report.ts";
 export * from "./drills.ts";
+export * from "./alerts.ts";

@@ -1,14 +1,12 @@
 // The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
 // closed in the reverse order in which they were opened.
-import { agentSocketPath, linkClient, webhookNotifier, type LinkClient, type Plan } from "@prunella/adapters";
+import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
 import {
   defaultSafety,
   engine,
   type Actuator,
+  type AlertRules,
   type Engine,
-  type Log,
-  type Notification,
-  type Notifier,
   type Remedy,
   type Safety,
 } from "@prunella/core";
@@ -58,7 +56,7 @@ export async function control(folder: DataFolder): Promise<Control> {
       store,
       actuator,
       examiner: { examine: async (question) => reached().examine(question) },
-      notifier: notifierOf(() => plan, log),
+      notifier: notifierOf(() => plan.notify, log),
       log,
     },
     { ...rulesOf(plan) },
@@ -127,8 +125,14 @@ export function rulesOf(plan: Plan): {
   readonly targets: Plan["targets"];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  readonly alerting: AlertRules;
 } {
-  return { targets: plan.targets, remedies: plan.remedies, safety: { ...defaultSafety, ...plan.safety } };
+  return {
+    targets: plan.targets,
+    remedies: plan.remedies,
+    safety: { ...defaultSafety, ...plan.safety },
+    alerting: plan.notify.rules,
+  };
 }
 
 /** Where the command line finds this control plane; written whole or not at all. */
@@ -138,18 +142,4 @@ function announce(folder: DataFolder, url: string): void {
     mode: 0o600,
   });
   renameSync(draft, folder.control);
-}
-
-/** Every configured receiver gets the notification; one that fails has it sent again, which receivers drop by its key. */
-function notifierOf(plan: () => Plan, log: Log): Notifier {
-  return {
-    async send(notification: Notification) {
-      log.write("info", "notification", { key: notification.key, kind: notification.kind, title: notification.title });
-      const results = await Promise.allSettled(
-        plan().notify.map((receiver) => webhookNotifier(receiver).send(notification)),
-      );
-      const failed = results.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
-    },
-  };
 }

@@ -13,8 +13,10 @@ import { createHash } from "node:crypto";
 import type { Static, TSchema } from "typebox";
 import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
+import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { claimRoutes } from "./routes/claims.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { controlRoutes } from "./routes/controls.ts";
 import { drillRoutes } from "./routes/drills.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -88,8 +90,11 @@ export async function application(options: ServerOptions): Promise<App> {
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
   });
-  for (const routes of [healthRoutes, pageRoutes])
-    await app.register(async (scope) => routes(scope as unknown as App, options, startedAt));
+  const ingest = ingestCounts();
+  await app.register(async (scope) => {
+    healthRoutes(scope as unknown as App, options, startedAt, ingest);
+  });
+  await app.register(async (scope) => pageRoutes(scope as unknown as App, options, startedAt));
   await app.register(
     async (scope) => {
       const api = scope as unknown as App;
@@ -101,6 +106,7 @@ export async function application(options: ServerOptions): Promise<App> {
       repairRoutes(api, options);
       reportRoutes(api, options);
       controlRoutes(api, options);
+      alertRoutes(api, options);
       ingestRoutes(api, options);
       eventRoutes(api, options);
       drillRoutes(api, options);

@@ -4,7 +4,10 @@ import type { Claim, Report } from "@prunella/contract";
 import type { CatalogueMode, Clock, DrillProof, Engine, Log, LongRun, Store } from "@prunella/core";
 
 /** The part of an engine that the API needs. */
-export type EngineFace = Pick<Engine, "world" | "views" | "context" | "command" | "ingest" | "listen" | "health">;
+export type EngineFace = Pick<
+  Engine,
+  "world" | "views" | "context" | "command" | "ingest" | "listen" | "health" | "guards" | "deliveries"
+>;
 
 export interface LogLine {
   readonly target: string;

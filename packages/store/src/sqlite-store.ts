@@ -208,6 +208,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     drillRun: reading((read, id: string) => read.drillRun(id)),
     drillRuns: reading((read, query: Parameters<Store["drillRuns"]>[0]) => read.drillRuns(query)),
     comments: reading((read, issue: string) => read.comments(issue)),
+    notifications: reading((read, query: Parameters<Store["notifications"]>[0]) => read.notifications(query)),
     prune(now) {
       // A prune that is still at it does the work of a second one too.
       if (pruning !== null) return pruning.then(() => ({ deleted: 0, bytes: 0 }));

@@ -1,6 +1,7 @@
 // What people ask for: approve, refuse, pause, resolve, snooze and so on. Each is a pure change of a draft; one that does
 // not fit the present state is refused with the reason. Two at the same instant cannot both win: decisions follow one
 // another, and the second sees what the first did.
+import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } from "../alerting/index.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
 import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
@@ -35,6 +36,8 @@ export type Command = { readonly by: string } & (
   | { readonly type: "promote"; readonly remedy: string }
   /** Issues of somebody else's report, kept as claims. */
   | { readonly type: "import"; readonly claims: readonly Claim[] }
+  | AlertCommand
+  | OutsideCommand
 );
 
 export interface Done {
@@ -102,6 +105,10 @@ export function carryOut(draft: Draft, command: Command): Done {
         ...issue,
         assignee: command.assignee,
         needsPerson: command.assignee === null ? issue.needsPerson : null,
+        // Whoever it is given to has it: the others are not called any more.
+        ...(command.assignee === null || issue.needsPerson === null
+          ? {}
+          : { acknowledged: { by: command.by, at: draft.now, until: null } }),
       });
       draft.transition({
         subject: "issue",
@@ -183,6 +190,13 @@ export function carryOut(draft: Draft, command: Command): Done {
       system(draft, command.by, command.remedy, "promoted", "its configured mode holds again");
       return done(command.remedy, `${command.remedy} runs in its configured mode again`);
     }
+    case "silence":
+    case "end-silence":
+    case "acknowledge":
+    case "unacknowledge":
+      return carryOutAlert(draft, command);
+    case "outside":
+      return takeOutside(draft, command);
     default:
       return command satisfies never;
   }

@@ -1,12 +1,12 @@
 // From prunella.yaml to a plan: checked whole, every default filled in here and nowhere else. Nothing is started from a
 // configuration with a problem; the last good plan stays in force.
-import type { CheckPlan, NotifyPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
+import type { CheckPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
 import { defaultSafety, shippedRemedies, type TargetSpec } from "@prunella/core";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { urlCheck } from "./checks.ts";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { readNotify } from "./notify.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
@@ -63,7 +63,7 @@ export function compile(source: string, file: string): Compiled {
     targets: [...services.flatMap(({ targets }) => targets), ...externals],
     checks,
     remedies: [...remedies, ...shippedRemedies],
-    notify: readNotify(root.at("notify")),
+    notify: readNotify(root.at("notify"), folder),
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
@@ -106,19 +106,6 @@ function validName(name: string, cursor: Cursor, names: readonly string[]): bool
     cursor.problem("is named twice, among services and targets", "give each its own name");
   else return true;
   return false;
-}
-
-function readNotify(cursor: Cursor): NotifyPlan[] {
-  return cursor.items().flatMap((item) => {
-    item.only(keysOf("notify"));
-    const field = item.at("webhook");
-    const url = field.text("") ?? "";
-    if (urlCheck(field, url)?.type !== "http") {
-      if (!url.startsWith("http")) field.problem("must be an http or https URL", "write webhook: https://host/path");
-      return [];
-    }
-    return [{ type: "webhook", url, headers: item.at("headers").textMap() }];
-  });
 }
 
 /** Prunella's own address when nothing else is said. */

@@ -121,7 +121,10 @@ const mappings: Readonly<
       services: { ...map(ref("service")), description: "What Prunella runs, watches and heals." },
       targets: { ...map(ref("target")), description: "What it watches and does not run." },
       remedies: list(ref("remedy")),
-      notify: { description: "Whom to tell; see docs/notify." },
+      notify: {
+        description:
+          "Whom to tell: a list of receivers, or receivers, route, inhibit and escalations; see docs/monitoring.md.",
+      },
       http: ref("http"),
       retention: ref("retention"),
       safety: ref("safety"),
@@ -335,7 +338,6 @@ const mappings: Readonly<
       approvalTimeout: duration("Then the answer is no."),
     },
   },
-  notify: { keys: { webhook: { type: "string" }, headers: map() } },
 };
 
 /** The keys that a mapping of the configuration may hold. */

@@ -47,7 +47,14 @@ export function issueJson(issue: Issue): Contract.Issue {
     incident: issue.incident,
     mergedInto: issue.mergedInto,
     origin: issue.origin,
+    acknowledged: acknowledgedJson(issue),
+    escalationStep: issue.escalationStep ?? null,
   };
+}
+
+function acknowledgedJson({ acknowledged }: Issue): Contract.Acknowledgement | null {
+  if (acknowledged === undefined || acknowledged === null) return null;
+  return { by: acknowledged.by, at: time(acknowledged.at), until: timeOrNull(acknowledged.until) };
 }
 
 function snoozeText(snooze: Snooze): string {
