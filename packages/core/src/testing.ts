@@ -269,8 +269,7 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         drop(disk.tallies, (row) => row.hour < now - keep.talliesMs) +
         drop(disk.learned, (row) => row.at < now - keep.seriesMs) +
         drop(disk.drillRuns, (row) => row.startedAt < now - keep.talliesMs) +
-        drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs);
-      drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs) +
+        drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs) +
         drop(disk.alerts, (row) => row.resolvedAt !== null && row.resolvedAt < now - keep.signalsMs) +
         drop(disk.silences, (row) => row.endsAt < now - keep.signalsMs) +
         drop(disk.outside, (row) => row.overAt !== null && row.overAt < now - keep.signalsMs);
