@@ -30,7 +30,7 @@ export const failureModes: readonly FailureMode[] = [
     guard: "loop and dualLoop: an iteration is bounded by the interval, an answer by half of it",
     remedy:
       "the guard abandons the iteration and goes on; replace-blocked replaces a process whose event loop is blocked",
-    metric: 'prunella_guard_value{guard="loop",field="stalled"}',
+    metric: 'prunella_guard_events_total{guard="loop",event="stalled"}',
   },
   {
     id: "CRIT-002",
@@ -42,7 +42,7 @@ export const failureModes: readonly FailureMode[] = [
     guard:
       "classify and breaker: transient errors count, a configuration error disables its source, an unexpected one is thrown on",
     remedy: "the breaker closes by itself; restart-down after the crash",
-    metric: 'prunella_guard_value{guard="classifier"}, prunella_detections_total{detector="crash"}',
+    metric: 'prunella_guard_events_total{guard="classifier"}, prunella_detections_total{detector="crash"}',
   },
   {
     id: "CRIT-003",
@@ -53,7 +53,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (validate)",
     guard: "validate: source id, interval, URL; the server's own schemas",
     remedy: "the input is refused with the field and the rule",
-    metric: 'prunella_guard_value{guard="validate",field="refused"}',
+    metric: 'prunella_guard_events_total{guard="validate",event="refused"}',
   },
   {
     id: "CRIT-004",
@@ -64,7 +64,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (validate)",
     guard: "validate.sqlIdentifier: letters, digits and _, no keyword",
     remedy: "the name is refused; nothing reaches the database",
-    metric: 'prunella_guard_value{guard="validate",field="sqlIdentifiers"}',
+    metric: 'prunella_guard_events_total{guard="validate",event="sqlIdentifiers"}',
   },
   {
     id: "CRIT-005",
@@ -86,7 +86,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (health-monitor)",
     guard: "healthMonitor: a round ends within 0.8 x interval",
     remedy: "the stuck check gets its own verdict and the others theirs",
-    metric: 'prunella_guard_value{guard="health-monitor",field="timedOut"}',
+    metric: 'prunella_guard_events_total{guard="health-monitor",event="timedOut"}',
   },
   {
     id: "MED-002",
@@ -97,7 +97,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (breaker)",
     guard: "breaker: 5 failures, 300 s, one trial half-open",
     remedy: "the breaker closes after a trial that succeeds",
-    metric: 'prunella_guard_value{guard="breaker",field="opened"}',
+    metric: 'prunella_guard_events_total{guard="breaker",event="opened"}',
   },
   {
     id: "MED-003",
@@ -120,7 +120,7 @@ export const failureModes: readonly FailureMode[] = [
     guard: "rateLimiter per tenant and adaptiveLimit",
     remedy: "429 with Retry-After for the flooding tenant; the limit follows the capacity",
     metric:
-      'prunella_guard_value{guard="rate-limiter",field="refused"}, prunella_guard_value{guard="adaptive-limit",field="limit"}',
+      'prunella_guard_events_total{guard="rate-limiter",event="refused"}, prunella_guard_value{guard="adaptive-limit",field="limit"}',
   },
   {
     id: "MED-005",
@@ -132,7 +132,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (sql-transaction); killed",
     guard: "sqlTransaction: automatic rollback, time bound, retry after a deadlock",
     remedy: "ROLLBACK, another attempt; restart-down after the kill",
-    metric: 'prunella_guard_value{guard="sql-transaction",field="rolledBack"}',
+    metric: 'prunella_guard_events_total{guard="sql-transaction",event="rolledBack"}',
   },
   {
     id: "MED-006",
@@ -143,7 +143,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "log-flood, seen by the agent that keeps the log",
     guard: "ringLog in memory; rotation by size on disk",
     remedy: "the agent rotates and drops the oldest, and counts what is lost",
-    metric: 'prunella_guard_value{guard="ring-log",field="filtered"}',
+    metric: 'prunella_guard_events_total{guard="ring-log",event="filtered"}',
   },
   {
     id: "MED-007",
@@ -176,7 +176,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (timeout)",
     guard: "timeout: frees the caller at the deadline and aborts the work",
     remedy: "the work is aborted, its socket and timer are gone",
-    metric: 'prunella_guard_value{guard="timeout",field="timedOut"}',
+    metric: 'prunella_guard_events_total{guard="timeout",event="timedOut"}',
   },
   {
     id: "MED-010",
@@ -187,7 +187,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (lock-hierarchy)",
     guard: "lockHierarchy: wrong order refused, a cycle broken",
     remedy: "the request that would close the cycle is refused, with both places named",
-    metric: 'prunella_guard_value{guard="lock-hierarchy",field="deadlocks"}',
+    metric: 'prunella_guard_events_total{guard="lock-hierarchy",event="deadlocks"}',
   },
   {
     id: "LOW-001",
@@ -231,7 +231,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (pool: leak, exhausted)",
     guard: "pool: bounds, validation, leak detection with the borrower's stack",
     remedy: "the leaked connections are destroyed and their places freed",
-    metric: 'prunella_guard_value{guard="pool",field="leaks"}',
+    metric: 'prunella_guard_events_total{guard="pool",event="leaks"}',
   },
   {
     id: "PERF-003",
@@ -242,7 +242,7 @@ export const failureModes: readonly FailureMode[] = [
     detector: "guard-tripped (lazy: failed)",
     guard: "lazy: made at first use, once, tried again after a failure",
     remedy: "the next caller makes it anew",
-    metric: 'prunella_guard_value{guard="lazy",field="made"}',
+    metric: 'prunella_guard_events_total{guard="lazy",event="made"}',
   },
   {
     id: "PERF-004",
@@ -253,6 +253,6 @@ export const failureModes: readonly FailureMode[] = [
     detector: "gc-pressure: share of time spent on garbage collection",
     guard: "objectPool: reset and reuse, bounded",
     remedy: "the remedy switches the service to the pool",
-    metric: 'prunella_guard_value{guard="object-pool",field="reused"}',
+    metric: 'prunella_guard_events_total{guard="object-pool",event="reused"}',
   },
 ];
