@@ -263,7 +263,7 @@ const mistakes = [
   "ports: [0]",
   "ports: [70000]",
   "after: [nobody]",
-  "heartbeat: 1",
+  "heartbeat: never",
   "ready: x",
   "colour: red",
   "env: [a]",

@@ -16,7 +16,9 @@ import { sqliteStore } from "@prunella/store";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { steadyClock } from "./clock.ts";
+import { drills, type Drills } from "./drills.ts";
 import type { DataFolder } from "./folder.ts";
+import { gameDays } from "./game-days.ts";
 import { jsonLog } from "./log.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
@@ -77,6 +79,20 @@ export async function control(folder: DataFolder): Promise<Control> {
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
+  const drilling: Drills = drills({
+    engine: instance,
+    clock,
+    log,
+    schedule: (drill) => days.schedule(drill),
+  });
+  const days = gameDays({
+    plans: () => plan.drills ?? [],
+    drills: () => drilling,
+    engine: instance,
+    store,
+    clock,
+    log,
+  });
   const server: Server = await serve({
     host: plan.http.host,
     port: plan.http.port,
@@ -94,7 +110,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       guards: (target) => guards.get(target) ?? [],
     },
     configuration: () => plan,
-    sources: sourcesOf(folder),
+    sources: sourcesOf(folder, store),
+    drills: drilling,
     render: renderer,
   });
   announce(folder, server.url);
@@ -111,6 +128,8 @@ export async function control(folder: DataFolder): Promise<Control> {
     url: server.url,
     async stop() {
       clearInterval(pruning);
+      days.stop();
+      await drilling.stop();
       rmSync(folder.control, { force: true });
       await server.close();
       await instance.stop();

@@ -79,7 +79,7 @@ export function observeGuard(view: TargetView, signal: GuardSignal): void {
 export function observeGuardStates(view: TargetView, at: TimeMs, states: readonly GaugeFacts[]): void {
   for (const { guard, name, state, values } of states) {
     const trip = view.trips.get(`${guard} ${name}`);
-    if (trip === undefined && lasting[guard]?.includes(state) === true) {
+    if (trip === undefined && isBad(guard, state)) {
       // Its trip was not heard (it may have tripped before anybody listened); the level says the same.
       observeGuard(view, {
         id: "",

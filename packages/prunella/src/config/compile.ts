@@ -7,6 +7,7 @@ import path from "node:path";
 import process from "node:process";
 import { read, type Cursor, type Problem } from "./cursor.ts";
 import { readNotify } from "./notify.ts";
+import { readDrills } from "./drills.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
@@ -67,6 +68,11 @@ export function compile(source: string, file: string): Compiled {
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
+    drills: readDrills(
+      root.at("drills"),
+      folder,
+      [...remedies, ...shippedRemedies].map((remedy) => remedy.name),
+    ),
     plugins: readPlugins(root.at("plugins"), folder),
   };
   return problems.length > 0
