@@ -10,6 +10,7 @@ export interface ControlApi {
   post(path: string, body: unknown): Promise<unknown>;
   /** The text of /metrics. */
   metrics(): Promise<string>;
+  targets(): Promise<readonly Target[]>;
   target(key: string): Promise<Target>;
   issue(id: string): Promise<Issue>;
   incidents(target: string): Promise<readonly Incident[]>;
@@ -45,6 +46,7 @@ export function controlApi(url: string, token: string | null = null): ControlApi
       });
       return response.text();
     },
+    targets: async () => ((await ask("GET", "/api/v1/targets")) as Page<Target>).items,
     target: async (key) => (await ask("GET", `/api/v1/targets/${encodeURIComponent(key)}`)) as Target,
     issue: async (id) => (await ask("GET", `/api/v1/issues/${encodeURIComponent(id)}`)) as Issue,
     incidents: async (target) =>

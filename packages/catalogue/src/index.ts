@@ -1,5 +1,6 @@
 export * from "./modes.ts";
 export * from "./drill/run.ts";
+export * from "./drill/against.ts";
 export * from "./drill/definition.ts";
 export * from "./drill/files.ts";
 export * from "./experiment/experiment.ts";

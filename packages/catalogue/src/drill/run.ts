@@ -18,6 +18,8 @@ const withoutHealingS = 8;
 export interface DrillOptions {
   readonly entry: string;
   readonly withoutHealing: boolean;
+  /** Id of the run; by default a new one. */
+  readonly id?: string;
   readonly keep?: boolean;
   /** Folder for compiled code, shared by the drills of one command. */
   readonly cache?: string;
@@ -35,7 +37,7 @@ export async function runDrill(experiment: Experiment, options: DrillOptions): P
   const definition = readDefinition(experiment.extensions);
   if (definition === null) throw new TypeError(`${experiment.title} is no drill: it has no extension of prunella`);
   const begun: DrillRun = {
-    id: `DRILL-${randomUUID().slice(0, 13)}`,
+    id: options.id ?? `DRILL-${randomUUID().slice(0, 13)}`,
     drill: definition.drill,
     state: "running",
     withoutHealing: options.withoutHealing,

@@ -4,9 +4,31 @@ import { InvalidInputError, type Json } from "@prunella/core";
 import type { Target } from "@prunella/contract";
 import type { ControlApi } from "../api.ts";
 import { forMsDefault, forMsMax, InjectionRefused, type Injection, type Injector } from "./injector.ts";
+import { config, disk } from "./files.ts";
+import { block, clock, descriptors, memory } from "./inside.ts";
+import { down, flood, httpErrors, tcp } from "./network.ts";
 import { cpu, kill, stop } from "./processes.ts";
 
-export const injectors: readonly Injector[] = [kill, stop, cpu];
+export { InjectionRefused, type Injection, type Injector } from "./injector.ts";
+
+export const injectors: readonly Injector[] = [
+  kill,
+  stop,
+  cpu,
+  memory,
+  descriptors,
+  block,
+  clock,
+  disk,
+  config,
+  tcp,
+  down,
+  httpErrors,
+  flood,
+];
+
+/** How often the abort condition is looked at, ms. */
+const watchMs = 500;
 
 /** Faults in force at once. */
 export const injectionsMax = 50;
@@ -18,6 +40,8 @@ export interface InjectorsOptions {
   /** Addresses of each target; default: none is known, so tcp faults are refused. */
   readonly addressesOf?: (target: string) => readonly string[];
   readonly foldersOf?: (target: string) => readonly string[];
+  /** Hears why a fault was given up early. */
+  readonly onAbort?: (why: string) => void;
   /** Allowed to break what is labelled production. */
   readonly yesProduction?: boolean;
 }
@@ -37,6 +61,25 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
     live.delete(key);
     clearTimeout(found.timer);
     return found.injection.undo();
+  }
+
+  /** Gives a fault up when it reaches further than its target: another one, healthy before and not in need of it, turns bad. */
+  function watch(key: string, target: string, before: ReadonlySet<string>): void {
+    const timer = setInterval(() => {
+      if (!live.has(key)) {
+        clearInterval(timer);
+        return;
+      }
+      reachesFurther(options.api, target, before).then(
+        async (other) => {
+          if (other === null || !live.has(key)) return;
+          await take(key);
+          options.onAbort?.(`${key} was given up: ${other} turned bad`);
+        },
+        () => undefined,
+      );
+    }, watchMs);
+    timer.unref();
   }
 
   return {
@@ -59,6 +102,7 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
         throw new InjectionRefused(`${injectionsMax} faults are in force; undo some first`);
       const forMs = secondsOf(args["forS"]) * 1_000;
       const given = args["arguments"];
+      const healthy = await healthyTargets(options.api);
       const injection = await injector.inject({
         target,
         addresses: options.addressesOf?.(name) ?? [],
@@ -69,6 +113,7 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
       });
       const timer = setTimeout(() => void take(key).catch(() => undefined), forMs);
       live.set(key, { injection, timer });
+      watch(key, name, healthy);
       return { summary: injection.summary, ...injection.detail };
     },
     async undo(kind, args) {
@@ -86,6 +131,27 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
       return said;
     },
   };
+}
+
+async function healthyTargets(api: ControlApi): Promise<Set<string>> {
+  const targets = await api.targets();
+  return new Set(targets.filter((target) => target.state === "healthy").map((target) => target.key));
+}
+
+/** A target that turned bad and does not need the one that is being broken; null when there is none. */
+async function reachesFurther(api: ControlApi, target: string, before: ReadonlySet<string>): Promise<string | null> {
+  const targets = await api.targets();
+  const needs = (key: string, seen = new Set<string>()): boolean => {
+    if (key === target) return true;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return (targets.find((each) => each.key === key)?.dependsOn ?? []).some((each) => needs(each, seen));
+  };
+  const hurt = targets.find(
+    (each) =>
+      each.kind !== "self" && before.has(each.key) && ["failing", "down"].includes(each.state) && !needs(each.key),
+  );
+  return hurt?.key ?? null;
 }
 
 /** Labels by which people mark what serves customers. */
