@@ -9,6 +9,8 @@ const { guarded } = part("channels") as ChannelsModule;
 const guardsMax = 200;
 /** Guard events sent an interval; the rest shows in the next snapshots. */
 const guardEventsMax = 200;
+/** Of these, those that are no trips have a bound of their own. */
+const guardInfosMax = 20;
 /** Names of progress, and of heartbeats; later ones are ignored. */
 const namesMax = 100;
 const actionsMax = 100;
@@ -69,6 +71,7 @@ function watchApplication(report: (event: GuardReport) => void): Application {
   const actions = new Map<string, (argument: unknown) => unknown>();
   const unlisten = new Map<Guard, () => void>();
   let events = 0;
+  let infos = 0;
   let on = true;
 
   const probe: ProbeInterface = {
@@ -108,8 +111,11 @@ function watchApplication(report: (event: GuardReport) => void): Application {
   const guards = (): readonly Guard[] => guardList()?.list().slice(0, guardsMax) ?? [];
 
   const onEvent = guarded((event: unknown) => {
-    events += 1;
-    if (events <= guardEventsMax) report({ type: "guard", event });
+    // What merely tells how it goes on must not crowd out a trip.
+    const isInfo = (event as { level?: unknown } | null)?.level === "info";
+    if (isInfo) infos += 1;
+    else events += 1;
+    if (isInfo ? infos <= guardInfosMax : events <= guardEventsMax) report({ type: "guard", event });
   });
 
   return {
@@ -126,7 +132,7 @@ function watchApplication(report: (event: GuardReport) => void): Application {
       return lines;
     },
     collectGuards() {
-      events = 0;
+      events = infos = 0;
       const present = new Set(guards());
       for (const guard of present) if (!unlisten.has(guard)) unlisten.set(guard, guard.listen(onEvent));
       for (const [guard, stop] of unlisten) {

@@ -16,7 +16,9 @@ import { sqliteStore } from "@prunella/store";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { steadyClock } from "./clock.ts";
+import { drills, type Drills } from "./drills.ts";
 import type { DataFolder } from "./folder.ts";
+import { gameDays } from "./game-days.ts";
 import { jsonLog } from "./log.ts";
 import { logHub } from "./log-hub.ts";
 import { outlets, sendersOf } from "./outgoing.ts";
@@ -98,6 +100,20 @@ export async function control(folder: DataFolder): Promise<Control> {
     agentConnected: () => connected.connected,
   });
   outgoing.configure(plan);
+  const drilling: Drills = drills({
+    engine: instance,
+    clock,
+    log,
+    schedule: (drill) => days.schedule(drill),
+  });
+  const days = gameDays({
+    plans: () => plan.drills ?? [],
+    drills: () => drilling,
+    engine: instance,
+    store,
+    clock,
+    log,
+  });
   const server: Server = await serve({
     host: plan.http.host,
     port: plan.http.port,
@@ -125,7 +141,8 @@ export async function control(folder: DataFolder): Promise<Control> {
     configuration: () => plan,
     senders: () => senders,
     outgoing: () => outgoing.state(),
-    sources: sourcesOf(folder),
+    sources: sourcesOf(folder, store),
+    drills: drilling,
     render: renderer,
   });
   announce(folder, server.url);
@@ -142,6 +159,8 @@ export async function control(folder: DataFolder): Promise<Control> {
     url: server.url,
     async stop() {
       clearInterval(pruning);
+      days.stop();
+      await drilling.stop();
       rmSync(folder.control, { force: true });
       outgoing.stop();
       await server.close();

@@ -67,6 +67,7 @@ export function loop(options: LoopOptions): Loop {
   let abandoned = 0;
   let lastMs = 0;
   let lateMs = 0;
+  let stalled = false;
 
   function sleepUntil(at: number): void {
     timer?.cancel();
@@ -111,6 +112,8 @@ export function loop(options: LoopOptions): Loop {
       switch (outcome.kind) {
         case "done":
           count.completed += 1;
+          if (stalled) guard.say("resumed", "info", { iteration: number });
+          stalled = false;
           break;
         case "failed":
           count.failed += 1;
@@ -119,6 +122,7 @@ export function loop(options: LoopOptions): Loop {
           break;
         case "overrun":
           count.stalled += 1;
+          stalled = true;
           abandon(work);
           guard.say("stalled", "trip", { iteration: number, timeoutMs, abandoned });
           tellError(outcome.error, number);
