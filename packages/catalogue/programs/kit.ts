@@ -25,12 +25,15 @@ export function answer(status: number, body: unknown, headers: Readonly<Record<s
 }
 const isAnswer = Symbol("answer");
 
+/** What every program answers: that it lives, and what time it takes it to be. */
+const always: Readonly<Record<string, Route>> = { "/healthz": () => "ok", "/now": () => Date.now() };
+
 /** Answers each route with what its function says, as JSON; /healthz with 200 unless a route of that name says otherwise. */
 export function serve(routes: Readonly<Record<string, Route>>): Server {
   const server = createServer((request, response) => {
     void (async () => {
       const url = new URL(request.url ?? "/", "http://localhost");
-      const route = routes[url.pathname] ?? (url.pathname === "/healthz" ? () => "ok" : undefined);
+      const route = routes[url.pathname] ?? always[url.pathname];
       let body = "";
       for await (const chunk of request as AsyncIterable<Buffer>) body += chunk.toString("latin1");
       let status = 200;

@@ -9,6 +9,7 @@ import { runExperiment, type ActivityRecord, type Journal, type SteadyState } fr
 import { injectorsFor } from "../inject/index.ts";
 import { prunellaCalls } from "./calls.ts";
 import { toleranceInWords, type Tolerance } from "../experiment/tolerance.ts";
+import { textOf } from "../experiment/text.ts";
 
 export interface AgainstOptions {
   /** The control plane; asked for only when an activity needs it. */
@@ -111,7 +112,7 @@ function conditionsOf(journal: Journal): DrillCondition[] {
 }
 
 function nameOf(record: ActivityRecord): string {
-  return isFields(record.activity) ? String(record.activity["name"]) : "the method";
+  return isFields(record.activity) ? textOf(record.activity["name"]) : "the method";
 }
 
 function shortened(value: Json): Json {

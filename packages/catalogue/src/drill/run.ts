@@ -13,7 +13,7 @@ import { beganAtOf, verdictOf, type FaultRecord } from "./verdict.ts";
 import { startWorld } from "./world.ts";
 
 /** Without healing nothing is waited for as long as with it, s: what has not come then does not come. */
-const withoutHealingS = 8;
+const withoutHealingS = 6;
 
 export interface DrillOptions {
   readonly entry: string;
@@ -81,9 +81,11 @@ export async function runDrill(experiment: Experiment, options: DrillOptions): P
       await injectors.undoAll();
     }
     const metric = definition.metric === null ? null : await metricOf(api, definition.metric, options.signal);
+    // One clock for all faults: what one is waited for, the others have too.
+    const since = Date.now();
     const faults: FaultRecord[] = [];
     for (const fault of definition.faults)
-      faults.push(await recordOf(api, fault, beganAtOf(journal, fault.began), options));
+      faults.push(await recordOf(api, fault, beganAtOf(journal, fault.began), since, options));
     const verdict = verdictOf(definition, journal, faults, metric);
     return {
       run: {
@@ -113,10 +115,10 @@ async function recordOf(
   api: ControlApi,
   fault: FaultDefinition,
   beganAt: number | null,
+  since: number,
   options: Pick<DrillOptions, "signal" | "withoutHealing">,
 ): Promise<FaultRecord> {
-  const until =
-    Date.now() + (options.withoutHealing ? Math.min(withoutHealingS, fault.withinS) : fault.withinS) * 1_000;
+  const until = since + (options.withoutHealing ? Math.min(withoutHealingS, fault.withinS) : fault.withinS) * 1_000;
   for (;;) {
     const incident = beganAt === null ? null : await incidentOf(api, fault, beganAt);
     const over = incident !== null && incident.state !== "open";

@@ -8,6 +8,7 @@ import { config, disk } from "./files.ts";
 import { block, clock, descriptors, memory } from "./inside.ts";
 import { down, flood, httpErrors, tcp } from "./network.ts";
 import { cpu, kill, stop } from "./processes.ts";
+import { textOf } from "../experiment/text.ts";
 
 export { InjectionRefused, type Injection, type Injector } from "./injector.ts";
 
@@ -117,7 +118,7 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
       return { summary: injection.summary, ...injection.detail };
     },
     async undo(kind, args) {
-      return (await take(`${kind} ${String(args["target"])}`)) ?? "nothing was in force";
+      return (await take(`${kind} ${textOf(args["target"])}`)) ?? "nothing was in force";
     },
     async undoAll() {
       const said: string[] = [];

@@ -1,6 +1,6 @@
 // Faults inside a Node service's own process, made through its inspector: memory and descriptors that leak, a loop that is
 // blocked, a clock that is wrong. Any other process is refused: a signal that Node takes as a request would kill it.
-import { readlinkSync } from "node:fs";
+import { existsSync, readlinkSync } from "node:fs";
 import { evaluate, isNode } from "./inspector.ts";
 import { InjectionRefused, number, pidOf, type InjectContext, type Injection, type Injector } from "./injector.ts";
 
@@ -25,8 +25,9 @@ function undoing(pid: number, kind: string): () => Promise<string> {
     try {
       await evaluate(pid, `globalThis[Symbol.for("prunella.inject.${kind}")]?.undo(), true`);
       return `${kind} undone in pid ${pid}`;
-    } catch {
-      return `pid ${pid} is gone`;
+    } catch (error) {
+      if (!existsSync(`/proc/${pid}`)) return `pid ${pid} is gone`;
+      throw error;
     }
   };
 }

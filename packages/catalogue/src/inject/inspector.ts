@@ -24,6 +24,9 @@ export async function evaluate(pid: number, expression: string): Promise<unknown
       () => undefined,
     );
     socket.close();
+    // Whoever asks next must not meet the one that is closing.
+    for (let looks = 0; looks < 50 && (await debuggerUrl()) !== null; looks += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -113,17 +113,14 @@ export async function proxy(options: ProxyOptions): Promise<Proxy> {
       target.resetAndDestroy();
       finish();
     }
-    /** An end by itself; slow_close holds it back. */
-    function endSlowly(): void {
-      const delay = Math.max(
+    /** How long slow_close holds the end of a direction back, ms. */
+    const slownessOf = (stream: Toxic["stream"]): number =>
+      Math.max(
         0,
-        ...toxics
-          .filter((toxic) => toxic.type === "slow_close" && hits(toxic))
+        ...active(stream)
+          .filter((toxic) => toxic.type === "slow_close")
           .map((toxic) => toxic.attributes["delay"] ?? 0),
       );
-      if (delay === 0) finish();
-      else if (!timers.has("slow_close")) timers.set("slow_close", setTimeout(finish, delay));
-    }
 
     const connection = (): Connection => ({
       passed: 0,
@@ -167,7 +164,9 @@ export async function proxy(options: ProxyOptions): Promise<Proxy> {
           }
         }
         running = false;
-        if (ended && !isClosed) into.end();
+        if (!ended || isClosed) return;
+        await state.sleep(slownessOf(stream));
+        if (!isClosed) into.end();
       };
       from.on("data", (data: Buffer) => {
         queue.push({ data, at: performance.now() });
@@ -180,7 +179,11 @@ export async function proxy(options: ProxyOptions): Promise<Proxy> {
         void run();
       });
       from.on("error", finish);
-      from.on("close", endSlowly);
+      from.on("close", () => {
+        // Both have ended in order, or one was cut off.
+        if (into.destroyed || into.writableEnded || !ended) finish();
+        else void state.sleep(slownessOf(stream)).then(finish);
+      });
     }
 
     function changed(): void {
@@ -192,7 +195,7 @@ export async function proxy(options: ProxyOptions): Promise<Proxy> {
         else if (after > 0) timers.set(toxic.name, setTimeout(finish, after));
       }
       for (const [name, timer] of timers) {
-        if (name === "slow_close" || toxics.some((toxic) => toxic.name === name)) continue;
+        if (toxics.some((toxic) => toxic.name === name)) continue;
         clearTimeout(timer);
         timers.delete(name);
       }

@@ -44,6 +44,9 @@ const untilAsked: Readonly<Record<string, readonly string[]>> = {
   bulkhead: ["full"],
 };
 
+/** Guards whose state is such before anything has happened: only a trip says that it is bad. */
+const badAtFirst: Readonly<Record<string, true>> = { lazy: true };
+
 type GuardSignal = Extract<EventSignal, { readonly type: "guard" }>;
 
 export function observeGuard(view: TargetView, signal: GuardSignal): void {
@@ -79,7 +82,7 @@ export function observeGuard(view: TargetView, signal: GuardSignal): void {
 export function observeGuardStates(view: TargetView, at: TimeMs, states: readonly GaugeFacts[]): void {
   for (const { guard, name, state, values } of states) {
     const trip = view.trips.get(`${guard} ${name}`);
-    if (trip === undefined && isBad(guard, state)) {
+    if (trip === undefined && isBad(guard, state) && !(guard in badAtFirst)) {
       // Its trip was not heard (it may have tripped before anybody listened); the level says the same.
       observeGuard(view, {
         id: "",

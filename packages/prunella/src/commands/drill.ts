@@ -1,6 +1,6 @@
 // `drill`: the catalogue's drills and users' own experiments. A drill needs no control plane: it starts its own. `inject`:
 // one fault against a target of one's own, undone at the end of its time or on Ctrl-C.
-import type { DrillRun, Json } from "@prunella/core";
+import { InvalidInputError, type DrillRun, type Json } from "@prunella/core";
 import type { Plan } from "@prunella/adapters";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -92,7 +92,7 @@ export function drillCommands(cli: Cli): void {
       ) => {
         const { experimentFile, readDefinition, runDrill, runAgainst, controlApi } =
           await import("@prunella/catalogue");
-        const experiment = experimentFile(file);
+        const experiment = usable(() => experimentFile(file));
         const signal = interrupted();
         // Options that the parent knows too are the parent's by commander's rule.
         const all = { ...given, ...command.optsWithGlobals() };
@@ -186,6 +186,15 @@ function injectCommand(cli: Cli): void {
         if (abort.signal.aborted) throw new Error(String((abort.signal.reason as Error).message));
       },
     );
+}
+
+/** What is wrong with a file is bad usage: exit status 2. */
+function usable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof InvalidInputError ? new UsageError(error.message) : error;
+  }
 }
 
 /** Aborted by Ctrl-C or SIGTERM: what was begun is undone before the process ends. */
