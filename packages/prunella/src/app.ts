@@ -2,13 +2,13 @@
 // closed in the reverse order in which they were opened.
 import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
 import {
+  defaultDetection,
   defaultSafety,
   engine,
   type Actuator,
   type AlertRules,
   type Engine,
-  type Remedy,
-  type Safety,
+  type Rules,
 } from "@prunella/core";
 import { realSystem } from "@prunella/resilience";
 import { serve, type Server } from "@prunella/server";
@@ -18,6 +18,7 @@ import process from "node:process";
 import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
+import { logHub } from "./log-hub.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -63,6 +64,8 @@ export async function control(folder: DataFolder): Promise<Control> {
   );
   const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
+  const hub = logHub(log);
+  hub.onLines((target, lines) => instance.lines(target, lines));
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
     fence: instance.context().fence,
@@ -74,6 +77,12 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
+    onLines: ({ target, stream, at, lines, lost }) =>
+      hub.publish(
+        target,
+        lines.map((text) => ({ at, stream, text })),
+        lost,
+      ),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
@@ -88,7 +97,15 @@ export async function control(folder: DataFolder): Promise<Control> {
     log,
     agent: {
       connected: () => connected.connected,
-      logs: (target, lines, containing) => connected.logs(target, lines, containing),
+      logs: (target, lines, containing, anyOf) => connected.logs(target, lines, containing, anyOf),
+      tail: (target, listener) =>
+        hub.onLines((from, lines, lost) => {
+          if (from === target)
+            listener(
+              lines.map((line) => ({ target, ...line })),
+              lost,
+            );
+        }),
       drive: (target, command) => connected.drive(target, command),
       heartbeat: (slug) => connected.heartbeat(slug),
       guards: (target) => guards.get(target) ?? [],
@@ -121,16 +138,14 @@ export async function control(folder: DataFolder): Promise<Control> {
 }
 
 /** What of a plan the core decides by. */
-export function rulesOf(plan: Plan): {
-  readonly targets: Plan["targets"];
-  readonly remedies: readonly Remedy[];
-  readonly safety: Safety;
-  readonly alerting: AlertRules;
-} {
+export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
   return {
     targets: plan.targets,
     remedies: plan.remedies,
     safety: { ...defaultSafety, ...plan.safety },
+    scaling: plan.scaling ?? [],
+    tuning: plan.tuning ?? [],
+    detection: { ...defaultDetection, ...plan.detect },
     alerting: plan.notify.rules,
   };
 }
