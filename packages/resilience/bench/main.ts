@@ -1,6 +1,6 @@
-// npm run bench resilience [-- --rounds=31] [--check] [--write]: measures the primitives beside their peers, prints the
-// table, and with --write puts it into docs/resilience/benchmark.md under the Node version that ran. --check fails when
-// one of ours is above its gate.
+// npm run bench resilience: measures the primitives beside their peers, prints the table and puts it into
+// docs/resilience/benchmark.md under the Node version that ran. By hand (node packages/resilience/bench/main.ts, old-node.ts
+// --bench): --rounds=31, --only=GROUP (prints only), --check fails when one of ours is above its gate.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,9 +15,14 @@ import type { Result } from "./harness.ts";
 const flags = process.argv.slice(2);
 const option = (name: string): string | undefined => flags.find((flag) => flag.startsWith(`--${name}=`))?.split("=")[1];
 
-if ((globalThis as { gc?: () => void }).gc === undefined) {
+if (!process.execArgv.some((flag) => flag.startsWith("--max-semi-space-size"))) {
   // The collector must be callable, and a young generation must hold a whole round for bytes per call to be exact.
-  const again = [...process.execArgv, "--expose-gc", "--max-semi-space-size=64", ...process.argv.slice(1)];
+  const again = [
+    ...process.execArgv.filter((flag) => flag !== "--expose-gc"),
+    "--expose-gc",
+    "--max-semi-space-size=64",
+    ...process.argv.slice(1),
+  ];
   process.exit(spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1);
 }
 
@@ -35,7 +40,7 @@ await closeHoldCases();
 
 const table = render();
 console.log(table);
-if (flags.includes("--write")) write(table);
+if (only === undefined) write(table);
 const failures = [
   ...results
     .filter(({ each, ratio }) => each.gate !== undefined && ratio > each.gate)
@@ -124,7 +129,7 @@ function write(part: string): void {
     .join(", ");
   const head = `# What the primitives cost
 
-Written by \`npm run bench resilience -- --write\`; do not edit. The work is an async function that returns at once, so the figures are overhead and
+Written by \`npm run bench resilience\`; do not edit. The work is an async function that returns at once, so the figures are overhead and
 nothing else. "x bare" is CPU time divided by that of \`await fn()\` in the same run; ratios near 1 carry about 20 % of noise on a shared machine. "bytes" are
 allocated per call, the bare await's own included. Peers: ${versions}.
 `;

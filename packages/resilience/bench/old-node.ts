@@ -2,13 +2,12 @@
 // its benchmark with tsc, and runs them under another Node (20 and 22 are supported), which cannot read TypeScript.
 // With --bench the remaining arguments go to the benchmark instead.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 
 const root = path.resolve(import.meta.dirname, "../../..");
-const out = path.join(root, ".cache/old-node");
+const out = path.join(root, `.cache/old-node-${process.pid}`);
 const other = process.argv.find((flag) => flag.startsWith("--node="))?.slice("--node=".length) ?? "/usr/bin/node";
 const version = spawnSync(other, ["--version"], { encoding: "utf8" }).stdout?.trim();
 if (!version) {
@@ -16,7 +15,7 @@ if (!version) {
   process.exit(2);
 }
 
-rmSync(out, { recursive: true, force: true });
+process.on("exit", () => rmSync(out, { recursive: true, force: true }));
 mkdirSync(out, { recursive: true });
 const settings = {
   extends: "../../tsconfig.node.json",

@@ -174,9 +174,10 @@ class Call extends Alarm {
     if (this.#phase !== "running") return;
     const { name, timeoutMs, count } = this.#runner;
     count.timedOut += 1;
-    this.#runner.onTimeout(timeoutMs, false);
     const error = new TimeoutError(name, timeoutMs);
-    if (this.#interrupt(error, error, true)) this.#over(error);
+    const isOver = this.#interrupt(error, error, true);
+    this.#runner.onTimeout(timeoutMs, false);
+    if (isOver) this.#over(error);
   }
 
   /** The deadline of the whole call. */
@@ -184,10 +185,10 @@ class Call extends Alarm {
     if (this.#phase === "idle" || this.#phase === "ending") return;
     const { name, totalMs, timeoutMs, count } = this.#runner;
     count.timedOut += 1;
-    this.#runner.onTimeout(totalMs, true);
     // With a bound per attempt the dependency was judged already; without one this is the judgement.
     const error = new TimeoutError(name, totalMs, "the whole call", this.#lastError);
     this.#stop(error, error, timeoutMs === Infinity);
+    this.#runner.onTimeout(totalMs, true);
   }
 
   /** Begins the next attempt. */
@@ -217,6 +218,8 @@ class Call extends Alarm {
         if (this.#waiter === waiter) this.#over(error);
       },
     );
+    // By a listener that heard of the queue.
+    if (this.#isAborted) return this.#stop(this.#abortion(), undefined, false);
   }
 
   /** Calls the work. The slot is ours. */
@@ -229,6 +232,12 @@ class Call extends Alarm {
         bulkhead?.release();
         return this.#refuse(breaker.refusal());
       }
+    }
+    if (this.#isAborted) {
+      // By a listener of one of the parts, in this very turn.
+      breaker?.release(this.#permit);
+      bulkhead?.release();
+      return this.#refuse(this.#abortion());
     }
     this.#phase = "running";
     const scope = new Scope(this.#attempt);
@@ -259,6 +268,8 @@ class Call extends Alarm {
 
   #succeeded(value: unknown): void {
     const { breaker, bulkhead, retry } = this.#runner;
+    // From here on an abort, by a listener of one of the parts for instance, comes too late for this attempt.
+    this.#phase = "ending";
     this.disarm();
     breaker?.recordResult(this.#permit, value, this.#durationMs());
     bulkhead?.release();
@@ -269,6 +280,7 @@ class Call extends Alarm {
   }
 
   #failed(thrown: unknown): void {
+    this.#phase = "ending";
     this.disarm();
     const stopped = this.#stopped;
     this.#stopped = undefined;
@@ -294,9 +306,8 @@ class Call extends Alarm {
 
   /** An attempt has ended badly: makes another one, or answers. */
   #over(error: unknown): void {
-    const { retry, system, name } = this.#runner;
-    const cancel = this.#cancel;
-    if (cancel?.aborted === true) return this.#answer(new AbortedError(name, cancel.reason));
+    const { retry, system } = this.#runner;
+    if (this.#isAborted) return this.#answer(this.#abortion());
     // Over in time, too, when a cooperative attempt has only now noticed that the whole call is.
     if (retry === undefined || this.#total?.isOver === true) return this.#answer(error);
     let delayMs: number;
@@ -306,6 +317,8 @@ class Call extends Alarm {
     } catch (thrown) {
       return this.#answer(thrown);
     }
+    // By a listener that heard of the retry.
+    if (this.#isAborted) return this.#answer(this.#abortion());
     if (delayMs < 0) return this.#answer(error);
     if (!(error instanceof FailedResult)) this.#lastError = error;
     this.#lastMs = delayMs;
@@ -397,6 +410,14 @@ class Call extends Alarm {
 
   #durationMs(): number {
     return this.#runner.measures ? this.#runner.system.now() - this.#attemptAt : 0;
+  }
+
+  get #isAborted(): boolean {
+    return this.#cancel?.aborted === true;
+  }
+
+  #abortion(): AbortedError {
+    return new AbortedError(this.#runner.name, this.#cancel?.reason);
   }
 
   #follow(cancel: Cancel): void {

@@ -189,3 +189,56 @@ test("impossible options and priorities are refused", async () => {
   void slots.execute(never);
   await assert.rejects(slots.acquire(undefined, 3), /priority is 3/);
 });
+
+test("its counts are exact, and tell what became of every call", async () => {
+  const system = manualSystem();
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 2, priorities: 2, waitMsMax: 100, system });
+  const heard = events(slots);
+  slots.tryAcquire();
+  const calls = [1, 1, 0, 1].map((priority) => watch(slots.execute(fine, undefined, priority)));
+  await settle();
+  assert.deepEqual(slots.snapshot(), {
+    guard: "bulkhead",
+    name: "bulkhead",
+    state: "full",
+    values: { active: 1, concurrentMax: 1, queued: 2, queueMax: 2 },
+    counts: { passed: 1, refused: 1, displaced: 1, waitedOut: 0, trips: 3 },
+  });
+  assert.deepEqual(heard, ["high-water", "displaced", "refused"]);
+  slots.release();
+  await settle();
+  assert.equal(slots.snapshot().counts["passed"], 3);
+  assert.deepEqual(
+    calls.map(({ state }) => state),
+    ["fulfilled", "rejected", "fulfilled", "rejected"],
+  );
+  slots.tryAcquire();
+  const waited = watch(slots.execute(fine));
+  await system.advance(100);
+  assert.equal(waited.state, "rejected");
+  assert.equal(slots.snapshot().counts["waitedOut"], 1);
+  assert.equal(slots.snapshot().state, "ok");
+});
+
+test("without a queue it is relieved when half of its slots are free, not sooner", () => {
+  const slots = bulkhead({ concurrentMax: 4, system: manualSystem() });
+  const heard = events(slots);
+  for (let call = 0; call < 4; call += 1) assert.ok(slots.tryAcquire());
+  assert.equal(slots.wait(0), undefined);
+  assert.equal(slots.wait(0), undefined);
+  slots.release();
+  assert.deepEqual(heard, ["refused"], "said once");
+  assert.equal(slots.snapshot().counts["refused"], 2);
+  slots.release();
+  assert.deepEqual(heard, ["refused", "relieved"]);
+});
+
+test("a call that is aborted before it comes is not let in", async () => {
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 1, system: manualSystem() });
+  await assert.rejects(
+    slots.execute(() => assert.fail("was called"), AbortSignal.abort("early")),
+    { name: "AbortError", cause: "early" },
+  );
+  await assert.rejects(slots.acquire(AbortSignal.abort("early")), { name: "AbortError" });
+  assert.equal(slots.active, 0);
+});

@@ -328,3 +328,133 @@ test("a refused queue does not count and does not retry", async () => {
   await assert.rejects(policy.execute(fine), BulkheadFullError);
   assert.equal(policy.retry?.snapshot().counts["retried"], 0);
 });
+
+test("a queued call that waits too long, or is displaced, is told so", async () => {
+  const system = manualSystem();
+  const policy = pipeline({
+    bulkhead: { concurrentMax: 1, queueMax: 1, priorities: 2, waitMsMax: 100 },
+    retry: { attemptsMax: 1 },
+    system,
+  });
+  void policy.execute(never);
+  const displaced = watch(policy.execute(fine, undefined, 1));
+  const waiting = watch(policy.execute(fine, undefined, 0));
+  await settle();
+  assert.match(String(displaced.error), /displaced/);
+  await system.advance(100);
+  assert.match(String(waiting.error), /no slot within 100 ms/);
+  assert.equal(policy.snapshot().counts["refused"], 2);
+});
+
+test("a record that is used again keeps nothing of the call before", async () => {
+  const system = manualSystem();
+  const policy = pipeline({
+    retry: { attemptsMax: 2, delayMs: 0, isFailedResult: (value) => value === "bad" },
+    totalTimeoutMs: 1000,
+    system,
+  });
+  // A signal that aborts when its call is long over.
+  const earlier = new AbortController();
+  assert.equal(await policy.execute(fine, earlier.signal), "fine");
+  earlier.abort();
+  await assert.rejects(policy.execute(boom), /boom/);
+  // The error of an attempt that was made good.
+  let calls = 0;
+  assert.equal(await policy.execute(() => ((calls += 1), calls === 1 ? boom() : fine())), "fine");
+  const late = watch(policy.execute(never));
+  await system.advance(1010);
+  assert.ok(late.error instanceof TimeoutError);
+  assert.equal(late.error.cause, undefined);
+});
+
+test("a cooperative attempt that succeeds after its deadline leaves the next call alone", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ timeout: { timeoutMs: 100, mode: "cooperative" }, retry: { attemptsMax: 1 }, system });
+  const slow = deferred();
+  const first = watch(policy.execute(() => slow.promise));
+  await system.advance(150);
+  slow.resolve("late but there");
+  await settle();
+  assert.equal(first.value, "late but there");
+  await assert.rejects(policy.execute(boom), /boom/);
+});
+
+test("a listener that aborts the very call it hears of ends it once, and nothing is given back twice", async () => {
+  const system = manualSystem();
+  for (const event of ["opened", "retrying", "closed"]) {
+    const controller = new AbortController();
+    const policy = pipeline({
+      breaker: { failures: 1, openMs: 0 },
+      bulkhead: { concurrentMax: 1 },
+      retry: { delayMs: 0, attemptsMax: 5 },
+      system,
+    });
+    for (const part of [policy.breaker, policy.retry])
+      part?.listen((said) => {
+        if (said.event === event) controller.abort("heard it");
+      });
+    let calls = 0;
+    const call = watch(policy.execute(() => ((calls += 1), calls === 1 ? boom() : fine()), controller.signal));
+    await system.advance(10);
+    if (event === "closed") assert.equal(call.value, "fine", "its value was there before the abort");
+    else {
+      assert.equal(call.error instanceof AbortedError && call.error.cause, "heard it");
+      assert.equal(calls, 1);
+    }
+    assert.equal(policy.bulkhead?.active, 0);
+    assert.deepEqual(
+      [policy.bulkhead?.tryAcquire(), policy.bulkhead?.tryAcquire()],
+      [true, false],
+      "one slot, not two",
+    );
+    assert.equal(system.pending, 0);
+  }
+});
+
+test("an abort between a failure and the next attempt, without any wait, prevents that attempt", async () => {
+  const policy = pipeline({ retry: { delayMs: 0, attemptsMax: 5 }, system: manualSystem() });
+  for (let turns = 0; turns < 6; turns += 1) {
+    const controller = new AbortController();
+    let calls = 0;
+    let callsAtAbort = 0;
+    const failing = policy.execute(() => ((calls += 1), boom()), controller.signal);
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    controller.abort();
+    callsAtAbort = calls;
+    await assert.rejects(failing, AbortedError);
+    await settle();
+    assert.equal(calls, callsAtAbort);
+  }
+});
+
+test("an abort by whoever hears that a call is refused, queued, timed out or tried ends that call, and only once", async () => {
+  for (const heard of ["high-water", "timed-out", "half-opened"]) {
+    const system = manualSystem();
+    const controller = new AbortController();
+    const policy = pipeline({
+      breaker: { failures: 1, openMs: 100 },
+      bulkhead: { concurrentMax: 1, queueMax: 1 },
+      retry: { delayMs: 0, attemptsMax: 3 },
+      timeout: 100,
+      system,
+    });
+    for (const part of [policy, policy.breaker, policy.bulkhead])
+      part?.listen(({ event }) => {
+        if (event === heard) controller.abort(event);
+      });
+    const gate = deferred();
+    let called = 0;
+    if (heard === "high-water") void policy.execute(() => gate.promise);
+    if (heard === "half-opened") {
+      policy.breaker?.open();
+      await system.advance(100);
+    }
+    const call = watch(policy.execute(() => ((called += 1), never()), controller.signal));
+    await system.advance(heard === "timed-out" ? 110 : 0);
+    assert.equal(call.error instanceof AbortedError && call.error.cause, heard);
+    assert.equal(called, heard === "timed-out" ? 1 : 0);
+    gate.resolve("done");
+    await system.advance(110);
+    assert.deepEqual([policy.bulkhead?.active, policy.bulkhead?.queued, system.pending], [0, 0, 0], heard);
+  }
+});
