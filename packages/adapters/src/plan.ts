@@ -1,6 +1,6 @@
 // The plan: a configuration after it has been checked whole and every default filled in. Plain JSON: the command line makes
 // it, the agent and the control plane live by it, and the last good one stays on disk.
-import type { CheckRole, Detection, Remedy, TargetKey, TargetSpec } from "@prunella/core";
+import type { CheckRole, Detection, Remedy, ScalingRule, TargetKey, TargetSpec, TuningRule } from "@prunella/core";
 import type { NotifyPlan } from "./notify/plan.ts";
 
 export interface Plan {
@@ -14,6 +14,9 @@ export interface Plan {
   readonly targets: readonly TargetSpec[];
   readonly checks: readonly CheckPlan[];
   readonly remedies: readonly Remedy[];
+  /** Services whose number of instances follows their load, and numbers that are tuned. */
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
   readonly notify: NotifyPlan;
   readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly retention: { readonly signalsMs: number; readonly bytesMax: number };

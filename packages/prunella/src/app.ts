@@ -6,11 +6,9 @@ import {
   defaultSafety,
   engine,
   type Actuator,
-  type Detection,
   type AlertRules,
   type Engine,
-  type Remedy,
-  type Safety,
+  type Rules,
 } from "@prunella/core";
 import { realSystem } from "@prunella/resilience";
 import { serve, type Server } from "@prunella/server";
@@ -140,17 +138,13 @@ export async function control(folder: DataFolder): Promise<Control> {
 }
 
 /** What of a plan the core decides by. */
-export function rulesOf(plan: Plan): {
-  readonly targets: Plan["targets"];
-  readonly remedies: readonly Remedy[];
-  readonly safety: Safety;
-  readonly detection: Detection;
-  readonly alerting: AlertRules;
-} {
+export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
   return {
     targets: plan.targets,
     remedies: plan.remedies,
     safety: { ...defaultSafety, ...plan.safety },
+    scaling: plan.scaling ?? [],
+    tuning: plan.tuning ?? [],
     detection: { ...defaultDetection, ...plan.detect },
     alerting: plan.notify.rules,
   };

@@ -149,6 +149,7 @@ const mappings: Readonly<
       after: described(words, "Services and targets that must be ready before."),
       instances: whole(1, 64),
       scale: ref("scale"),
+      tune: { ...map(ref("knob")), description: "Numbers that are moved towards a better measured objective." },
       limits: ref("limits"),
       slo: ref("slo"),
       heartbeat: duration("Longest silence of the application's heartbeat."),
@@ -206,7 +207,36 @@ const mappings: Readonly<
     },
     more: exactlyOne(checkHows),
   },
-  scale: { keys: { min: whole(1, 64), max: whole(1, 64) } },
+  scale: {
+    keys: {
+      min: whole(1, 64),
+      max: whole(1, 64),
+      by: described(
+        text,
+        'What is measured: a metric of each instance (cpuShare, latencyMsP95, requestsInFlight), or "queue NAME".',
+      ),
+      target: { type: "number", exclusiveMinimum: 0, description: "What one instance should have of it." },
+      up: duration("More must have been wanted for this long."),
+      down: duration("Fewer must have sufficed for this long."),
+      coolDown: duration("Nothing changes for this long after a change."),
+    },
+  },
+  knob: {
+    keys: {
+      guard: described(text, "A guard inside the application…"),
+      control: described(text, "…and which control of it sets the value."),
+      call: described(text, "Or a function that the application registered."),
+      min: { type: "number" },
+      max: { type: "number" },
+      step: { type: "number", exclusiveMinimum: 0 },
+      start: { type: "number", description: "The value with which the application starts." },
+      metric: described(text, "What is to become better."),
+      goal: oneOf(["lower", "higher"]),
+      window: duration("How long each value is measured."),
+      margin: share("A trial must better the objective by this share to be kept.", 0, 1),
+    },
+    required: ["min", "max", "step", "start", "metric"],
+  },
   limits: {
     keys: {
       memory: size("Recycled before it is reached."),
