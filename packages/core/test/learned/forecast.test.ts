@@ -69,6 +69,8 @@ test("memory that saws, steps or levels off is not forecast to run out", () => {
   quiet((second) => (second < 3_600 ? 8e7 : 1.6e8));
   quiet((second) => 1.8e8 - 1e8 * Math.exp(-second / 1_500));
   quiet(() => 2.4e8);
+  // A pause that takes all it can get for a moment is at the limit, and on no way to it.
+  quiet((second) => (second % 1_800 === 900 ? 3.2e8 : 9e7));
 });
 
 test("a disk that fills is forecast against nothing free, and a metric with a Max of its own against that", () => {

@@ -130,7 +130,8 @@ export function newForecasts(saver: Saver, saved: ReadonlyMap<string, Learned>):
     watched.last = { at, value };
     const verdict = watched.detector.update(at, value);
     saver.changed(watched);
-    if (!verdict.firing || verdict.secondsToLimit * 1_000 > horizonMs) {
+    // Without a trend it is at its limit for a moment: that is no forecast, and others say what is full.
+    if (!verdict.firing || verdict.trend === null || verdict.secondsToLimit * 1_000 > horizonMs) {
       watched.forecast = null;
       return;
     }
