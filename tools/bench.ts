@@ -18,6 +18,7 @@ const benches = readdirSync(path.join(root, "packages")).flatMap((name): { name:
       );
   return files.length === 0 ? [] : [{ name, files: files.map((file) => path.join(folder, file)) }];
 });
+benches.push({ name: "ingest", files: [path.join(root, "packages/prunella/bench/ingest.ts")] });
 const wanted = process.argv.slice(2);
 if (wanted.length === 0) console.log(`npm run bench NAME…: ${benches.map((bench) => bench.name).join(", ")}`);
 for (const name of wanted) {

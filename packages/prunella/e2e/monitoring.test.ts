@@ -142,8 +142,10 @@ http: { port: ${ownPort} }
     );
     await until(
       "its end came back",
-      () => query('prunella_outside_alerts{role="witness"}'),
-      ([series]) => series?.value[1] === "0",
+      async () => (await it.api("/api/v1/transitions?target=api&limit=200")).items,
+      (items: any[]) =>
+        items.some((each) => each.to === "resolved" && each.from === "alertmanager: alert-prunella-target-down"),
+      60,
     );
     const { items } = await it.api("/api/v1/incidents?target=api");
     assert.deepEqual(

@@ -74,6 +74,7 @@ export function takeOutside(draft: Draft, command: OutsideCommand & { readonly b
     if (alert.state === "resolved") {
       if (known === undefined || known.overAt !== null || known.startsAt > alert.startsAt) continue;
       draft.putOutside({ ...known, overAt: draft.now, seenAt: draft.now });
+      ended(draft, known, "resolved", `${alert.source} says that it is over`);
       over += 1;
     } else if (isKnownEpisode && known.overAt === null) repeated(draft, known, alert);
     else if (known !== undefined && known.startsAt > alert.startsAt) continue;
@@ -167,18 +168,23 @@ export function ageOutside(draft: Draft): void {
       draft.putOutside({ ...alert, incidentOverAt: draft.now });
     if (draft.now < alert.endsAt) continue;
     draft.putOutside({ ...(draft.outside(alert.key) ?? alert), overAt: draft.now });
-    draft.transition({
-      subject: "target",
-      subjectId: alert.target,
-      issue: null,
-      incident: alert.incident,
-      target: alert.target,
-      from: `${alert.source}: ${alert.kind}`,
-      to: "aged out",
-      by: "detection",
-      why: `no end was sent and it was not repeated before ${new Date(alert.endsAt).toISOString()}`,
-    });
+    const until = new Date(alert.endsAt).toISOString();
+    ended(draft, alert, "aged out", `no end was sent and it was not repeated before ${until}`);
   }
+}
+
+function ended(draft: Draft, alert: OutsideAlert, to: string, why: string): void {
+  draft.transition({
+    subject: "target",
+    subjectId: alert.target,
+    issue: null,
+    incident: alert.incident,
+    target: alert.target,
+    from: `${alert.source}: ${alert.kind}`,
+    to,
+    by: to === "resolved" ? alert.source : "detection",
+    why,
+  });
 }
 
 /** A detector over the records: what outside monitors say of a target, unless it is a witness of an incident only. */
