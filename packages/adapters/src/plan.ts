@@ -1,6 +1,6 @@
 // The plan: a configuration after it has been checked whole and every default filled in. Plain JSON: the command line makes
 // it, the agent and the control plane live by it, and the last good one stays on disk.
-import type { CheckRole, Remedy, TargetKey, TargetSpec } from "@prunella/core";
+import type { CheckRole, Detection, Remedy, ScalingRule, TargetKey, TargetSpec, TuningRule } from "@prunella/core";
 import type { NotifyPlan } from "./notify/plan.ts";
 import type { MonitoringPlan, SourcesPlan } from "./sources/plan.ts";
 
@@ -15,6 +15,9 @@ export interface Plan {
   readonly targets: readonly TargetSpec[];
   readonly checks: readonly CheckPlan[];
   readonly remedies: readonly Remedy[];
+  /** Services whose number of instances follows their load, and numbers that are tuned. */
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
   readonly notify: NotifyPlan;
   readonly sources: SourcesPlan;
   readonly monitoring: MonitoringPlan;
@@ -23,6 +26,8 @@ export interface Plan {
   readonly safety: SafetyPlan;
   /** Modules that add actions, absolute paths. Each action runs in a process of its own. */
   readonly plugins?: readonly string[];
+  /** What of detection is switched off, and the rules of the configuration; absent: as shipped. */
+  readonly detect?: Partial<Detection>;
 }
 
 /** One service with `instances` processes; instance i of several is target "name/i", a single one is target "name". */

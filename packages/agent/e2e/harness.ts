@@ -12,6 +12,7 @@ import {
   type LinkClient,
   type Plan,
   type ServicePlan,
+  type ToControl,
 } from "@prunella/adapters";
 import { alertRulesFor, type Action, type EventSignal, type ObservationSignal, type Order } from "@prunella/core";
 import { settledWithin } from "../src/group.ts";
@@ -44,6 +45,7 @@ export interface TestLink {
   readonly client: LinkClient;
   readonly events: EventSignal[];
   readonly observations: ObservationSignal[];
+  readonly batches: Extract<ToControl, { type: "lines" }>[];
   /** The first event that fits, now or later. */
   event<T extends EventSignal["type"]>(
     type: T,
@@ -176,15 +178,18 @@ function planOf(folder: string, services: readonly Partial<ServicePlan>[], more:
 function testLink(folder: string, fence: number): TestLink {
   const events: EventSignal[] = [];
   const observations: ObservationSignal[] = [];
+  const batches: TestLink["batches"] = [];
   let lastKey = 0;
   const link: TestLink = {
     refuse: false,
     events,
     observations,
+    batches,
     client: linkClient({
       socketPath: agentSocketPath(folder),
       fence,
       onPlan: () => {},
+      onLines: (batch) => void batches.push(batch),
       async onSignals(newEvents, newObservations) {
         if (link.refuse) throw new Error("refused by the test");
         events.push(...newEvents);

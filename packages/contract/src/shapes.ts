@@ -48,6 +48,12 @@ export const Issue = Type.Object({
   incident: nullable(Type.String({ description: "The open incident, or the last one" })),
   mergedInto: nullable(Type.String()),
   origin: words("found", "imported"),
+  grouping: nullable(
+    Type.Object({
+      basis: Type.String({ description: "fingerprint, stack, type-and-value, message" }),
+      why: Type.Array(Type.String(), { description: "Sentences: what counted and what was left out" }),
+    }),
+  ),
   acknowledged: nullable(Acknowledgement),
   escalationStep: nullable(Type.Integer({ description: "Step of its escalation taken last, from 1" })),
 });

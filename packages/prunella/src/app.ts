@@ -2,13 +2,13 @@
 // closed in the reverse order in which they were opened.
 import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
 import {
+  defaultDetection,
   defaultSafety,
   engine,
   type Actuator,
   type AlertRules,
   type Engine,
-  type Remedy,
-  type Safety,
+  type Rules,
 } from "@prunella/core";
 import { realSystem } from "@prunella/resilience";
 import { serve, type Server } from "@prunella/server";
@@ -19,6 +19,7 @@ import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
 import { outlets, sendersOf } from "./outgoing.ts";
+import { logHub } from "./log-hub.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -65,6 +66,8 @@ export async function control(folder: DataFolder): Promise<Control> {
   );
   const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
+  const hub = logHub(log);
+  hub.onLines((target, lines) => instance.lines(target, lines));
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
     fence: instance.context().fence,
@@ -78,6 +81,12 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
+    onLines: ({ target, stream, at, lines, lost }) =>
+      hub.publish(
+        target,
+        lines.map((text) => ({ at, stream, text })),
+        lost,
+      ),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
@@ -89,6 +98,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     agentConnected: () => connected.connected,
   });
   outgoing.configure(plan);
+  hub.onLines((target, lines, lost) => outgoing.lines(target, lines, lost));
   const server: Server = await serve({
     host: plan.http.host,
     port: plan.http.port,
@@ -100,7 +110,15 @@ export async function control(folder: DataFolder): Promise<Control> {
     log,
     agent: {
       connected: () => connected.connected,
-      logs: (target, lines, containing) => connected.logs(target, lines, containing),
+      logs: (target, lines, containing, anyOf) => connected.logs(target, lines, containing, anyOf),
+      tail: (target, listener) =>
+        hub.onLines((from, lines, lost) => {
+          if (from === target)
+            listener(
+              lines.map((line) => ({ target, ...line })),
+              lost,
+            );
+        }),
       drive: (target, command) => connected.drive(target, command),
       heartbeat: (slug) => connected.heartbeat(slug),
       guards: (target) => guards.get(target) ?? [],
@@ -108,6 +126,16 @@ export async function control(folder: DataFolder): Promise<Control> {
     configuration: () => plan,
     senders: () => senders,
     outgoing: () => outgoing.state(),
+    // Lines from outside are learned from like a service's own; they have a shipper already.
+    onLines: (target, lines) =>
+      instance.lines(
+        target,
+        lines.map(({ at, level, text }) => ({
+          at,
+          text,
+          stream: level === "error" || level === "fatal" ? "err" : "out",
+        })),
+      ),
     sources: sourcesOf(folder),
     render: renderer,
   });
@@ -136,16 +164,14 @@ export async function control(folder: DataFolder): Promise<Control> {
 }
 
 /** What of a plan the core decides by. */
-export function rulesOf(plan: Plan): {
-  readonly targets: Plan["targets"];
-  readonly remedies: readonly Remedy[];
-  readonly safety: Safety;
-  readonly alerting: AlertRules;
-} {
+export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
   return {
     targets: plan.targets,
     remedies: plan.remedies,
     safety: { ...defaultSafety, ...plan.safety },
+    scaling: plan.scaling ?? [],
+    tuning: plan.tuning ?? [],
+    detection: { ...defaultDetection, ...plan.detect },
     alerting: plan.notify.rules,
   };
 }

@@ -20,7 +20,14 @@ export type Command = { readonly by: string } & (
       readonly why: string;
     }
   | { readonly type: "end-maintenance"; readonly id: string }
-  | { readonly type: "resolve" | "ignore" | "reopen"; readonly issue: string; readonly why: string }
+  | { readonly type: "ignore" | "reopen"; readonly issue: string; readonly why: string }
+  | {
+      readonly type: "resolve";
+      readonly issue: string;
+      readonly why: string;
+      /** Fixed in this release and later ones: events of older releases are no regression. Absent: in all, from now on. */
+      readonly release?: string;
+    }
   | { readonly type: "snooze"; readonly issue: string; readonly snooze: Snooze; readonly why: string }
   | { readonly type: "assign"; readonly issue: string; readonly assignee: string | null }
   | { readonly type: "comment"; readonly issue: string; readonly text: string }
@@ -77,7 +84,13 @@ export function carryOut(draft: Draft, command: Command): Done {
       return done(command.id, `maintenance window ${command.id} has ended`);
     }
     case "resolve":
-      return resolve(draft, issueOf(draft, command.issue), command.by, text(command.why, "why"));
+      return resolve(
+        draft,
+        issueOf(draft, command.issue),
+        command.by,
+        text(command.why, "why"),
+        command.release ?? null,
+      );
     case "ignore": {
       const issue = issueOf(draft, command.issue);
       if (issue.status === "ignored") return unchanged(issue.id, "it is ignored already");
@@ -293,7 +306,7 @@ function maintain(draft: Draft, command: Extract<Command, { type: "maintenance" 
   return done(id, `maintenance window ${id}`);
 }
 
-function resolve(draft: Draft, issue: Issue, by: string, why: string): Done {
+function resolve(draft: Draft, issue: Issue, by: string, why: string, release: string | null): Done {
   if (issue.status === "fixed") return unchanged(issue.id, "it is fixed already");
   const incident = issue.incident === null ? undefined : draft.incident(issue.incident);
   const acting = draft
@@ -309,6 +322,7 @@ function resolve(draft: Draft, issue: Issue, by: string, why: string): Done {
     fixedAt: draft.now,
     needsPerson: null,
     snooze: null,
+    resolution: release === null ? { mode: "now", at: draft.now } : { mode: "release", at: draft.now, release },
   });
   return done(issue.id, `${issue.id} is resolved; if the fault is still seen it comes back as regressed`);
 }

@@ -145,7 +145,7 @@ const linesPerTickMax = 5_000;
 const savedAtOnce = 400_000;
 /** …written this often, ms: a crash costs a minute of what was learned. */
 const learnedMs = 60_000;
-const savedAtStop = 32_000_000;
+const savedAtStop = 8_000_000;
 /** A store that takes no commits for this long is told past the outbox, ms. */
 const storeAlarmMs = 5_000;
 

@@ -1,17 +1,19 @@
 // From prunella.yaml to a plan: checked whole, every default filled in here and nowhere else. Nothing is started from a
 // configuration with a problem; the last good plan stays in force.
 import type { CheckPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
-import { defaultSafety, shippedRemedies, type TargetSpec } from "@prunella/core";
+import { defaultSafety, shippedRemedies, type ScalingRule, type TargetSpec, type TuningRule } from "@prunella/core";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { readDetect } from "./detect.ts";
 import { readNotify } from "./notify.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
 import { readTarget } from "./targets.ts";
 import { readMonitoring, readSources } from "./sources.ts";
+import { readScaling, readTuning } from "./tuning.ts";
 import { duration, size } from "./units.ts";
 
 /** Services, targets and checks a configuration may hold. */
@@ -55,6 +57,19 @@ export function compile(source: string, file: string): Compiled {
     root
       .at("services")
       .problem(`start order goes in a circle: ${loop.join(" -> ")}`, "take one of these out of an after:");
+  const scaling: ScalingRule[] = [];
+  const tuning: TuningRule[] = [];
+  for (const { plan, targets } of services) {
+    const cursor = root.at("services").at(plan.name);
+    const rule = readScaling(plan.name, cursor.at("scale"), plan.instances);
+    if (rule !== null) scaling.push(rule);
+    tuning.push(
+      ...readTuning(
+        cursor.at("tune"),
+        targets.map(({ key }) => key),
+      ),
+    );
+  }
   const remedies = readRemedies(root.at("remedies"), names, folder);
   const plan: Plan = {
     version: 1,
@@ -64,6 +79,8 @@ export function compile(source: string, file: string): Compiled {
     targets: [...services.flatMap(({ targets }) => targets), ...externals],
     checks,
     remedies: [...remedies, ...shippedRemedies],
+    scaling,
+    tuning,
     notify: readNotify(root.at("notify"), folder),
     sources: readSources(root, names, folder),
     monitoring: readMonitoring(root.at("monitoring"), folder),
@@ -71,6 +88,7 @@ export function compile(source: string, file: string): Compiled {
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
     plugins: readPlugins(root.at("plugins"), folder),
+    detect: readDetect(root.at("detect"), names),
   };
   return problems.length > 0
     ? { ok: false, problems: [...problems].sort((a, b) => a.line - b.line) }

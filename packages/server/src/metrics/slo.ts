@@ -26,10 +26,15 @@ export function sloMetrics({ gauge }: Kit, options: ServerOptions): { refresh():
   gauge("prunella_slo_budget_left_ratio", "Share of the error budget that is left; below 0: overspent", labels, (to) =>
     each((of, { budgetLeft }) => budgetLeft !== null && to.set(of, budgetLeft)),
   );
-  gauge("prunella_slo_burn_rate", "How fast the budget is spent; 1 spends it exactly by the end", [...labels, "window"], (to) =>
-    each((of, { burnRates }) => {
-      for (const { windowMs, rate } of burnRates) if (rate !== null) to.set({ ...of, window: `${windowMs / 60_000}m` }, rate);
-    }),
+  gauge(
+    "prunella_slo_burn_rate",
+    "How fast the budget is spent; 1 spends it exactly by the end",
+    [...labels, "window"],
+    (to) =>
+      each((of, { burnRates }) => {
+        for (const { windowMs, rate } of burnRates)
+          if (rate !== null) to.set({ ...of, window: `${windowMs / 60_000}m` }, rate);
+      }),
   );
   gauge("prunella_slo_state", "1 for the state that an objective is in, 0 for the others", [...labels, "state"], (to) =>
     each((of, { state }) => {

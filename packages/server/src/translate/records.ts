@@ -47,6 +47,7 @@ export function issueJson(issue: Issue): Contract.Issue {
     incident: issue.incident,
     mergedInto: issue.mergedInto,
     origin: issue.origin,
+    grouping: issue.grouping === undefined ? null : { basis: issue.grouping.basis, why: [...issue.grouping.why] },
     acknowledged: acknowledgedJson(issue),
     escalationStep: issue.escalationStep ?? null,
   };
