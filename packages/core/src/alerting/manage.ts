@@ -106,7 +106,6 @@ function isOver(draft: Draft, alert: Alert): boolean {
       return draft.repair(repairOf(alert))?.state.name !== "proposed";
     case "storm":
       return draft.settings.storm === null || `storm:${draft.settings.storm.since}` !== alert.key;
-    case "notice":
     case "recovered":
     case "pause":
     case "notice":
@@ -138,7 +137,6 @@ function overBecause(draft: Draft, alert: Alert): { readonly title: string; read
     }
     case "storm":
       return { title: "Storm mode is over", text: "repairs go on" };
-    case "notice":
     case "recovered":
     case "pause":
     case "notice":
