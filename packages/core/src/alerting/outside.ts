@@ -45,7 +45,7 @@ export interface OutsideAlert {
 /** An alert as it came in, decoded at the edge. */
 export type IncomingAlert = Omit<OutsideAlert, "seenAt" | "incident" | "incidentOverAt" | "overAt"> & {
   readonly state: "firing" | "resolved";
-  /** It is derived from Prunella's own metrics, so it speaks of whatever incident its target has. */
+  /** It is derived from Prunella's own metrics: a witness of whatever incident its target has, and never a finding. */
   readonly own: boolean;
   /** Kind of fault that it says it is about, in Prunella's own words; null: it does not say. */
   readonly about: string | null;
@@ -79,10 +79,7 @@ export function takeOutside(draft: Draft, command: OutsideCommand & { readonly b
     } else if (isKnownEpisode && known.overAt === null) repeated(draft, known, alert);
     else if (known !== undefined && known.startsAt > alert.startsAt) continue;
     else if (isKnownEpisode && known.overAt !== null && draft.now - known.overAt < lateRepeatMs) continue;
-    else {
-      begin(draft, alert);
-      begun += 1;
-    }
+    else if (begin(draft, alert)) begun += 1;
   }
   return { id: "", changed: begun + over > 0, message: `${begun} begun, ${over} over` };
 }
@@ -98,13 +95,17 @@ function repeated(draft: Draft, known: OutsideAlert, alert: IncomingAlert): void
   });
 }
 
-function begin(draft: Draft, alert: IncomingAlert): void {
+/** False: it is of no use here. */
+function begin(draft: Draft, alert: IncomingAlert): boolean {
   if (draft.outsideLive >= outsideMax)
     throw new InvalidInputError("engine", `${outsideMax} alerts from outside hold at once`, "send it again later");
   const { state: _, own, about: __, ...rest } = alert;
   const incident = witnessed(draft, alert, own);
+  // What is made of our own metrics says nothing that is not known here already. Taken for a finding, an alert about issues
+  // that wait for a person would be one more issue that waits for a person.
+  if (own && incident === null) return false;
   draft.putOutside({ ...rest, seenAt: draft.now, incident: incident?.id ?? null, incidentOverAt: null, overAt: null });
-  if (incident === null) return;
+  if (incident === null) return true;
   draft.putIncident({
     ...incident,
     evidence: withEvidence(incident.evidence, [evidenceOf(alert, draft.now)]),
@@ -121,6 +122,7 @@ function begin(draft: Draft, alert: IncomingAlert): void {
     by: alert.source,
     why: alert.summary,
   });
+  return true;
 }
 
 /** Kinds by which a target is out of order as a whole, so that other people's alerts about it are its symptoms. */
