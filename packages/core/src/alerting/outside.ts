@@ -85,7 +85,7 @@ export function takeOutside(draft: Draft, command: OutsideCommand & { readonly b
 }
 
 function repeated(draft: Draft, known: OutsideAlert, alert: IncomingAlert): void {
-  const speaksOfElse = known.incidentOverAt !== null && draft.now - known.incidentOverAt > witnessMs;
+  const speaksOfElse = !alert.own && known.incidentOverAt !== null && draft.now - known.incidentOverAt > witnessMs;
   draft.putOutside({
     ...known,
     endsAt: Math.max(known.endsAt, alert.endsAt),
