@@ -306,6 +306,22 @@ test("nobody is paged for what was over before the page could leave; who may hav
   assert.deepEqual(it.sent, ["100 chat over CRIT-2"]);
 });
 
+test("a fault that keeps coming back is told although it is healed before the group's wait is over", async () => {
+  const it = await stand(rules({ route: route({ groupWaitMs: 30_000 }) }));
+  it.raise("INC-1");
+  it.change((draft) => draft.putIssue({ ...draft.issue("CRIT-1")!, needsPerson: "it has come back 3 times" }));
+  it.pass(5);
+  it.end("INC-1");
+  it.pass(60);
+  assert.deepEqual(it.sent, ["5 chat CRIT-1", "5 chat over CRIT-1"]);
+  // Healed within the very second in which it was filed.
+  it.raise("INC-2");
+  it.change((draft) => draft.putIssue({ ...draft.issue("CRIT-2")!, needsPerson: "it has come back 3 times" }));
+  it.end("INC-2");
+  it.pass(60);
+  assert.deepEqual(it.sent.slice(2), ["66 chat CRIT-2", "66 chat over CRIT-2"]);
+});
+
 test("a snoozed or ignored issue is not told of; reopened, it is", async () => {
   const it = await stand(rules());
   it.raise("INC-1");

@@ -18,7 +18,9 @@ export function manageAlerts(draft: Draft, rules: AlertRules): void {
   const around: Around = { ...groupTimes(draft, alerts, rules), inhibits: inhibitors(alerts, rules) };
   for (const alert of alerts) {
     const own = pending.get(alert.key) ?? [];
-    if (isOver(draft, alert)) resolve(draft, rules, alert, own, overBecause(draft, alert));
+    // A fault that keeps coming back asks for a person although it has been healed once more: that is told all the same.
+    const owed = Object.keys(alert.told).length === 0 && stillAsks(draft, alert);
+    if (isOver(draft, alert) && !owed) resolve(draft, rules, alert, own, overBecause(draft, alert));
     else tell(draft, rules, alert, own, around);
   }
 }
@@ -122,6 +124,13 @@ function repairOf(alert: Alert): string {
   return alert.key.slice("approval:".length).split(".")[0] ?? "";
 }
 
+/** The issue wants a person even though this occurrence is over. */
+function stillAsks(draft: Draft, alert: Alert): boolean {
+  return (
+    alert.kind === "escalation" && alert.issue !== null && (draft.issue(alert.issue)?.needsPerson ?? null) !== null
+  );
+}
+
 /** What to say of its end; null: it was an event, which has none. */
 function overBecause(draft: Draft, alert: Alert): { readonly title: string; readonly text: string } | null {
   switch (alert.kind) {
@@ -159,6 +168,10 @@ function resolve(
     for (const notification of pending) {
       if (notification.status === "resolved") continue;
       const receiver = notification.receiver ?? "";
+      if (notification.attempts === 0 && notification.suppressedBy == null && stillAsks(draft, alert)) {
+        if (notification.dueAt > draft.now) draft.notify({ ...notification, dueAt: draft.now });
+        continue;
+      }
       const neverLeft =
         notification.attempts === 0 && (notification.suppressedBy != null || notification.dueAt > draft.now);
       // Due and not yet tried: it may be on its way at this moment, so it goes out, and its end after it.
