@@ -5,7 +5,7 @@
 import type { Notification } from "../ports.ts";
 import type { TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
-import { alertsMax, silenceState, type Alert } from "./alert.ts";
+import { alertsMax, silenceState, type Alert, type Silence } from "./alert.ts";
 import { matchesAll } from "./match.ts";
 import { routesOf, type AlertRules, type Chain, type Route } from "./rules.ts";
 
@@ -15,7 +15,11 @@ export function manageAlerts(draft: Draft, rules: AlertRules): void {
   const alerts = draft.alerts();
   if (alerts.length === 0) return;
   const pending = pendingByAlert(draft);
-  const around: Around = { ...groupTimes(draft, alerts, rules), inhibits: inhibitors(alerts, rules) };
+  const around: Around = {
+    ...groupTimes(draft, alerts, rules),
+    inhibits: inhibitors(alerts, rules),
+    silences: draft.silences().filter((silence) => silenceState(silence, draft.now) === "active"),
+  };
   for (const alert of alerts) {
     const own = pending.get(alert.key) ?? [];
     // A fault that keeps coming back asks for a person although it has been healed once more: that is told all the same.
@@ -208,6 +212,8 @@ interface Around {
   readonly next: Map<string, TimeMs>;
   readonly last: ReadonlyMap<string, TimeMs>;
   readonly inhibits: (alert: Alert) => string | null;
+  /** Those that hold now. */
+  readonly silences: readonly Silence[];
 }
 
 function tell(draft: Draft, rules: AlertRules, alert: Alert, pending: readonly Notification[], around: Around): void {
@@ -261,12 +267,10 @@ function tell(draft: Draft, rules: AlertRules, alert: Alert, pending: readonly N
 }
 
 /** Why it is not told of at the moment, computed from what is there now and never remembered. */
-function suppression(draft: Draft, alert: Alert, { inhibits }: Around): string | null {
+function suppression(draft: Draft, alert: Alert, { inhibits, silences }: Around): string | null {
   const status = alert.issue === null ? null : (draft.issue(alert.issue)?.status ?? null);
   if (status === "ignored" || status === "snoozed") return status;
-  for (const silence of draft.silences())
-    if (silenceState(silence, draft.now) === "active" && matchesAll(silence.matchers, alert.labels))
-      return `silence:${silence.id}`;
+  for (const silence of silences) if (matchesAll(silence.matchers, alert.labels)) return `silence:${silence.id}`;
   const by = inhibits(alert);
   return by === null ? null : `inhibited:${by}`;
 }
