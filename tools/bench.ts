@@ -7,9 +7,10 @@ import { requireNode } from "./node-version.ts";
 
 requireNode();
 const root = path.resolve(import.meta.dirname, "..");
-// A package's bench is bench/main.ts; what else lies there are its parts.
+// A package's bench is bench/main.ts; what else lies there are its parts. What spans several packages is named here.
 const benches = readdirSync(path.join(root, "packages"))
   .map((name) => ({ name, file: path.join(root, "packages", name, "bench", "main.ts") }))
+  .concat({ name: "ingest", file: path.join(root, "packages/prunella/bench/ingest.ts") })
   .filter(({ file }) => existsSync(file));
 const wanted = process.argv.slice(2);
 if (wanted.length === 0) console.log(`npm run bench NAME…: ${benches.map((bench) => bench.name).join(", ")}`);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
+  ageOutside,
   apply,
   carryOut,
   checkAlertRules,
@@ -18,6 +19,7 @@ import {
   type AlertRules,
   type Command,
   type Incident,
+  type IncomingAlert,
   type Notification,
   type Route,
   type World,
@@ -304,6 +306,22 @@ test("nobody is paged for what was over before the page could leave; who may hav
   assert.deepEqual(it.sent, ["100 chat over CRIT-2"]);
 });
 
+test("a fault that keeps coming back is told although it is healed before the group's wait is over", async () => {
+  const it = await stand(rules({ route: route({ groupWaitMs: 30_000 }) }));
+  it.raise("INC-1");
+  it.change((draft) => draft.putIssue({ ...draft.issue("CRIT-1")!, needsPerson: "it has come back 3 times" }));
+  it.pass(5);
+  it.end("INC-1");
+  it.pass(60);
+  assert.deepEqual(it.sent, ["5 chat CRIT-1", "5 chat over CRIT-1"]);
+  // Healed within the very second in which it was filed.
+  it.raise("INC-2");
+  it.change((draft) => draft.putIssue({ ...draft.issue("CRIT-2")!, needsPerson: "it has come back 3 times" }));
+  it.end("INC-2");
+  it.pass(60);
+  assert.deepEqual(it.sent.slice(2), ["66 chat CRIT-2", "66 chat over CRIT-2"]);
+});
+
 test("a snoozed or ignored issue is not told of; reopened, it is", async () => {
   const it = await stand(rules());
   it.raise("INC-1");
@@ -473,6 +491,64 @@ test("while the store takes nothing, people are told that, once, and what was co
   );
   assert.equal(it.orders.length, 0);
   await it.stop();
+});
+
+const outside = (of: Partial<IncomingAlert> = {}): IncomingAlert => ({
+  key: "alert:1",
+  source: "alertmanager",
+  target: "api",
+  kind: "alert-slow",
+  distinguisher: "",
+  severity: "medium",
+  summary: "slow",
+  text: "",
+  startsAt: 0,
+  endsAt: 3_600_000,
+  state: "firing",
+  own: false,
+  about: null,
+  ...of,
+});
+const roles = (it: Stand): (string | null)[] => [...it.world.outside.values()].map((each) => each.incident);
+
+test("a witness that is repeated long after its incident ended speaks of something else, unless it is our own", async () => {
+  for (const own of [false, true]) {
+    const it = await stand(rules());
+    it.raise("INC-1", { kind: "crash" });
+    it.order({ type: "outside", by: "am", alerts: [outside({ own })] });
+    assert.deepEqual(roles(it), ["INC-1"]);
+    it.end("INC-1");
+    it.change(ageOutside);
+    it.now += 300_000;
+    it.order({ type: "outside", by: "am", alerts: [outside({ own })] });
+    assert.deepEqual(roles(it), ["INC-1"], "it may just be slow to end");
+    it.now += 400_000;
+    it.order({ type: "outside", by: "am", alerts: [outside({ own })] });
+    assert.deepEqual(roles(it), own ? ["INC-1"] : [null]);
+  }
+});
+
+test("an alert of a target with some small fault is a finding of its own; of one that is down, a witness", async () => {
+  for (const [kind, incident] of [
+    ["error", null],
+    ["crash", "INC-1"],
+  ] as const) {
+    const it = await stand(rules());
+    it.raise("INC-1", { kind });
+    it.order({ type: "outside", by: "am", alerts: [outside()] });
+    assert.deepEqual(roles(it), [incident], kind);
+  }
+});
+
+test("more alerts from outside than there is room for are refused whole, with a word on when to come back", async () => {
+  const it = await stand(rules());
+  const many = (from: number) => Array.from({ length: 1_000 }, (_, at) => outside({ key: `alert:${from + at}` }));
+  for (let batch = 0; batch < 5; batch += 1) it.order({ type: "outside", by: "am", alerts: many(batch * 1_000) });
+  assert.throws(
+    () => it.order({ type: "outside", by: "am", alerts: [outside({ key: "one more" })] }),
+    (error) => error instanceof InvalidInputError && error.field === "engine",
+  );
+  assert.equal(it.world.outside.size, 5_000);
 });
 
 test("a notification that was sent and could not be booked is not sent again", async () => {

@@ -114,6 +114,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     clock,
     log,
   });
+  hub.onLines((target, lines, lost) => outgoing.lines(target, lines, lost));
   const server: Server = await serve({
     host: plan.http.host,
     port: plan.http.port,
@@ -141,6 +142,16 @@ export async function control(folder: DataFolder): Promise<Control> {
     configuration: () => plan,
     senders: () => senders,
     outgoing: () => outgoing.state(),
+    // Lines from outside are learned from like a service's own; they have a shipper already.
+    onLines: (target, lines) =>
+      instance.lines(
+        target,
+        lines.map(({ at, level, text }) => ({
+          at,
+          text,
+          stream: level === "error" || level === "fatal" ? "err" : "out",
+        })),
+      ),
     sources: sourcesOf(folder, store),
     drills: drilling,
     render: renderer,

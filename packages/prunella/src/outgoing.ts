@@ -1,6 +1,7 @@
 // What the control plane fetches and sends out beside notifications: scrapes of targets, log lines to Loki, the dead-man ping.
 import { deadman, lokiShipper, reveal, scraper, type Plan } from "@prunella/adapters";
-import type { Clock, Engine, Log } from "@prunella/core";
+import type { Clock, Engine, Log, LogLine } from "@prunella/core";
+import { readLogRecord } from "@prunella/detect";
 import type { System } from "@prunella/resilience";
 import type { Outgoing, Senders } from "@prunella/server";
 
@@ -9,12 +10,8 @@ const stuckMs = 15_000;
 
 export interface Outlets {
   configure(plan: Plan): void;
-  /** Lines of one service on their way to Loki, and how many were lost before. */
-  lines(
-    service: string,
-    lines: readonly { readonly at: number; readonly level: string; readonly text: string }[],
-    lost?: number,
-  ): void;
+  /** Lines of one target on their way to Loki, and how many were lost before. */
+  lines(target: string, lines: readonly LogLine[], lost: number): void;
   state(): Outgoing;
   stop(): void;
 }
@@ -55,8 +52,16 @@ export function outlets(options: {
       loki.configure(plan.monitoring.loki);
       ping.configure(plan.monitoring.deadman);
     },
-    lines(service, lines, lost = 0) {
-      loki.push(service, lines);
+    lines(target, lines, lost) {
+      if (!loki.active) return;
+      loki.push(
+        target,
+        lines.map(({ at, stream, text }) => ({
+          at,
+          text,
+          level: readLogRecord(text).level ?? (stream === "err" ? "error" : "info"),
+        })),
+      );
       if (lost > 0) loki.lost(lost);
     },
     state: () => ({ deadmanAt: ping.lastAt, loki: loki.counts, scrapes: scrapes.counts }),

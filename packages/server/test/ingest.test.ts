@@ -98,6 +98,16 @@ test("an alert about a target that is failing already is a witness of its incide
   await it.close();
 });
 
+test("an alert made of our own metrics is never a finding: nothing that waits for a person makes more of the kind", async () => {
+  const it = await open();
+  const own = alert({ alertname: "PrunellaNeedsPerson", target: "prunella", prunella: "true" });
+  assert.equal((await it.ask(hook, webhook(own, alert({ prunella: "true" })))).status, 200);
+  await it.advance(5_000);
+  assert.deepEqual(issues(it), []);
+  assert.equal(it.engine.world.outside.size, 0);
+  await it.close();
+});
+
 test("an alert whose end never comes ages out and says so", async () => {
   const it = await open();
   const answer = await it.ask("/api/v2/alerts", [{ ...alert({}), endsAt: at(60_000) }]);

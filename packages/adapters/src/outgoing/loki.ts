@@ -28,6 +28,8 @@ export interface LokiShipper {
   push(service: string, lines: readonly ShippedLine[]): void;
   /** Lines that were lost before they came here, by whoever read them. */
   lost(lines: number): void;
+  /** A Loki is configured. */
+  readonly active: boolean;
   readonly counts: { readonly shipped: number; readonly lost: number; readonly waiting: number };
   stop(): void;
 }
@@ -147,6 +149,9 @@ export function lokiShipper(options: { readonly system: System; readonly log: Lo
     },
     lost(lines) {
       if (plan !== null) counts.lost += lines;
+    },
+    get active() {
+      return plan !== null;
     },
     get counts() {
       return { ...counts, waiting: spool.length };

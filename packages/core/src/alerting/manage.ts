@@ -5,7 +5,7 @@
 import type { Notification } from "../ports.ts";
 import type { TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
-import { alertsMax, silenceState, type Alert } from "./alert.ts";
+import { alertsMax, silenceState, type Alert, type Silence } from "./alert.ts";
 import { matchesAll } from "./match.ts";
 import { routesOf, type AlertRules, type Chain, type Route } from "./rules.ts";
 
@@ -15,10 +15,16 @@ export function manageAlerts(draft: Draft, rules: AlertRules): void {
   const alerts = draft.alerts();
   if (alerts.length === 0) return;
   const pending = pendingByAlert(draft);
-  const around: Around = { ...groupTimes(draft, alerts, rules), inhibits: inhibitors(alerts, rules) };
+  const around: Around = {
+    ...groupTimes(draft, alerts, rules),
+    inhibits: inhibitors(alerts, rules),
+    silences: draft.silences().filter((silence) => silenceState(silence, draft.now) === "active"),
+  };
   for (const alert of alerts) {
     const own = pending.get(alert.key) ?? [];
-    if (isOver(draft, alert)) resolve(draft, rules, alert, own, overBecause(draft, alert));
+    // A fault that keeps coming back asks for a person although it has been healed once more: that is told all the same.
+    const owed = Object.keys(alert.told).length === 0 && stillAsks(draft, alert);
+    if (isOver(draft, alert) && !owed) resolve(draft, rules, alert, own, overBecause(draft, alert));
     else tell(draft, rules, alert, own, around);
   }
 }
@@ -122,6 +128,13 @@ function repairOf(alert: Alert): string {
   return alert.key.slice("approval:".length).split(".")[0] ?? "";
 }
 
+/** The issue wants a person even though this occurrence is over. */
+function stillAsks(draft: Draft, alert: Alert): boolean {
+  return (
+    alert.kind === "escalation" && alert.issue !== null && (draft.issue(alert.issue)?.needsPerson ?? null) !== null
+  );
+}
+
 /** What to say of its end; null: it was an event, which has none. */
 function overBecause(draft: Draft, alert: Alert): { readonly title: string; readonly text: string } | null {
   switch (alert.kind) {
@@ -159,6 +172,10 @@ function resolve(
     for (const notification of pending) {
       if (notification.status === "resolved") continue;
       const receiver = notification.receiver ?? "";
+      if (notification.attempts === 0 && notification.suppressedBy == null && stillAsks(draft, alert)) {
+        if (notification.dueAt > draft.now) draft.notify({ ...notification, dueAt: draft.now });
+        continue;
+      }
       const neverLeft =
         notification.attempts === 0 && (notification.suppressedBy != null || notification.dueAt > draft.now);
       // Due and not yet tried: it may be on its way at this moment, so it goes out, and its end after it.
@@ -195,6 +212,8 @@ interface Around {
   readonly next: Map<string, TimeMs>;
   readonly last: ReadonlyMap<string, TimeMs>;
   readonly inhibits: (alert: Alert) => string | null;
+  /** Those that hold now. */
+  readonly silences: readonly Silence[];
 }
 
 function tell(draft: Draft, rules: AlertRules, alert: Alert, pending: readonly Notification[], around: Around): void {
@@ -248,12 +267,10 @@ function tell(draft: Draft, rules: AlertRules, alert: Alert, pending: readonly N
 }
 
 /** Why it is not told of at the moment, computed from what is there now and never remembered. */
-function suppression(draft: Draft, alert: Alert, { inhibits }: Around): string | null {
+function suppression(draft: Draft, alert: Alert, { inhibits, silences }: Around): string | null {
   const status = alert.issue === null ? null : (draft.issue(alert.issue)?.status ?? null);
   if (status === "ignored" || status === "snoozed") return status;
-  for (const silence of draft.silences())
-    if (silenceState(silence, draft.now) === "active" && matchesAll(silence.matchers, alert.labels))
-      return `silence:${silence.id}`;
+  for (const silence of silences) if (matchesAll(silence.matchers, alert.labels)) return `silence:${silence.id}`;
   const by = inhibits(alert);
   return by === null ? null : `inhibited:${by}`;
 }

@@ -45,7 +45,7 @@ export interface OutsideAlert {
 /** An alert as it came in, decoded at the edge. */
 export type IncomingAlert = Omit<OutsideAlert, "seenAt" | "incident" | "incidentOverAt" | "overAt"> & {
   readonly state: "firing" | "resolved";
-  /** It is derived from Prunella's own metrics, so it speaks of whatever incident its target has. */
+  /** It is derived from Prunella's own metrics: a witness of whatever incident its target has, and never a finding. */
   readonly own: boolean;
   /** Kind of fault that it says it is about, in Prunella's own words; null: it does not say. */
   readonly about: string | null;
@@ -74,20 +74,18 @@ export function takeOutside(draft: Draft, command: OutsideCommand & { readonly b
     if (alert.state === "resolved") {
       if (known === undefined || known.overAt !== null || known.startsAt > alert.startsAt) continue;
       draft.putOutside({ ...known, overAt: draft.now, seenAt: draft.now });
+      ended(draft, known, "resolved", `${alert.source} says that it is over`);
       over += 1;
     } else if (isKnownEpisode && known.overAt === null) repeated(draft, known, alert);
     else if (known !== undefined && known.startsAt > alert.startsAt) continue;
     else if (isKnownEpisode && known.overAt !== null && draft.now - known.overAt < lateRepeatMs) continue;
-    else {
-      begin(draft, alert);
-      begun += 1;
-    }
+    else if (begin(draft, alert)) begun += 1;
   }
   return { id: "", changed: begun + over > 0, message: `${begun} begun, ${over} over` };
 }
 
 function repeated(draft: Draft, known: OutsideAlert, alert: IncomingAlert): void {
-  const speaksOfElse = known.incidentOverAt !== null && draft.now - known.incidentOverAt > witnessMs;
+  const speaksOfElse = !alert.own && known.incidentOverAt !== null && draft.now - known.incidentOverAt > witnessMs;
   draft.putOutside({
     ...known,
     endsAt: Math.max(known.endsAt, alert.endsAt),
@@ -97,13 +95,17 @@ function repeated(draft: Draft, known: OutsideAlert, alert: IncomingAlert): void
   });
 }
 
-function begin(draft: Draft, alert: IncomingAlert): void {
+/** False: it is of no use here. */
+function begin(draft: Draft, alert: IncomingAlert): boolean {
   if (draft.outsideLive >= outsideMax)
     throw new InvalidInputError("engine", `${outsideMax} alerts from outside hold at once`, "send it again later");
   const { state: _, own, about: __, ...rest } = alert;
   const incident = witnessed(draft, alert, own);
+  // What is made of our own metrics says nothing that is not known here already. Taken for a finding, an alert about issues
+  // that wait for a person would be one more issue that waits for a person.
+  if (own && incident === null) return false;
   draft.putOutside({ ...rest, seenAt: draft.now, incident: incident?.id ?? null, incidentOverAt: null, overAt: null });
-  if (incident === null) return;
+  if (incident === null) return true;
   draft.putIncident({
     ...incident,
     evidence: withEvidence(incident.evidence, [evidenceOf(alert, draft.now)]),
@@ -120,6 +122,7 @@ function begin(draft: Draft, alert: IncomingAlert): void {
     by: alert.source,
     why: alert.summary,
   });
+  return true;
 }
 
 /** Kinds by which a target is out of order as a whole, so that other people's alerts about it are its symptoms. */
@@ -167,18 +170,23 @@ export function ageOutside(draft: Draft): void {
       draft.putOutside({ ...alert, incidentOverAt: draft.now });
     if (draft.now < alert.endsAt) continue;
     draft.putOutside({ ...(draft.outside(alert.key) ?? alert), overAt: draft.now });
-    draft.transition({
-      subject: "target",
-      subjectId: alert.target,
-      issue: null,
-      incident: alert.incident,
-      target: alert.target,
-      from: `${alert.source}: ${alert.kind}`,
-      to: "aged out",
-      by: "detection",
-      why: `no end was sent and it was not repeated before ${new Date(alert.endsAt).toISOString()}`,
-    });
+    const until = new Date(alert.endsAt).toISOString();
+    ended(draft, alert, "aged out", `no end was sent and it was not repeated before ${until}`);
   }
+}
+
+function ended(draft: Draft, alert: OutsideAlert, to: string, why: string): void {
+  draft.transition({
+    subject: "target",
+    subjectId: alert.target,
+    issue: null,
+    incident: alert.incident,
+    target: alert.target,
+    from: `${alert.source}: ${alert.kind}`,
+    to,
+    by: to === "resolved" ? alert.source : "detection",
+    why,
+  });
 }
 
 /** A detector over the records: what outside monitors say of a target, unless it is a witness of an incident only. */

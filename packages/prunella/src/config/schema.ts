@@ -391,6 +391,7 @@ const mappings: Readonly<
       approvalTimeout: duration("Then the answer is no."),
     },
   },
+  ...monitoringMappings,
   detect: {
     keys: {
       anomalies: flag("Metrics unlike their own past are shown. Default true."),
@@ -433,8 +434,6 @@ const mappings: Readonly<
     },
     required: ["target", "metric"],
   },
-  notify: { keys: { webhook: { type: "string" }, headers: map() } },
-  ...monitoringMappings,
 };
 
 /** The keys that a mapping of the configuration may hold. */
