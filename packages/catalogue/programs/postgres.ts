@@ -37,7 +37,7 @@ export async function startPostgres(folder: string): Promise<Postgres | null> {
     const data = path.join(folder, "data");
     if (!existsSync(data))
       run([...as, path.join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"]);
-    const [program = "", ...args] = [
+    const [program, ...args] = [
       ...as,
       path.join(bin, "postgres"),
       "-D",

@@ -4,7 +4,7 @@ import type { DrillCondition, DrillRun, Json } from "@prunella/core";
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import type { ControlApi } from "../api.ts";
-import { isFields, type Experiment } from "../experiment/experiment.ts";
+import { isFields, plain, type Experiment } from "../experiment/experiment.ts";
 import { runExperiment, type ActivityRecord, type Journal, type SteadyState } from "../experiment/run.ts";
 import { injectorsFor } from "../inject/index.ts";
 import { prunellaCalls } from "./calls.ts";
@@ -111,7 +111,7 @@ function conditionsOf(journal: Journal): DrillCondition[] {
 }
 
 function nameOf(record: ActivityRecord): string {
-  return isFields(record.activity) ? String(record.activity["name"]) : "the method";
+  return isFields(record.activity) ? plain(record.activity["name"]) : "the method";
 }
 
 function shortened(value: Json): Json {

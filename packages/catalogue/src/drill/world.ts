@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { toxiproxy, type Toxiproxy } from "../proxy/toxiproxy.ts";
-import { isFields } from "../experiment/experiment.ts";
+import { isFields, plain } from "../experiment/experiment.ts";
 import { substitute } from "../experiment/substitute.ts";
 import { controlApi, type ControlApi } from "../api.ts";
 import type { DrillDefinition } from "./definition.ts";
@@ -80,7 +80,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       values[`${name}_url`] = `http://127.0.0.1:${ports[at] ?? 0}`;
     }
     for (const [name, service] of Object.entries(definition.proxies)) {
-      const made = await proxies.create({ name, upstream: `127.0.0.1:${String(values[`${service}_port`])}` });
+      const made = await proxies.create({ name, upstream: `127.0.0.1:${plain(values[`${service}_port`])}` });
       values[`proxy_${name}`] = made.listen;
     }
     const file = path.join(folder, "prunella.yaml");
@@ -98,7 +98,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     });
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => (said = `${said}${text}`.slice(-20_000)));
-    const api = controlApi(String(values["control_url"]));
+    const api = controlApi(plain(values["control_url"]));
     await isUp(
       child,
       path.join(data, "control.json"),
@@ -125,19 +125,19 @@ function configurationOf(definition: DrillDefinition, values: Record<string, Jso
       return [
         name,
         {
-          check: { http: `${String(values[`${name}_url`])}/healthz`, every: "500ms", timeout: "400ms", failures: 3 },
+          check: { http: `${plain(values[`${name}_url`])}/healthz`, every: "500ms", timeout: "400ms", failures: 3 },
           startup: "5s",
           stop: { timeout: "2s" },
           ...given,
           labels: { "prunella.drill": "true" },
           command: [process.execPath, ...service.nodeArguments, programFile(service.program)],
-          cwd: String(values["scratch"]),
+          cwd: plain(values["scratch"]),
           probe: "on",
           env: {
-            PORT: String(values[`${name}_port`]),
-            PRUNELLA_DRILL_GUARDS: String(values["guards"]),
+            PORT: plain(values[`${name}_port`]),
+            PRUNELLA_DRILL_GUARDS: plain(values["guards"]),
             NODE_NO_WARNINGS: "1",
-            ...Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
+            ...Object.fromEntries(Object.entries(env).map(([key, value]) => [key, plain(value)])),
           },
         },
       ];

@@ -37,14 +37,14 @@ export function checkTolerance(value: Json, path: string): void {
   switch (fields["type"]) {
     case "regex":
       try {
-        RegExp(String(fields["pattern"]));
+        RegExp(text(fields["pattern"]));
       } catch (error) {
         refuse(`${path}.pattern`, `is no regular expression (${String(error)})`, "correct it");
       }
       if (typeof fields["pattern"] !== "string") refuse(`${path}.pattern`, "is missing", "write the expression");
       return;
     case "jsonpath":
-      jsonPath(String(fields["path"] ?? ""), `${path}.path`);
+      jsonPath(text(fields["path"]), `${path}.path`);
       return;
     case "range": {
       const range = fields["range"];
@@ -124,6 +124,10 @@ export function toleranceInWords(tolerance: Tolerance): string {
     default:
       return form satisfies never;
   }
+}
+
+function text(value: Json | undefined): string {
+  return typeof value === "string" ? value : "";
 }
 
 function part(value: unknown, target: string | undefined): unknown {

@@ -18,7 +18,7 @@ function upstreamOf(context: InjectContext): string {
   const found = named === undefined ? context.addresses[0] : context.addresses.find((each) => each === named);
   if (found === undefined)
     throw new InjectionRefused(
-      `upstream: ${String(named)} is no address of ${context.target.key}; it has ${context.addresses.join(", ")}`,
+      `upstream: ${JSON.stringify(named)} is no address of ${context.target.key}; it has ${context.addresses.join(", ")}`,
     );
   return found;
 }

@@ -35,7 +35,8 @@ export function readDrills(cursor: Cursor, folder: string, remedies: readonly st
     const cron = item.at("cron").text("") ?? "";
     const timezone = item.at("timezone").text();
     try {
-      new Cron(cron, { ...(timezone === null ? {} : { timezone }), paused: true });
+      // Throws for what it cannot read.
+      void new Cron(cron, { ...(timezone === null ? {} : { timezone }), paused: true }).nextRun();
     } catch (error) {
       item
         .at("cron")
