@@ -76,7 +76,7 @@ serve({
     if (!busy)
       setInterval(() => {
         // In slices, so that the service goes on answering.
-        for (let n = 0; n < 8_000; n += 1) cycle();
+        for (let n = 0; n < 4_000; n += 1) cycle();
       }, 40);
     busy = true;
     return "busy";
