@@ -2,6 +2,7 @@
 // it, the agent and the control plane live by it, and the last good one stays on disk.
 import type { CheckRole, Detection, Remedy, ScalingRule, TargetKey, TargetSpec, TuningRule } from "@prunella/core";
 import type { NotifyPlan } from "./notify/plan.ts";
+import type { MonitoringPlan, SourcesPlan } from "./sources/plan.ts";
 
 export interface Plan {
   readonly version: 1;
@@ -18,6 +19,8 @@ export interface Plan {
   readonly scaling?: readonly ScalingRule[];
   readonly tuning?: readonly TuningRule[];
   readonly notify: NotifyPlan;
+  readonly sources: SourcesPlan;
+  readonly monitoring: MonitoringPlan;
   readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly retention: { readonly signalsMs: number; readonly bytesMax: number };
   readonly safety: SafetyPlan;

@@ -48,13 +48,11 @@ test("an interrupted drill is aborted, and leaves neither processes nor folders"
 
 let world: World;
 let injectors: Injectors;
-let caching = "";
 before(async () => {
   const definition = readDefinition(drillExperiment("LOW-001").extensions);
   assert.ok(definition !== null);
   world = await startWorld({ entry, cache, definition, withoutHealing: true, signal: never });
-  caching = world.configuration["caching_url"] as string;
-  const address = new URL(caching).host;
+  const address = new URL(world.configuration["caching_url"] as string).host;
   injectors = injectorsFor({ api: world.api, within: world.folder, addressesOf: () => [address] });
 });
 after(() => world.end());
@@ -64,7 +62,8 @@ const inject = (kind: string, args: Record<string, unknown> = {}): Promise<unkno
 const undo = (kind: string): Promise<unknown> => injectors.undo(kind, { target: "caching" });
 const pid = async (): Promise<number> => (await world.api.target("caching")).pid ?? 0;
 const state = (of: number): string => /\) (\w)/.exec(readFileSync(`/proc/${of}/stat`, "utf8"))?.[1] ?? "";
-const clockOf = async (): Promise<number> => (await (await fetch(`${caching}/now`)).json()) as number;
+const clockOf = async (): Promise<number> =>
+  (await (await fetch(`${world.configuration["caching_url"] as string}/now`)).json()) as number;
 
 test("a stopped process stands still until it is undone", async () => {
   const own = await pid();
@@ -113,7 +112,7 @@ test("a folder is filled by so many bytes and emptied again", async () => {
 test("HTTP answers are errors through the proxy, and the service itself is not touched", async () => {
   const made = (await inject("http-errors", { status: 503 })) as { listen: string };
   assert.equal((await fetch(`http://${made.listen}/healthz`)).status, 503);
-  assert.equal((await fetch(`${caching}/healthz`)).status, 200);
+  assert.equal((await fetch(`${world.configuration["caching_url"] as string}/healthz`)).status, 200);
   await undo("http-errors");
 });
 

@@ -225,6 +225,8 @@ export type ProbeCommand = { readonly id: string | number } & (
   | { readonly command: "cpu"; readonly seconds?: number }
   | {
       readonly command: "guard";
+      /** Kind ("breaker", "queue"…): parts of one policy share its name. Left out: every guard of that name that takes it. */
+      readonly guard?: string;
       readonly name: string;
       readonly control: string;
       readonly argument?: number | string;

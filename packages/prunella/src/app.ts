@@ -21,6 +21,7 @@ import type { DataFolder } from "./folder.ts";
 import { gameDays } from "./game-days.ts";
 import { jsonLog } from "./log.ts";
 import { logHub } from "./log-hub.ts";
+import { outlets, sendersOf } from "./outgoing.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -43,6 +44,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     retention: { signalsMs: plan.retention.signalsMs, bytesMax: plan.retention.bytesMax },
     onWarning: (warning) => log.write("warn", "store", { code: warning.code, message: warning.message }),
   });
+  let senders = sendersOf(plan, log);
   let link: LinkClient | null = null;
   const reached = (): LinkClient => {
     if (link === null) throw new Error("the agent is not connected yet");
@@ -75,6 +77,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       if (JSON.stringify(next) === JSON.stringify(plan)) return;
       plan = next;
       instance.configure(rulesOf(next));
+      senders = sendersOf(next, log);
+      outgoing.configure(next);
       log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
@@ -88,6 +92,14 @@ export async function control(folder: DataFolder): Promise<Control> {
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
+  const outgoing = outlets({
+    engine: instance,
+    clock,
+    system: realSystem,
+    log,
+    agentConnected: () => connected.connected,
+  });
+  outgoing.configure(plan);
   const drilling: Drills = drills({
     engine: instance,
     clock,
@@ -127,6 +139,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       guards: (target) => guards.get(target) ?? [],
     },
     configuration: () => plan,
+    senders: () => senders,
+    outgoing: () => outgoing.state(),
     sources: sourcesOf(folder, store),
     drills: drilling,
     render: renderer,
@@ -148,6 +162,7 @@ export async function control(folder: DataFolder): Promise<Control> {
       days.stop();
       await drilling.stop();
       rmSync(folder.control, { force: true });
+      outgoing.stop();
       await server.close();
       await instance.stop();
       connected.close();

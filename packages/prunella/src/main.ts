@@ -5,8 +5,8 @@
 import { CommanderError } from "commander";
 import process from "node:process";
 import { newCli, text, UnreachableError, UsageError } from "./cli.ts";
-import { completionCommand } from "./commands/completion.ts";
 import { alertCommands } from "./commands/alerts.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { controlCommands } from "./commands/controls.ts";
 import { drillCommands } from "./commands/drill.ts";
 import { issueCommands } from "./commands/issues.ts";

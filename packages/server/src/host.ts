@@ -41,6 +41,26 @@ export interface AgentFace {
   guards(target: string): readonly unknown[];
 }
 
+/** What is sent out beside notifications. */
+export interface Outgoing {
+  /** When somebody else was last told that Prunella lives; null: never, or nobody is told. */
+  readonly deadmanAt: number | null;
+  readonly loki: { readonly shipped: number; readonly lost: number; readonly waiting: number };
+  readonly scrapes: { readonly succeeded: number; readonly failed: number };
+}
+
+export interface Senders {
+  readonly sentry: readonly { readonly project: string; readonly key: string; readonly target: string }[];
+  /** OpenTelemetry's service names that differ from those of targets. */
+  readonly services: Readonly<Record<string, string>>;
+}
+
+export interface IncomingLine {
+  readonly at: number;
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  readonly text: string;
+}
+
 export interface ReportSources {
   /** Failure modes that are known beforehand. */
   readonly catalogue?: () => readonly CatalogueMode[];
@@ -94,6 +114,11 @@ export interface ServerOptions {
   readonly agent: AgentFace;
   /** The configuration in force, as JSON. */
   readonly configuration: () => unknown;
+  /** Who may send errors as whom; secrets are looked up. Absent: nothing beyond the names of targets. */
+  readonly senders?: () => Senders;
+  readonly outgoing?: () => Outgoing;
+  /** Hears of log lines that came in from outside. */
+  readonly onLines?: (target: string, lines: readonly IncomingLine[]) => void;
   /** Where reports find what is not in the store; absent: there is none of it. */
   readonly sources?: ReportSources;
   /** Absent: drills are listed from what is stored, and none can be run. */

@@ -73,8 +73,9 @@ export function writer(database: DatabaseSync): Writer {
         repair.run(
           row.id,
           idOrder(row.id),
-          row.issue,
-          row.incident,
+          // A repair that a person asked for belongs to no issue; its columns then match no filter.
+          row.issue ?? "",
+          row.incident ?? "",
           row.target,
           row.remedy.name,
           row.state.name,

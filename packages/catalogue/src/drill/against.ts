@@ -4,11 +4,12 @@ import type { DrillCondition, DrillRun, Json } from "@prunella/core";
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import type { ControlApi } from "../api.ts";
-import { isFields, plain, type Experiment } from "../experiment/experiment.ts";
+import { isFields, type Experiment } from "../experiment/experiment.ts";
 import { runExperiment, type ActivityRecord, type Journal, type SteadyState } from "../experiment/run.ts";
 import { injectorsFor } from "../inject/index.ts";
 import { prunellaCalls } from "./calls.ts";
 import { toleranceInWords, type Tolerance } from "../experiment/tolerance.ts";
+import { textOf } from "../experiment/text.ts";
 
 export interface AgainstOptions {
   /** The control plane; asked for only when an activity needs it. */
@@ -111,7 +112,7 @@ function conditionsOf(journal: Journal): DrillCondition[] {
 }
 
 function nameOf(record: ActivityRecord): string {
-  return isFields(record.activity) ? plain(record.activity["name"]) : "the method";
+  return isFields(record.activity) ? textOf(record.activity["name"]) : "the method";
 }
 
 function shortened(value: Json): Json {

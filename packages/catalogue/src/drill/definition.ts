@@ -1,9 +1,10 @@
 // What a drill adds to a Chaos Toolkit experiment, as an extension named "prunella": the programs that make up its world,
 // the faults whose incidents are expected, and the conditions under which it passes.
 import { drillLayers, InvalidInputError, type DrillLayer, type Json } from "@prunella/core";
-import { isFields, plain } from "../experiment/experiment.ts";
+import { isFields } from "../experiment/experiment.ts";
 import { checkTolerance, type Tolerance } from "../experiment/tolerance.ts";
 import { jsonPath } from "../experiment/json-path.ts";
+import { textOf } from "../experiment/text.ts";
 
 export interface DrillDefinition {
   /** Id of the catalogue's row. */
@@ -124,7 +125,7 @@ export function readDefinition(extensions: readonly { readonly [key: string]: Js
         name: text(condition["name"], `conditions[${at}].name`),
         demanded: text(condition["demanded"], `conditions[${at}].demanded`),
         from: text(condition["from"], `conditions[${at}].from`),
-        path: plain(condition["path"]),
+        path: textOf(condition["path"]),
         tolerance: condition["tolerance"] as unknown as Tolerance,
         layer: drillLayers.find((layer) => layer === condition["layer"]) ?? "prevention",
       };

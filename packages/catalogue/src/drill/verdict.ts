@@ -5,8 +5,9 @@ import type { DrillCondition, DrillLayer, Evidence, Json } from "@prunella/core"
 import { jsonPath } from "../experiment/json-path.ts";
 import type { Journal } from "../experiment/run.ts";
 import { isWithin, type Tolerance } from "../experiment/tolerance.ts";
-import { isFields, plain } from "../experiment/experiment.ts";
+import { isFields } from "../experiment/experiment.ts";
 import type { DrillDefinition, FaultDefinition } from "./definition.ts";
+import { textOf } from "../experiment/text.ts";
 
 /** The user's own targets: found within a minute, repaired within five. */
 export const detectionMsMax = 60_000;
@@ -80,7 +81,7 @@ function repairedByRemedy(repairs: readonly Repair[]): number | null {
 /** The last time the guard told, in the incident's evidence, that it had done its part. */
 function repairedByGuard(incident: Incident, events: readonly string[]): number | null {
   const told = incident.evidence.findLast(
-    ({ data }) => isFields(data as Json) && events.includes(plain((data as { readonly event?: Json }).event)),
+    ({ data }) => isFields(data as Json) && events.includes(textOf((data as { readonly event?: Json }).event)),
   );
   return told === undefined ? null : Date.parse(told.at);
 }
@@ -216,7 +217,7 @@ function evidenceOf(journal: Journal, faults: readonly FaultRecord[]): Evidence[
         at: Date.parse(record.end),
         what: "note",
         summary:
-          `${isFields(record.activity) ? plain(record.activity["name"]) : "the method"} failed: ${record.exception?.[0] ?? ""}`.slice(
+          `${isFields(record.activity) ? textOf(record.activity["name"]) : "the method"} failed: ${record.exception?.[0] ?? ""}`.slice(
             0,
             500,
           ),

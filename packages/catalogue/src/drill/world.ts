@@ -8,10 +8,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { toxiproxy, type Toxiproxy } from "../proxy/toxiproxy.ts";
-import { isFields, plain } from "../experiment/experiment.ts";
+import { isFields } from "../experiment/experiment.ts";
 import { substitute } from "../experiment/substitute.ts";
 import { controlApi, type ControlApi } from "../api.ts";
 import type { DrillDefinition } from "./definition.ts";
+import { textOf } from "../experiment/text.ts";
 
 /** How long a world may take to be up and healthy, ms. */
 const upMsMax = 60_000;
@@ -80,7 +81,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       values[`${name}_url`] = `http://127.0.0.1:${ports[at] ?? 0}`;
     }
     for (const [name, service] of Object.entries(definition.proxies)) {
-      const made = await proxies.create({ name, upstream: `127.0.0.1:${plain(values[`${service}_port`])}` });
+      const made = await proxies.create({ name, upstream: `127.0.0.1:${textOf(values[`${service}_port`])}` });
       values[`proxy_${name}`] = made.listen;
     }
     const file = path.join(folder, "prunella.yaml");
@@ -98,7 +99,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     });
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => (said = `${said}${text}`.slice(-20_000)));
-    const api = controlApi(plain(values["control_url"]));
+    const api = controlApi(textOf(values["control_url"]));
     await isUp(
       child,
       path.join(data, "control.json"),
@@ -125,19 +126,19 @@ function configurationOf(definition: DrillDefinition, values: Record<string, Jso
       return [
         name,
         {
-          check: { http: `${plain(values[`${name}_url`])}/healthz`, every: "500ms", timeout: "400ms", failures: 3 },
+          check: { http: `${textOf(values[`${name}_url`])}/healthz`, every: "500ms", timeout: "400ms", failures: 3 },
           startup: "5s",
           stop: { timeout: "2s" },
           ...given,
           labels: { "prunella.drill": "true" },
           command: [process.execPath, ...service.nodeArguments, programFile(service.program)],
-          cwd: plain(values["scratch"]),
+          cwd: textOf(values["scratch"]),
           probe: "on",
           env: {
-            PORT: plain(values[`${name}_port`]),
-            PRUNELLA_DRILL_GUARDS: plain(values["guards"]),
+            PORT: textOf(values[`${name}_port`]),
+            PRUNELLA_DRILL_GUARDS: textOf(values["guards"]),
             NODE_NO_WARNINGS: "1",
-            ...Object.fromEntries(Object.entries(env).map(([key, value]) => [key, plain(value)])),
+            ...Object.fromEntries(Object.entries(env).map(([key, value]) => [key, textOf(value)])),
           },
         },
       ];

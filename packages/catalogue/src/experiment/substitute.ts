@@ -1,7 +1,8 @@
 // `${name}` in an experiment's texts: configuration wins over secrets. A text that is one name alone takes the value's own
 // type (a port stays a number). An unknown name is refused rather than left standing in a URL.
 import { InvalidInputError, type Json } from "@prunella/core";
-import { isFields, plain } from "./experiment.ts";
+import { isFields } from "./experiment.ts";
+import { textOf } from "./text.ts";
 
 /** Values of configuration and secrets: plain ones, and { type: "env", key, default? }. */
 export function valuesOf(
@@ -20,7 +21,7 @@ export function valuesOf(
 
 function resolve(entry: Json, path: string, environment: Readonly<Record<string, string | undefined>>): Json {
   if (!isFields(entry) || entry["type"] !== "env") return entry;
-  const key = plain(entry["key"]);
+  const key = textOf(entry["key"]);
   const found = environment[key] ?? entry["default"];
   if (found === undefined)
     throw new InvalidInputError(path, `needs the environment variable ${key}`, "set it, or write a default");

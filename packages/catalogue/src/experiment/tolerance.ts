@@ -2,6 +2,7 @@
 // HTTP answers and ended processes are.
 import { InvalidInputError, type Json } from "@prunella/core";
 import { jsonPath } from "./json-path.ts";
+import { textOf } from "./text.ts";
 
 export type Tolerance =
   | string
@@ -37,14 +38,14 @@ export function checkTolerance(value: Json, path: string): void {
   switch (fields["type"]) {
     case "regex":
       try {
-        RegExp(text(fields["pattern"]));
+        RegExp(textOf(fields["pattern"]));
       } catch (error) {
         refuse(`${path}.pattern`, `is no regular expression (${String(error)})`, "correct it");
       }
       if (typeof fields["pattern"] !== "string") refuse(`${path}.pattern`, "is missing", "write the expression");
       return;
     case "jsonpath":
-      jsonPath(text(fields["path"]), `${path}.path`);
+      jsonPath(textOf(fields["path"]), `${path}.path`);
       return;
     case "range": {
       const range = fields["range"];
@@ -124,10 +125,6 @@ export function toleranceInWords(tolerance: Tolerance): string {
     default:
       return form satisfies never;
   }
-}
-
-function text(value: Json | undefined): string {
-  return typeof value === "string" ? value : "";
 }
 
 function part(value: unknown, target: string | undefined): unknown {

@@ -3,12 +3,12 @@
 import { InvalidInputError, type Json } from "@prunella/core";
 import type { Target } from "@prunella/contract";
 import type { ControlApi } from "../api.ts";
-import { plain } from "../experiment/experiment.ts";
 import { forMsDefault, forMsMax, InjectionRefused, type Injection, type Injector } from "./injector.ts";
 import { config, disk } from "./files.ts";
 import { block, clock, descriptors, memory } from "./inside.ts";
 import { down, flood, httpErrors, tcp } from "./network.ts";
 import { cpu, kill, stop } from "./processes.ts";
+import { textOf } from "../experiment/text.ts";
 
 export { InjectionRefused, type Injection, type Injector } from "./injector.ts";
 
@@ -118,7 +118,7 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
       return { summary: injection.summary, ...injection.detail };
     },
     async undo(kind, args) {
-      return (await take(`${kind} ${plain(args["target"])}`)) ?? "nothing was in force";
+      return (await take(`${kind} ${textOf(args["target"])}`)) ?? "nothing was in force";
     },
     async undoAll() {
       const said: string[] = [];

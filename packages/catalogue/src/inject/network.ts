@@ -5,6 +5,7 @@ import { proxy } from "../proxy/proxy.ts";
 import { toxicTypes } from "../proxy/toxics.ts";
 import type { Json } from "@prunella/core";
 import { InjectionRefused, number, word, type InjectContext, type Injector } from "./injector.ts";
+import { textOf } from "../experiment/text.ts";
 
 const abortsWhen = "another target that was healthy turns bad";
 
@@ -18,7 +19,7 @@ function upstreamOf(context: InjectContext): string {
   const found = named === undefined ? context.addresses[0] : context.addresses.find((each) => each === named);
   if (found === undefined)
     throw new InjectionRefused(
-      `upstream: ${JSON.stringify(named)} is no address of ${context.target.key}; it has ${context.addresses.join(", ")}`,
+      `upstream: ${textOf(named)} is no address of ${context.target.key}; it has ${context.addresses.join(", ")}`,
     );
   return found;
 }

@@ -639,6 +639,14 @@ export const storeSuite: readonly StoreCase[] = [
     await holdsEverything(store);
   }),
 
+  storeCase("a repair that a person asked for belongs to no issue and no incident", async (place) => {
+    const write = await writer(place.store);
+    await write({ at: 1, repairs: [sampleRepair("REP-1", { issue: null, incident: null }), sampleRepair("REP-2")] });
+    equal(await place.store.repair("REP-1"), sampleRepair("REP-1", { issue: null, incident: null }));
+    equal(ids((await place.store.repairs({ target: "api" })).items), ["REP-2", "REP-1"]);
+    equal(ids((await place.store.repairs({ issue: "CRIT-001" })).items), ["REP-2"]);
+  }),
+
   storeCase("what was learned is replaced whole and comes back after a reopen, by id", async (place) => {
     const write = await writer(place.store);
     equal(await place.store.learned(), []);

@@ -13,6 +13,7 @@ import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
 import { readTarget } from "./targets.ts";
+import { readMonitoring, readSources } from "./sources.ts";
 import { readScaling, readTuning } from "./tuning.ts";
 import { duration, size } from "./units.ts";
 
@@ -82,6 +83,8 @@ export function compile(source: string, file: string): Compiled {
     scaling,
     tuning,
     notify: readNotify(root.at("notify"), folder),
+    sources: readSources(root, names, folder),
+    monitoring: readMonitoring(root.at("monitoring"), folder),
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),

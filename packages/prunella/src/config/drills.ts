@@ -35,8 +35,8 @@ export function readDrills(cursor: Cursor, folder: string, remedies: readonly st
     const cron = item.at("cron").text("") ?? "";
     const timezone = item.at("timezone").text();
     try {
-      // Throws for what it cannot read.
-      void new Cron(cron, { ...(timezone === null ? {} : { timezone }), paused: true }).nextRun();
+      const pattern = new Cron(cron, { ...(timezone === null ? {} : { timezone }), paused: true });
+      pattern.stop();
     } catch (error) {
       item
         .at("cron")

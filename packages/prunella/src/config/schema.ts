@@ -2,6 +2,7 @@
 // (`keysOf`), published for editors (`prunella check --schema`, schema/prunella.schema.json). What a schema cannot say, such as
 // names that must exist, is the compiler's; a test holds the two against each other.
 import { causeWords } from "@prunella/core";
+import { monitoringMappings, monitoringRootKeys, scrapeKey } from "./schema-monitoring.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -125,10 +126,7 @@ const mappings: Readonly<
       services: { ...map(ref("service")), description: "What Prunella runs, watches and heals." },
       targets: { ...map(ref("target")), description: "What it watches and does not run." },
       remedies: list(ref("remedy")),
-      notify: {
-        description:
-          "Whom to tell: a list of receivers, or receivers, route, inhibit and escalations; see docs/monitoring.md.",
-      },
+      ...monitoringRootKeys,
       http: ref("http"),
       retention: ref("retention"),
       safety: ref("safety"),
@@ -178,6 +176,7 @@ const mappings: Readonly<
       startup: duration("Time within which it may still be unhealthy."),
       ready: duration("Longest wait for its readiness before dependents start anyway."),
       labels: map(),
+      scrape: scrapeKey,
       files: ref("files"),
     },
     required: ["command"],
@@ -190,6 +189,7 @@ const mappings: Readonly<
       labels: map(),
       address: words,
       addresses: words,
+      scrape: scrapeKey,
       slo: ref("slo"),
     },
     more: { anyOf: [{ required: ["check"] }, { required: ["checks"] }] },
@@ -434,6 +434,7 @@ const mappings: Readonly<
     required: ["target", "metric"],
   },
   notify: { keys: { webhook: { type: "string" }, headers: map() } },
+  ...monitoringMappings,
 };
 
 /** The keys that a mapping of the configuration may hold. */
