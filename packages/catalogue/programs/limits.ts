@@ -4,7 +4,7 @@ import { adaptiveLimit, rateLimiter } from "@prunella/resilience";
 import { answer, guardsOn, serve, sleep } from "./kit.ts";
 
 /** Units a second and tenant. */
-const quota = 20;
+const quota = 10;
 const serviceMs = 20;
 const quotas = rateLimiter({ name: "tenants", limit: quota, periodMs: 1_000, burst: quota });
 const limit = adaptiveLimit({ name: "backend", algorithm: "aimd", initial: 20, min: 4, max: 200 });
