@@ -74,9 +74,13 @@ export function completionCommand(cli: Cli): void {
   program
     .command("complete", { hidden: true })
     .argument("[words...]")
-    .passThroughOptions()
-    .allowUnknownOption()
     .action(async (words: string[]) => {
+      // The line that is being completed may itself say which data folder is meant.
+      for (const [at, word] of words.entries()) {
+        const option = program.options.find(({ long, short }) => long === word || short === word);
+        const value = words[at + 1];
+        if (option?.required === true && value !== undefined) program.setOptionValue(option.attributeName(), value);
+      }
       const found = await candidates(program, words, (source) => idsOf(cli, source));
       for (const { word, about } of found.slice(0, candidatesMax))
         process.stdout.write(`${word}\t${text(about).slice(0, 80)}\n`);
