@@ -13,10 +13,12 @@ import {
   type Question,
   type Remedy,
   type Safety,
+  type ScalingRule,
   type Signal,
   type StepOutcome,
   type TargetSpec,
   type Transition,
+  type TuningRule,
 } from "@prunella/core";
 import { memoryDisk, memoryStore, type MemoryDisk, type MemoryStore } from "@prunella/core/testing";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
@@ -44,6 +46,10 @@ interface Service {
   exitSignal: string | null;
   lastLines: string[];
   heartbeats: boolean;
+  /** Requests per second by the second; null: it reports none. */
+  load: ((second: number) => number) | null;
+  /** Further metrics it reports, by the second. */
+  values: (second: number) => Readonly<Record<string, number>>;
 }
 
 export interface WorldOptions {
@@ -51,6 +57,10 @@ export interface WorldOptions {
   readonly remedies?: readonly Remedy[];
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
+  /** How the outside answers, where that matters from the first moment. */
+  readonly answers?: Partial<TestWorld["answers"]>;
 }
 
 export interface TestWorld {
@@ -64,6 +74,7 @@ export interface TestWorld {
   answers: {
     question: (question: Question) => Promise<Evidence | null>;
     perform: ((order: Order) => Promise<StepOutcome>) | null;
+    outcomeOf: (key: string) => Promise<StepOutcome | "running" | null>;
   };
   run(script: string): Promise<void>;
   advance(ms: number): Promise<void>;
@@ -95,7 +106,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
   const specs = (options.targets ?? [{ key: "api", checks: [httpCheck] }]).map((each) =>
     target({ key: "api", ...each }),
   );
-  const now = (): number => startAt + system.now();
+  let origin0 = startAt;
+  const now = (): number => origin0 + system.now();
   const orders: Order[] = [];
   const notifications: Notification[] = [];
   let eventNumber = 0;
@@ -122,10 +134,17 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         exitSignal: null,
         lastLines: [],
         heartbeats: true,
+        load: null,
+        values: () => ({}),
       },
     ]),
   );
-  const answers: TestWorld["answers"] = { question: () => Promise.resolve(null), perform: null };
+  const answers: TestWorld["answers"] = {
+    question: () => Promise.resolve(null),
+    perform: null,
+    outcomeOf: () => Promise.resolve(null),
+    ...options.answers,
+  };
 
   const event = (signal: { readonly target: string } & Record<string, unknown>): void => {
     void instance.ingest([{ id: `e${eventNumber++}`, at: now(), ...signal } as unknown as EventSignal]).catch(() => {});
@@ -166,7 +185,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
   };
 
   const ports: Ports = {
-    clock: { now },
+    clock: { now, notBefore: (at) => (origin0 = Math.max(origin0, at - system.now())) },
     system,
     store,
     actuator: {
@@ -193,7 +212,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
           }, 50),
         );
       },
-      outcomeOf: () => Promise.resolve(null),
+      outcomeOf: (key) => answers.outcomeOf(key),
     },
     examiner: { examine: (question) => answers.question(question) },
     notifier: { send: async (notification) => void notifications.push(notification) },
@@ -203,6 +222,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     targets: specs,
     remedies: options.remedies ?? shippedRemedies,
     safety: { ...defaultSafety, ...options.safety },
+    scaling: options.scaling ?? [],
+    tuning: options.tuning ?? [],
   });
 
   function observeAll(): void {
@@ -231,7 +252,18 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         signals.push({ ...common, type: "stall", blockedMs: now() - service.stalledAt, cpuShare: service.stallCpu });
       service.rss += service.leakPerSecond;
       if (service.running)
-        signals.push({ ...common, type: "sample", values: { rssBytes: service.rss, cpuShare: 0.1 } });
+        signals.push({
+          ...common,
+          type: "sample",
+          values: {
+            rssBytes: service.rss,
+            cpuShare: 0.1,
+            ...service.values(Math.floor((now() - startAt) / 1_000)),
+            ...(service.load === null
+              ? {}
+              : { requestsPerSecond: service.load(Math.floor((now() - startAt) / 1_000)) }),
+          },
+        });
       if (service.running && service.heartbeats && service.spec.heartbeatMs !== undefined)
         signals.push({ ...common, type: "heartbeat", name: "main" });
     }

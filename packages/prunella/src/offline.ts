@@ -70,6 +70,8 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       detectionAt: null,
       healingAt: null,
       signalsWaiting: 0,
+      linesWaiting: 0,
+      linesShed: 0,
       signalsTaken: 0,
       signalsShed: 0,
       effectsInFlight: 0,

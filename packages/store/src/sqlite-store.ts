@@ -90,7 +90,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     sqlite.close();
   }
 
-  async function attach(): Promise<Opened> {
+  async function attach(heldEpoch: number | undefined): Promise<Opened> {
     const mustCheck =
       suspect ||
       hasLog(file) ||
@@ -104,7 +104,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         commits: commits(database.sqlite, file, database.inode),
         read: queries(database.queries),
       };
-      return await takeOver();
+      return await takeOver(heldEpoch);
     } catch (error) {
       current = null;
       database.sqlite.close();
@@ -112,21 +112,26 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     }
   }
 
-  function takeOver(): Promise<Opened> {
+  function takeOver(heldEpoch = Number.MAX_SAFE_INTEGER): Promise<Opened> {
     const { commits, database } = held();
     commits.flush();
-    commits.transaction(() => database.sqlite.exec("UPDATE meta SET epoch = epoch + 1"));
+    commits.transaction(() => {
+      const { changes } = database.sqlite.prepare("UPDATE meta SET epoch = epoch + 1 WHERE epoch <= ?").run(heldEpoch);
+      if (changes === 0)
+        throw new StoreError("fenced", `${file}: another writer has taken over since epoch ${heldEpoch}`);
+    });
     return opened(database.queries);
   }
 
-  async function open(): Promise<Opened> {
-    if (current !== null && current.commits.ended === null && !suspect) return guarded("open", takeOver);
+  async function open(heldEpoch: number | undefined): Promise<Opened> {
+    if (current !== null && current.commits.ended === null && !suspect)
+      return guarded("open", () => takeOver(heldEpoch));
     suspect ||= current?.commits.ended?.code === "corrupt";
     await pruning?.catch(() => undefined);
     disconnect();
     finishSalvage(file);
     try {
-      const result = await guarded("open", attach);
+      const result = await guarded("open", () => attach(heldEpoch));
       if (!suspect) return result;
       // Looked damaged before, and the structure is sound: a record was. Fall through to salvage.
     } catch (error) {
@@ -135,7 +140,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     disconnect();
     report(await guarded("open", () => salvage(file, connection)));
     suspect = false;
-    return guarded("open", attach);
+    return guarded("open", () => attach(heldEpoch));
   }
 
   function report(result: Salvage): void {
@@ -176,9 +181,12 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
   };
 
   return {
-    open() {
+    open(heldEpoch?: number) {
       // One at a time: a second open waits for the first.
-      const next = opening.then(open, open);
+      const next = opening.then(
+        () => open(heldEpoch),
+        () => open(heldEpoch),
+      );
       opening = next;
       return next;
     },
@@ -196,6 +204,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     signals: reading((read, query: Parameters<Store["signals"]>[0]) => read.signals(query)),
     series: reading((read, query: Parameters<Store["series"]>[0]) => read.series(query)),
     tallies: reading((read, query: Parameters<Store["tallies"]>[0]) => read.tallies(query)),
+    learned: reading((read) => read.learned()),
     comments: reading((read, issue: string) => read.comments(issue)),
     prune(now) {
       // A prune that is still at it does the work of a second one too.

@@ -23,6 +23,7 @@ export function writer(database: DatabaseSync): Writer {
   const repair = replace(database, "repairs", "ord issue incident target remedy state createdAt endedAt body");
   const standing = replace(database, "standings", "body");
   const notification = replace(database, "notifications", "dueAt deliveredAt body");
+  const learned = replace(database, "learned", "at body");
   const number = replace(database, "numbers", "number");
   const transition = append(database, "transitions", "ord issue incident target at body");
   const signal = append(database, "signals", "ord target type at body");
@@ -98,6 +99,7 @@ export function writer(database: DatabaseSync): Writer {
       for (const row of changes.standings ?? []) standing.run(row.remedy, JSON.stringify(row));
       for (const row of changes.notifications ?? [])
         notification.run(row.key, row.dueAt, row.deliveredAt, JSON.stringify(row));
+      for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
       for (const [prefix, last] of Object.entries(changes.numbers ?? {})) number.run(prefix, last);
       if (changes.settings !== undefined) settings.run(JSON.stringify(changes.settings));
     },

@@ -3,7 +3,7 @@
 // another, and the second sees what the first did.
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
-import { createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
+import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 
@@ -154,7 +154,8 @@ export function carryOut(draft: Draft, command: Command): Done {
     case "verdict": {
       const incident = draft.incident(command.incident);
       if (incident === undefined) throw new NotFoundError("incident", command.incident);
-      draft.putIncident({ ...incident, verdict: command.verdict });
+      bookVerdict(draft, incident, command.verdict);
+      draft.putIncident({ ...(draft.incident(incident.id) ?? incident), verdict: command.verdict });
       draft.transition({
         subject: "incident",
         subjectId: incident.id,
@@ -202,7 +203,9 @@ function approve(draft: Draft, repair: Repair, by: string): Done {
     endRepair(draft, repair, "cancelled", `approved by ${by}, but the fault was gone`);
     return unchanged(repair.id, "the fault is gone; nothing was done");
   }
-  const next: Repair = { ...repair, state: { name: "scheduled", at: draft.now }, approvedBy: by };
+  const { step } = repair.state;
+  const state = { name: "scheduled", at: draft.now, ...(step === undefined ? {} : { step }) } as const;
+  const next: Repair = { ...repair, state, approvedBy: by };
   draft.putRepair(next);
   transition(draft, next, "proposed", `approved by ${by}`);
   return done(repair.id, `${repair.id} is approved`);

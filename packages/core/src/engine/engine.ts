@@ -3,18 +3,25 @@
 // they meet in the ledger's lane and in wakes. Everything decided here is decided by a stage (see flow.ts).
 import { boundedQueue, dualLoop, type GuardEvent, type Reporting } from "@prunella/resilience";
 import {
+  defaultDetection,
   detect,
   eventsTaken,
   fingerprintOf,
+  newLearner,
   newView,
   observe,
   sloTrackers,
+  whyGone,
+  type Detection,
   type Detector,
   type Finding,
+  type LearnedFace,
+  type Learner,
+  type LogLine,
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
-import { fold } from "../issue/index.ts";
+import { fold, notification } from "../issue/index.ts";
 import type { Notification, Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
@@ -27,6 +34,7 @@ import {
   type TargetSpec,
   type TimeMs,
 } from "../signal/index.ts";
+import { scale, tune, type ScalingMemory, type ScalingRule, type TuningRule } from "../tuning/index.ts";
 import type { Draft, World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
@@ -38,7 +46,13 @@ export interface EngineOptions {
   readonly targets: readonly TargetSpec[];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  /** Services whose number of instances follows their load. */
+  readonly scaling?: readonly ScalingRule[];
+  /** Numbers that are moved towards a better measured objective. */
+  readonly tuning?: readonly TuningRule[];
   readonly detectors?: readonly Detector[];
+  /** What is learned and which rules hold; everything is on by default. */
+  readonly detection?: Detection;
   /** Period of the detection loop, ms (default 1,000). */
   readonly detectionMs?: number;
   /** Period of the healing loop, ms (default 1,000). */
@@ -47,17 +61,26 @@ export interface EngineOptions {
   readonly signalsMax?: number;
   /** Signals taken in one iteration (default 2,000); the rest waits for the next, which follows at once. */
   readonly signalsPerTickMax?: number;
+  /** Log lines held while they wait (default 20,000); beyond it the oldest are not analysed (they are in their files) and counted. */
+  readonly linesMax?: number;
 }
 
 export interface Engine {
   /** Takes signals in. Resolves when every event among them is stored; rejects when the store cannot. */
   ingest(signals: readonly Signal[]): Promise<void>;
+  /**
+   * Lines of one target's output, in the order in which they were written. Not stored: they are in their files; what is
+   * learned from them is.
+   */
+  lines(target: TargetKey, lines: readonly LogLine[]): void;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety">): void;
+  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection">): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
+  /** The recent past of metrics, and templates of logs; for reading only. */
+  readonly learned: LearnedFace;
   readonly context: () => Context;
   /** Hears of each committed change, isolated; returns the way to stop. */
   listen(listener: (change: EngineChange) => void): () => void;
@@ -77,6 +100,8 @@ export interface EngineHealth {
   readonly signalsWaiting: number;
   readonly signalsTaken: number;
   readonly signalsShed: number;
+  readonly linesWaiting: number;
+  readonly linesShed: number;
   readonly effectsInFlight: number;
   readonly storeFailures: number;
   readonly lastStoreFailure: string | null;
@@ -92,9 +117,18 @@ interface Waiting {
 const boundMs = 5_000;
 /** Tallies and minutes of metrics are committed this often, ms. */
 const booksMs = 15_000;
+/** Log lines analysed in one iteration; the rest waits for the next, which follows at once. About 30 ms of work. */
+const linesPerTickMax = 5_000;
+/** Learned state written at once, and at a stop, characters of JSON… */
+const savedAtOnce = 400_000;
+/** …written this often, ms: a crash costs a minute of what was learned. */
+const learnedMs = 60_000;
+const savedAtStop = 32_000_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
 const notifyTimeoutMs = 10_000;
+/** A store that takes no commits for this long is told past the outbox, ms. */
+const storeAlarmMs = 5_000;
 
 export async function engine(ports: Ports, options: EngineOptions): Promise<Engine> {
   const { clock, system, log } = ports;
@@ -108,9 +142,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     startupMs: 0,
     labels: {},
   };
-  let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
+  let configured = rulesOf(options);
+  const scalingMemory: ScalingMemory = new Map();
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
+  const learner: Learner = newLearner(await ports.store.learned());
+  learner.configure(options.detection ?? defaultDetection, configured.targets);
   // How processes ended is told once; after a restart of ours it is read back, so a fault keeps its name.
   const ends = await ports.store.signals({ type: "exited", from: clock.now() - 24 * hourMs, limit: 200 });
   for (const signal of ends.items.toReversed()) {
@@ -133,21 +170,34 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       waiting.stored?.(new StoreError("unavailable", "more signals than can be taken in; send again later"));
     },
   });
+  const lines = boundedQueue<{ readonly target: TargetKey; readonly line: LogLine }>({
+    name: "log-lines",
+    system,
+    capacity: options.linesMax ?? 20_000,
+    policy: "drop-oldest",
+    onShed: () => (counts.linesShed += 1),
+  });
   const dirty = new Set<TargetKey>(configured.targets.map((target) => target.key));
   const lookAt = new Map<TargetKey, TimeMs>();
   const inFlight = new Map<string, Effect | "notification">();
   const listeners = new Set<(change: EngineChange) => void>();
-  const counts = { taken: 0, shed: 0, storeFailures: 0 };
+  const counts = { taken: 0, shed: 0, linesShed: 0, storeFailures: 0 };
   const last = {
     detectionAt: null as TimeMs | null,
     healingAt: null as TimeMs | null,
     storeFailure: null as string | null,
     booksAt: clock.now(),
     tallyAt: clock.now(),
+    learnedAt: clock.now(),
   };
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
   let stopping = false;
+  let storeFailingSince: TimeMs | null = null;
+  let storeFailedAt = -1;
+  let alarmedOf: TimeMs | null = null;
+
+  const extra: readonly Detector[] = [...(options.detectors ?? []), (view, now) => learner.findings(view, now)];
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -168,6 +218,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     },
   });
 
+  function rulesOf(of: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning">) {
+    const { remedies, safety, scaling = [], tuning = [] } = of;
+    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning };
+  }
+
   function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
     return [...targets.filter((target) => target.key !== ownTarget), self];
   }
@@ -180,6 +235,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       inFlight: new Set(inFlight.keys()),
       fence: ledger.epoch,
       random: () => system.random(),
+      edges: learner.edges(clock.now()),
+      investigate: (incident) => learner.evidence(incident, views),
     };
   }
 
@@ -191,10 +248,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   ): Promise<T> {
     try {
       const result = await ledger.transact(decide, needs);
+      // A decision that changed nothing needed no commit, so it says nothing of the store.
+      if (ledger.sequence > storeFailedAt) storeFailingSince = null;
       tell(targets);
       return result;
     } catch (error) {
       if (error instanceof StoreError) {
+        storeFailingSince ??= clock.now();
+        storeFailedAt = ledger.sequence;
         counts.storeFailures += 1;
         last.storeFailure = error.message;
         if (error.code === "fenced") fence(error);
@@ -219,6 +280,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     if (fenced) return;
     fenced = true;
     log.write("error", "fenced", { message: String(error) });
+    // Whoever waits for an answer gets one now and can turn to the other.
+    for (const { stored } of queue.takeAll(queue.size)) stored?.(fencedError());
+  }
+
+  function fencedError(): StoreError {
+    return new StoreError("fenced", "another control plane has taken over; ask that one");
   }
 
   // ---- detection: signal -> finding -> issue
@@ -233,14 +300,20 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (isEvent(signal)) events.push(signal);
       if (view === undefined) continue;
       observe(view, signal);
+      learner.observe(signal, view);
       touched.add(signal.target);
       if (signal.type === "sample") books.sample(signal.target, signal.at, signal.values);
+      if (signal.type === "check" && signal.ok)
+        books.sample(signal.target, signal.at, { [`checkLatencyMs.${signal.check}`]: signal.latencyMs });
       // A late or early clock of the sender must not open an hour that is over, or one that is not yet.
       if (signal.type === "traffic") books.traffic(signal.target, clock.now(), signal);
     }
     counts.taken += batch.length;
     const now = clock.now();
-    const found = new Map([...views].map(([key, view]) => [key, detect(view, now, options.detectors)]));
+    readLines(now, touched);
+    const found = new Map(
+      [...views].map(([key, view]) => [key, learner.escalated(key, detect(view, now, extra), now)]),
+    );
     try {
       const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
       const changed = await transact(
@@ -254,6 +327,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
               key,
               unexplained(draft, key, findings),
               draft.targets.get(key)?.labels["prunella.drill"] === "true",
+              (incident) =>
+                whyGone(views.get(key), incident.kind, draft.issue(incident.issue)?.distinguisher ?? "", now),
             );
           keepBooks(draft, now);
           return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
@@ -261,6 +336,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
         needs,
       );
       for (const view of views.values()) eventsTaken(view);
+      learner.taken();
       for (const { stored } of batch) stored?.();
       for (const incident of changed) dirty.add(incident.target);
       // What is cleared, verified or suppressed depends on views too: look again where anything is open.
@@ -271,7 +347,25 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       throw error;
     } finally {
       last.detectionAt = clock.now();
-      if (queue.size > 0) loops.first.wake();
+      if (queue.size > 0 || lines.size > 0) loops.first.wake();
+    }
+  }
+
+  /** Log lines through the miner; errors with stacks found in them join those that probes report. */
+  function readLines(now: TimeMs, touched: Set<TargetKey>): void {
+    const byTarget = new Map<TargetKey, LogLine[]>();
+    for (const { target, line } of lines.takeAll(linesPerTickMax)) {
+      const own = byTarget.get(target) ?? [];
+      byTarget.set(target, own);
+      own.push(line);
+    }
+    for (const [target, own] of byTarget) if (views.has(target)) learner.lines(target, own);
+    learner.advance(now);
+    for (const { target, at, error } of learner.takeErrors()) {
+      const view = views.get(target);
+      if (view === undefined) continue;
+      observe(view, { id: "", type: "error", target, at, origin: "log", error });
+      touched.add(target);
     }
   }
 
@@ -297,6 +391,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     for (const point of books.takeSeries(now)) draft.putSeries(point);
     for (const [target, view] of views)
       for (const count of view.slos.take(now)) for (const point of sloPoints(target, count)) draft.putSeries(point);
+    if (now - last.learnedAt < learnedMs) return;
+    last.learnedAt = now;
+    for (const row of learner.save(now, savedAtOnce)) draft.putLearned(row);
   }
 
   // ---- healing: diagnosis -> repair -> verification -> report
@@ -313,7 +410,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
     for (const incident of ledger.world.incidents.values())
       if (!lookAt.has(incident.target)) dirty.add(incident.target);
-    await transact([], (draft) => watchWeather(draft, context()));
+    const adjusted = await transact([], (draft) => {
+      watchWeather(draft, context());
+      return [
+        ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
+        tune(draft, configured.tuning, views),
+      ];
+    });
+    for (const key of adjusted) if (key !== null) dirty.add(key);
     for (const key of [...dirty]) {
       dirty.delete(key);
       try {
@@ -379,7 +483,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       const repair: Repair | undefined = effect.type === "question" ? undefined : draft.repair(effect.repair);
       switch (effect.type) {
         case "question":
-          learn(draft, effect.incident, result as Parameters<typeof learn>[2]);
+          learn(draft, effect.incident, result as Parameters<typeof learn>[2], context());
           return null;
         case "order":
           return repair === undefined ? null : take(draft, context(), repair, effect.key, result as StepOutcome);
@@ -455,8 +559,35 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
 
   function loopFailed(name: string, error: unknown): void {
     log.write("error", "iteration-failed", { loop: name, message: message(error) });
-    if (error instanceof StoreError) fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
-    else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+    if (error instanceof StoreError) {
+      fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
+      alarmOfStore(error);
+    } else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+  }
+
+  /**
+   * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the notifier, once
+   * for each time it fails for long, and again until it was delivered.
+   */
+  function alarmOfStore(reason: StoreError): void {
+    const since = storeFailingSince;
+    if (since === null || fenced || stopping || clock.now() - since < storeAlarmMs) return;
+    const key = `store-failing:${since}`;
+    if (alarmedOf === since || inFlight.has(key)) return;
+    inFlight.set(key, "notification");
+    const text = `Repairs hold and signals are refused until it takes commits again. ${reason.message}`;
+    const alarm = notification(clock.now(), key, "self", "Prunella's store takes no commits", text, {
+      severity: "critical",
+      issue: null,
+      id: null,
+      target: ownTarget,
+    });
+    void within(ports.notifier.send(alarm), notifyTimeoutMs)
+      .then(
+        () => (alarmedOf = since),
+        (failure: unknown) => log.write("warn", "notification-failed", { key, message: message(failure) }),
+      )
+      .finally(() => inFlight.delete(key));
   }
 
   /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
@@ -512,9 +643,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       return ledger.world;
     },
     views,
+    learned: learner.read,
     context,
-    guards: [queue, loops.first, loops.second],
+    guards: [queue, lines, loops.first, loops.second],
     async ingest(signals) {
+      if (fenced) throw fencedError();
       const stored: Promise<void>[] = [];
       let urgent = false;
       for (const signal of signals) {
@@ -534,8 +667,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (urgent || queue.size > signalsPerTickMax / 2) loops.first.wake();
       await Promise.all(stored);
     },
+    lines(target, given) {
+      for (const line of given) lines.offer({ target, line });
+      if (lines.size > linesPerTickMax / 2) loops.first.wake();
+    },
     async command(command) {
-      if (fenced) throw new StoreError("fenced", "another control plane has taken over; ask that one");
+      if (fenced) throw fencedError();
       if ("issue" in command) await ledger.recallIssue(command.issue);
       if (command.type === "import") for (const claim of command.claims) await ledger.recallIssue(claim.id);
       if (command.type === "merge") await ledger.recallIssue(command.into);
@@ -557,7 +694,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = { targets: withSelf(next.targets), remedies: next.remedies, safety: next.safety };
+      configured = rulesOf(next);
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {
@@ -571,6 +708,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
         );
       }
       ledger.setTargets(configured.targets);
+      learner.configure(next.detection ?? defaultDetection, configured.targets);
     },
     listen(listener) {
       listeners.add(listener);
@@ -582,6 +720,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       signalsWaiting: queue.size,
       signalsTaken: counts.taken,
       signalsShed: counts.shed,
+      linesWaiting: lines.size,
+      linesShed: counts.linesShed,
       effectsInFlight: inFlight.size,
       storeFailures: counts.storeFailures,
       lastStoreFailure: last.storeFailure,
@@ -593,6 +733,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       clearTimer.cancel();
       for (const stop of stopListening) stop();
       await loops.stop();
+      if (fenced) return;
+      // What was learned since the last turn; a store that fails now costs that and nothing else.
+      await transact([], (draft) => {
+        for (const row of learner.save(clock.now(), savedAtStop)) draft.putLearned(row);
+      }).catch((error: unknown) => log.write("warn", "learned-not-saved", { message: message(error) }));
     },
   };
 }

@@ -22,6 +22,8 @@ export interface Ledger {
   /** Replaces the targets when the configuration changed. */
   setTargets(targets: readonly TargetSpec[]): void;
   readonly waiting: number;
+  /** Sequence of the last commit that was acknowledged. */
+  readonly sequence: number;
 }
 
 export async function openLedger(
@@ -41,8 +43,8 @@ export async function openLedger(
   let waiting = 0;
 
   async function refresh(): Promise<void> {
-    opened = await store.open();
-    // Opening raises the epoch; ours moves along, whoever else holds an older one is fenced off.
+    // Opening raises the epoch and ours moves along; where another has taken over meanwhile it stays theirs.
+    opened = await store.open(ledger.epoch);
     sequence = opened.sequence;
     ledger.epoch = opened.epoch;
     world = worldFrom(opened, specs);
@@ -91,6 +93,9 @@ export async function openLedger(
     epoch,
     get waiting() {
       return waiting;
+    },
+    get sequence() {
+      return sequence;
     },
     transact<T>(decide: (draft: Draft) => T, needs: readonly string[] = []): Promise<T> {
       if (waiting >= laneMax)

@@ -36,10 +36,7 @@ export function recover(
   );
   const issue = draft.issue(incident.issue);
   if (issue === undefined || issue.status === "ignored" || issue.status === "fixed") return;
-  if (issue.status === "snoozed") {
-    draft.putIssue({ ...issue, needsPerson: null });
-    return;
-  }
+  // A snooze silences, it never keeps a resolution away; it holds on for its time should the fault return.
   move(draft, issue, "fixed", recoveredBy === "person" ? "person" : "healing", why, {
     fixedAt: draft.now,
     needsPerson: stillAsks(draft, issue, incident),
@@ -84,7 +81,10 @@ export function escalate(draft: Draft, incident: Incident, why: string): void {
   callPerson(draft, next, why);
 }
 
-/** Asks for a person and goes on. Told once per incident; ignored or snoozed issues are not paged for, only marked. */
+/**
+ * Asks for a person and goes on. Somebody who was asked and has not been told that it is over is not asked again: forty
+ * faults of one kind are one page. Ignored or snoozed issues are not paged for, only marked.
+ */
 export function callPerson(draft: Draft, incident: Incident, why: string): void {
   const issue = draft.issue(incident.issue);
   if (issue === undefined) return;
@@ -95,7 +95,7 @@ export function callPerson(draft: Draft, incident: Incident, why: string): void 
     needsPerson: why,
     selfHealing: incident.state === "handed-over" ? "suspended" : inProgress.selfHealing,
   });
-  if (issue.status === "ignored" || issue.status === "snoozed") return;
+  if (issue.status === "ignored" || issue.status === "snoozed" || issue.needsPerson !== null) return;
   const text = [
     incident.summary,
     `Why a person: ${why}`,

@@ -1,9 +1,10 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
-import { fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
+import { causeIn, factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
+import { judgeRegression } from "@prunella/detect";
 import { issueId, move, prefixOf } from "./status.ts";
 
 /** Evidence kept per incident; the first entries stay, the newest of the rest replace the oldest. */
@@ -12,12 +13,18 @@ export const evidenceMax = 20;
 export const incidentsOpenMax = 2_000;
 
 /** Brings issues and incidents of one target up to date with the findings that hold for it now. */
-export function fold(draft: Draft, target: TargetKey, findings: readonly Finding[], drill = false): void {
+export function fold(
+  draft: Draft,
+  target: TargetKey,
+  findings: readonly Finding[],
+  drill = false,
+  whyGone: (incident: Incident) => string = () => "the fault is no longer seen",
+): void {
   const firing = new Set<string>();
   for (const finding of findings) {
     const issue = fileIssue(draft, finding);
     firing.add(issue.id);
-    foldIncident(draft, issue, finding, drill);
+    if (!isLateReport(draft, issue, finding)) foldIncident(draft, woken(draft, issue, finding), finding, drill);
   }
   for (const incident of draft.incidentsOf(target)) {
     if (!incident.firing || firing.has(incident.issue)) continue;
@@ -31,20 +38,44 @@ export function fold(draft: Draft, target: TargetKey, findings: readonly Finding
       from: "firing",
       to: "cleared",
       by: "detection",
-      why: "the fault is no longer seen",
+      why: whyGone(incident),
     });
   }
 }
 
-function fileIssue(draft: Draft, finding: Finding): Issue {
-  const fingerprint = fingerprintOf(finding);
-  let known = draft.issueByFingerprint(fingerprint);
+/**
+ * Is this a report of what happened before the issue was fixed, or in a release that cannot carry the fix? It is counted
+ * and speaks against nothing.
+ */
+function isLateReport(draft: Draft, issue: Issue, finding: Finding): boolean {
+  if (issue.status !== "fixed" || finding.lastAt === undefined || issue.fixedAt === null) return false;
+  const open = issue.incident === null ? undefined : draft.incident(issue.incident);
+  if (open !== undefined && open.state !== "ended") return false;
+  const event = { at: finding.lastAt, ...(finding.release === undefined ? {} : { release: finding.release }) };
+  return !judgeRegression(event, issue.resolution ?? { mode: "now", at: issue.fixedAt }).isRegression;
+}
+
+/** An ignored failure that has come to occur far more often is looked at again. */
+function woken(draft: Draft, issue: Issue, finding: Finding): Issue {
+  return issue.status === "ignored" && finding.escalating !== undefined
+    ? move(draft, issue, "in-progress", "detection", `escalating: ${finding.escalating}`)
+    : issue;
+}
+
+/** The issue on file for a finding, followed to the one it was merged into. */
+function issueFor(draft: Draft, finding: Finding): Issue | undefined {
+  let known = draft.issueByFingerprint(fingerprintOf(finding));
   for (let hops = 0; known?.mergedInto != null && hops < 10; hops += 1) known = draft.issue(known.mergedInto);
+  return known;
+}
+
+function fileIssue(draft: Draft, finding: Finding): Issue {
+  const known = issueFor(draft, finding);
   if (known !== undefined) return refresh(draft, known, finding);
   const prefix = prefixOf(finding);
   const issue: Issue = {
     id: issueId(prefix, draft.nextNumber(prefix)),
-    fingerprint,
+    fingerprint: fingerprintOf(finding),
     target: finding.target,
     kind: finding.kind,
     distinguisher: finding.distinguisher,
@@ -67,6 +98,7 @@ function fileIssue(draft: Draft, finding: Finding): Issue {
     mergedInto: null,
     origin: "found",
     sections: {},
+    ...(finding.grouping === undefined ? {} : { grouping: finding.grouping }),
   };
   draft.putIssue(issue);
   draft.transition({
@@ -115,10 +147,7 @@ function refresh(draft: Draft, issue: Issue, finding: Finding): Issue {
 
 /** Kinds whose findings carry counts of separate events, as opposed to one level that holds. */
 function countsEvents(finding: Finding): boolean {
-  return (
-    finding.events > 0 &&
-    ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(finding.kind)
-  );
+  return finding.events > 0 && factsOfKind(finding.kind).counted;
 }
 
 function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boolean): void {
@@ -128,15 +157,20 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     const counted = countsEvents(finding);
     const same =
       known.ripe === finding.ripe && known.down === finding.down && rank(finding.severity) <= rank(known.severity);
-    if (!reopened && !counted && same) return;
+    // What has become ripe has more to show than when it was first seen.
+    const renewed = reopened || counted || (finding.ripe && !known.ripe);
+    if (!renewed && same) return;
     draft.putIncident({
       ...known,
       firing: true,
       clearedAt: null,
       ripe: finding.ripe,
       down: finding.down,
+      ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
-      evidence: reopened || counted ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      // New evidence of another cause asks for another diagnosis.
+      diagnosedAt: renewed && namesMore(known.evidence, finding.evidence) ? null : known.diagnosedAt,
     });
     if (reopened) {
       draft.transition({
@@ -185,6 +219,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     blockedBy: null,
     drill,
     verdict: null,
+    ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };
   draft.putIncident(incident);
   draft.transition({
@@ -205,10 +240,14 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
 function reopenIssue(draft: Draft, issue: Issue, finding: Finding): void {
   switch (issue.status) {
     case "fixed":
-      move(draft, issue, "in-progress", "detection", `it came back: ${finding.summary}`, {
-        regressed: true,
-        fixedAt: null,
-      });
+      if (issue.snooze !== null && !snoozeOver(issue, draft.now))
+        move(draft, issue, "snoozed", "detection", "it came back while its snooze holds", { fixedAt: null });
+      else
+        move(draft, issue, "in-progress", "detection", `it came back: ${finding.summary}`, {
+          regressed: true,
+          fixedAt: null,
+          snooze: null,
+        });
       return;
     case "snoozed":
       if (snoozeOver(issue, draft.now))
@@ -245,6 +284,11 @@ export function snoozeOver(issue: Issue, now: number): boolean {
 
 function ratePerHour(issue: Issue, now: number): number {
   return issue.occurrences / Math.max(1, (now - issue.firstSeen) / 3_600_000);
+}
+
+function namesMore(known: readonly Evidence[], more: readonly Evidence[]): boolean {
+  const before = new Set(known.map(causeIn));
+  return more.some((evidence) => !before.has(causeIn(evidence)));
 }
 
 export function rank(severity: Severity): number {

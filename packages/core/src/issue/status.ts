@@ -4,11 +4,11 @@ import { assert } from "../errors.ts";
 import type { Draft } from "../world.ts";
 import type { Actor, Issue, IssueStatus } from "./issue.ts";
 
-/** Edges that exist. Regression is the edge fixed -> in-progress (or pending) with the mark `regressed`. */
+/** Edges that exist. fixed -> snoozed: it came back while a snooze still held. Regression is the edge fixed -> in-progress (or pending) with the mark `regressed`. */
 export const statusEdges: Readonly<Record<IssueStatus, readonly IssueStatus[]>> = {
   pending: ["in-progress", "fixed", "ignored", "snoozed"],
   "in-progress": ["fixed", "pending", "ignored", "snoozed"],
-  fixed: ["in-progress", "pending"],
+  fixed: ["in-progress", "pending", "ignored", "snoozed"],
   ignored: ["pending", "in-progress", "fixed"],
   snoozed: ["pending", "in-progress", "fixed", "ignored"],
 };

@@ -5,7 +5,8 @@ import type { Settings, Standing } from "../ports.ts";
 import { remediesFor, type Remedy, type Repair } from "../repair/index.ts";
 import type { TargetKey, TargetSpec, TimeMs } from "../signal/index.ts";
 import { drillProofMs, hasOccurred, type CatalogueMode, type DrillProof } from "./coverage.ts";
-import { percent, type KpiRow } from "./kpi-rows.ts";
+import { percent } from "../detection/index.ts";
+import type { KpiRow } from "./kpi-rows.ts";
 import type { SloStanding } from "./slo.ts";
 
 export interface NextAction {
@@ -238,7 +239,7 @@ function budgets({ remedies, repairs, slos, now }: ActionInput): NextAction[] {
       text:
         (slo.budgetLeft ?? 0) <= 0
           ? `the error budget of ${slo.target} for ${slo.spec.objective} is spent`
-          : `the error budget of ${slo.target} for ${slo.spec.objective} is nearly spent: ${percent(slo.budgetLeft ?? 0)} is left`,
+          : `the error budget of ${slo.target} for ${slo.spec.objective} is nearly spent: ${percent(slo.budgetLeft ?? 0, 1)} is left`,
     }));
   return [...ofRemedies, ...ofSlos];
 }

@@ -1,5 +1,6 @@
 // The KPIs beside their targets (catalogue.md), one row each: the figure, what it was counted from, its interval, whether the
 // target is met, and what it was in the period before. A row without data says so and is neither met nor missed.
+import { percent } from "../detection/index.ts";
 import type { Durations, Kpis, Rate } from "./kpis.ts";
 
 export interface KpiRow {
@@ -161,10 +162,6 @@ const rules: readonly Rule[] = [
     holds: (value) => value < 0.05,
   },
 ];
-
-export function percent(value: number, digits = 1): string {
-  return `${(value * 100).toFixed(digits)} %`;
-}
 
 /** A duration to read: "340 ms", "2.1 s", "3.0 min", "1.5 h", "2.0 d". */
 export function span(ms: number): string {

@@ -22,6 +22,12 @@ export interface TargetSpec {
   readonly heartbeatMs?: number;
   /** Memory limit in bytes against which growth is forecast; absent: the heap limit the probe reports, if any. */
   readonly memoryBytesMax?: number;
+  /** Descriptors (open files) at which growth is forecast to end badly; absent: the limit the kernel sets for the process. */
+  readonly descriptorsMax?: number;
+  /** Threads above which something is wrong; absent: 500. */
+  readonly threadsMax?: number;
+  /** Folders whose files are records that the target works on; one that kills it again and again is known by its name. */
+  readonly recordFolders?: readonly string[];
   /** Time in ms from start within which a target may still be unhealthy (start-up). Default 30,000. */
   readonly startupMs: number;
   readonly labels: Readonly<Record<string, string>>;

@@ -344,7 +344,7 @@ function readFile(file: string, body: string): ReturnType<typeof readIssues> {
     left: [],
     rows: issues.map((issue: { id?: unknown }, at) => ({
       line: at + 1,
-      id: String(issue.id ?? "").slice(0, 80),
+      id: (typeof issue.id === "string" ? issue.id : "").slice(0, 80),
       claim: issue as unknown as NonNullable<ReturnType<typeof readIssues>["rows"][number]["claim"]>,
       notes: [],
     })),

@@ -5,7 +5,7 @@
 const upper =
   "\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f" +
   "\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178";
-const byteOf = new Map<string, number>([...upper].map((char, at) => [char, 0x80 + at]));
+const byteOf = new Map<string, number>(Array.from(upper, (char, at): [string, number] => [char, 0x80 + at]));
 for (let byte = 0xa0; byte <= 0xff; byte += 1) byteOf.set(String.fromCharCode(byte), byte);
 /** Undefined in Windows-1252, so that some programs drop them. */
 const lostBytes = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
@@ -42,8 +42,8 @@ const damaged = new RegExp(
 
 /** Sequences of a run that are UTF-8 are decoded; anything else stays. */
 function mendRun(run: string): [string, number] {
-  const bytes = [...run].map((char) => byteOf.get(char) ?? 0);
-  const chars = [...run];
+  const chars = Array.from(run);
+  const bytes = chars.map((char) => byteOf.get(char) ?? 0);
   let out = "";
   let places = 0;
   for (let at = 0; at < bytes.length;) {

@@ -133,11 +133,11 @@ export function readOpenSlo(text: string): ReadOpenSlo {
       problems.push(`document ${at + 1} is no mapping: write apiVersion, kind, metadata and spec`);
       continue;
     }
-    if (value["kind"] === "SLI") indicators.set(String(fields(value["metadata"])["name"]), value["spec"]);
+    if (value["kind"] === "SLI") indicators.set(word(fields(value["metadata"])["name"]), value["spec"]);
     values.push(value);
   }
   for (const value of values) {
-    const name = String(fields(value["metadata"])["name"] ?? "without a name");
+    const name = word(fields(value["metadata"])["name"]) || "without a name";
     if (value["apiVersion"] !== "openslo/v1") {
       problems.push(`${name}: apiVersion is ${JSON.stringify(value["apiVersion"])}; only openslo/v1 is read`);
       continue;
@@ -218,7 +218,7 @@ function prunellaSource(
 
 /** A threshold on latency, or a ratio: by the words of its name and queries. */
 function guess(name: string, indicator: Fields, objective: Fields): Slo["objective"] | null {
-  const words = `${name} ${JSON.stringify(indicator)} ${String(objective["displayName"] ?? "")}`.toLowerCase();
+  const words = `${name} ${JSON.stringify(indicator)} ${word(objective["displayName"])}`.toLowerCase();
   if (/latenc|duration|response.?time|p9\d/.test(words)) return "p95";
   if (/memory|rss/.test(words)) return "memory";
   if (/cpu/.test(words)) return "cpu";
@@ -243,7 +243,7 @@ function goalOf(objective: Fields): number | null {
 
 function windowOf(window: Fields, notes: string[]): number | null {
   if (window["duration"] === undefined) return 30 * 86_400_000;
-  const match = /^([1-9]\d{0,5})([mhdwMQY])$/.exec(String(window["duration"]));
+  const match = /^([1-9]\d{0,5})([mhdwMQY])$/.exec(word(window["duration"]));
   if (match === null) return null;
   if (window["isRolling"] === false) notes.push("a calendar window is taken as a rolling one of the same length");
   return Number(match[1]) * (unitMs[match[2] ?? ""] ?? 0);
@@ -284,6 +284,11 @@ type Fields = Readonly<Record<string, unknown>>;
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+/** Text as it stands; "" for anything that is no text. */
+function word(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 function fields(value: unknown): Fields {
   return isFields(value) ? value : {};
 }
