@@ -1,5 +1,5 @@
 import type { Claim } from "@prunella/contract";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";

@@ -1,5 +1,5 @@
 import type { Report } from "@prunella/contract";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { issuesMarkdown, readIssues, reportHtml, reportMarkdown } from "../src/report/index.ts";

@@ -1,5 +1,5 @@
 import type { Issue, Repair, Status, Target } from "@prunella/contract";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bare } from "../src/cli.ts";

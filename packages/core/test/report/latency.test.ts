@@ -2,7 +2,7 @@ import { addLatency, latencyBoundsMs, latencyQuantile, latencyTotal, slowerThan 
 import { latencyBoundsMs as probeBounds } from "@prunella/probe";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 const counts = fc.array(fc.integer({ min: 0, max: 1_000 }), { maxLength: 74 });
 
