@@ -39,4 +39,5 @@ enableCompileCache();
 const built = path.join(here, "..", "dist", "main.js");
 const source = path.join(here, "..", "src", "main.ts");
 // From a checkout the sources run as they are; a published package holds only what was built.
+if (existsSync(source)) await import("./sources.mjs");
 await import(pathToFileURL(existsSync(source) ? source : built).href);

@@ -17,6 +17,9 @@ export interface UpOptions {
 
 const here = import.meta.dirname;
 const entry = path.join(here, path.extname(import.meta.filename) === ".ts" ? "main.ts" : "main.js");
+/** From a checkout: the hook that keeps stripped sources, so that no long-lived process loads the stripper. */
+const sources =
+  path.extname(import.meta.filename) === ".ts" ? ["--import", path.join(here, "..", "bin", "sources.mjs")] : [];
 const controlEntry = path.join(here, path.extname(import.meta.filename) === ".ts" ? "control.ts" : "control.js");
 
 /** Exit status 2: the configuration is bad; 1: it could not start. Resolves when the agent has stopped. */
@@ -33,7 +36,7 @@ export async function up(options: UpOptions): Promise<number> {
   const agent = await startAgent({
     plan: first.plan,
     dataFolder: folder.path,
-    controlCommand: [process.execPath, "--disable-warning=ExperimentalWarning", controlEntry, folder.path],
+    controlCommand: [process.execPath, "--disable-warning=ExperimentalWarning", ...sources, controlEntry, folder.path],
     reload: async () => {
       const next = await makePlan(options.planArguments);
       if (next.plan === null) throw new Error(next.problems);
@@ -86,9 +89,13 @@ function makePlan(
   planArguments: readonly string[],
 ): Promise<{ readonly plan: Plan | null; readonly problems: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "plan", ...planArguments], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", ...sources, entry, "plan", ...planArguments],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let out = "";
     let problems = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
