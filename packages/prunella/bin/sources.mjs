@@ -2,7 +2,6 @@
 // the file was (size and time of change): the processes that run for long never load the stripper, which takes 18 MB, and there is
 // no build step. A file that changed is stripped anew at the next start. Without a checkout this file does nothing.
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import path from "node:path";
@@ -16,8 +15,8 @@ const folder = path.join(root, ".cache", "sources");
 /** Where the stripped form of a source lies: another size, time or Node is another file. */
 function placeOf(file) {
   const { size, mtimeMs } = statSync(file);
-  const key = createHash("sha1").update(`${process.version} ${file} ${size} ${mtimeMs}`).digest("hex");
-  return path.join(folder, `${key}.js`);
+  const name = path.relative(root, file).replaceAll(path.sep, "~");
+  return path.join(folder, `${name}~${size}~${Math.round(mtimeMs)}~${process.version}.js`);
 }
 
 function read(place) {

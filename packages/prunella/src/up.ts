@@ -26,7 +26,9 @@ const controlEntry = path.join(here, path.extname(import.meta.filename) === ".ts
 export async function up(options: UpOptions): Promise<number> {
   const { folder } = options;
   mkdirSync(folder.path, { recursive: true, mode: 0o700 });
-  const first = await makePlan(options.planArguments);
+  // The probe's file is made there too: from a checkout that takes the stripper, which the agent shall not carry.
+  const planArguments = ["--probe-into", folder.path, ...options.planArguments];
+  const first = await makePlan(planArguments);
   if (first.plan === null) {
     process.stderr.write(first.problems);
     return 2;
@@ -38,7 +40,7 @@ export async function up(options: UpOptions): Promise<number> {
     dataFolder: folder.path,
     controlCommand: [process.execPath, "--disable-warning=ExperimentalWarning", ...sources, controlEntry, folder.path],
     reload: async () => {
-      const next = await makePlan(options.planArguments);
+      const next = await makePlan(planArguments);
       if (next.plan === null) throw new Error(next.problems);
       writePlan(folder, next.plan);
       return next.plan;

@@ -37,7 +37,7 @@ const rates: FaultRates = {
   questionFails: 10,
   signalsDropped: 2_000,
   signalsDoubled: 2_000,
-  crash: 20_000,
+  crash: 2_000,
   notifyFails: 10,
 };
 

@@ -54,11 +54,17 @@ export function runCommands(cli: Cli): void {
     .option("--check <url>")
     .option("--host <host>", "", "127.0.0.1")
     .option("--port <port>", "", "7410")
+    .option("--probe-into <dir>")
     .argument("[command...]")
     .action(
-      async (command: string[], given: { file?: string; name: string; check?: string; host: string; port: string }) => {
+      async (
+        command: string[],
+        given: { file?: string; name: string; check?: string; host: string; port: string; probeInto?: string },
+      ) => {
         const plan = await makePlan(command, given);
-        if (plan !== null) process.stdout.write(JSON.stringify(plan));
+        if (plan === null) return;
+        const probe = given.probeInto === undefined ? null : await makeProbe(given.probeInto);
+        process.stdout.write(JSON.stringify(probe === null ? plan : { ...plan, probeFile: probe }));
       },
     );
 
@@ -91,6 +97,17 @@ export function runCommands(cli: Cli): void {
     });
 }
 
+/** The agent makes it itself when this did not come off, and says why when it cannot either. */
+async function makeProbe(folder: string): Promise<string | null> {
+  const { probeFile } = await import("@prunella/probe");
+  try {
+    return probeFile(folder);
+  } catch {
+    // Told by the agent.
+    return null;
+  }
+}
+
 async function makePlan(
   command: readonly string[],
   given: {
@@ -100,7 +117,7 @@ async function makePlan(
     readonly host: string;
     readonly port: string;
   },
-): Promise<unknown> {
+): Promise<object | null> {
   const { compile, describeProblems, planOfCommand } = await import("../config/compile.ts");
   const file = given.file ?? "(command line)";
   let compiled;
