@@ -16,9 +16,12 @@ const benches = readdirSync(path.join(root, "packages")).flatMap((name): { name:
     : readdirSync(folder).filter((file) =>
         ["series.ts", "logs.ts", "forecast.ts", "change.ts", "cause.ts", "life.ts"].includes(file),
       );
-  return files.length === 0 ? [] : [{ name, files: files.map((file) => path.join(folder, file)) }];
+  // The whole product's bench is called what it measures.
+  const called = name === "prunella" ? "product" : name;
+  return files.length === 0 ? [] : [{ name: called, files: files.map((file) => path.join(folder, file)) }];
 });
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const options = process.argv.slice(2).filter((word) => word.startsWith("--"));
 if (wanted.length === 0) console.log(`npm run bench NAME…: ${benches.map((bench) => bench.name).join(", ")}`);
 for (const name of wanted) {
   const bench = benches.find((each) => each.name === name);
@@ -28,7 +31,7 @@ for (const name of wanted) {
     continue;
   }
   for (const file of bench.files) {
-    const { status } = spawnSync(process.execPath, ["--expose-gc", file], { stdio: "inherit", cwd: root });
+    const { status } = spawnSync(process.execPath, ["--expose-gc", file, ...options], { stdio: "inherit", cwd: root });
     if (status !== 0) process.exitCode = 1;
   }
 }
