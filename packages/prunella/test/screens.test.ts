@@ -35,6 +35,9 @@ function issue(id: string, title: string): Issue {
     incident: null,
     mergedInto: null,
     origin: "found",
+    grouping: null,
+    acknowledged: null,
+    escalationStep: null,
   };
 }
 function repair(id: string, why: string): Repair {

@@ -1,4 +1,4 @@
-import { rulesFor, sloStanding, sloTrackers, slosBurning, newView, type SloSpec } from "@prunella/core";
+import { burnRulesFor, sloStanding, sloTrackers, slosBurning, newView, type SloSpec } from "@prunella/core";
 import { sampleTally } from "@prunella/core/suites";
 import { burnRate } from "@prunella/detect";
 import assert from "node:assert/strict";
@@ -68,11 +68,11 @@ test("a goal too low for the workbook's factors gets factors that can be reached
   for (const goal of [0.5, 0.8, 0.9, 0.93, 0.95, 0.99, 0.999, 0.99999])
     for (const windowMs of [day, 7 * day, 28 * day, 30 * day, 90 * day])
       assert.doesNotThrow(
-        () => burnRate({ objective: goal, periodMs: windowMs, rules: rulesFor({ goal, windowMs }) }),
+        () => burnRate({ objective: goal, periodMs: windowMs, rules: burnRulesFor({ goal, windowMs }) }),
         `${goal} over ${windowMs / day} d`,
       );
   assert.equal(
-    burnRate({ objective: 0.999, rules: rulesFor({ goal: 0.999, windowMs: 30 * day }) }).check(0).burns[0]?.factor,
+    burnRate({ objective: 0.999, rules: burnRulesFor({ goal: 0.999, windowMs: 30 * day }) }).check(0).burns[0]?.factor,
     14.4,
   );
 });

@@ -1,5 +1,6 @@
 // Every family of commands but those that run something.
 import type { Cli } from "../cli.ts";
+import { alertCommands } from "./alerts.ts";
 import { completionCommand } from "./completion.ts";
 import { controlCommands } from "./controls.ts";
 import { issueCommands } from "./issues.ts";
@@ -18,6 +19,7 @@ export function register(cli: Cli): void {
     issueCommands,
     repairCommands,
     controlCommands,
+    alertCommands,
     logCommand,
     reportCommands,
     completionCommand,
