@@ -141,7 +141,7 @@ function configuration(): string {
     ),
     `  slow:\n    command: node slow.js\n    check: http://127.0.0.1:${slowPort}/\n    startup: 20s`,
     "http: { port: 0 }",
-    "safety: { globalPerHour: 1000, stormTargets: 50 }",
+    "safety: { perHour: 1000, stormTargets: 50 }",
     "",
   ].join("\n");
 }
