@@ -132,7 +132,9 @@ function conclude(
 ): number {
   const quarter = (number: number): number => {
     const size = Math.max(1, Math.floor(samples.length / 4));
-    return median(samples.slice(number * size, (number + 1) * size).map((sample) => sample.rss)) ?? 0;
+    return (
+      median(samples.slice(number * size, (number + 1) * size).map((sample) => sample.rss)) ?? samples.at(-1)?.rss ?? 0
+    );
   };
   const [early, late] = [quarter(1), quarter(3)];
   const isFlat = samples.length < 8 || late <= early * (1 + growthShareMax);

@@ -1,4 +1,4 @@
-// `npm run bench product [-- --clone]`: Prunella and PM2 in the same run, on the same small service: how soon a killed and a crashed
+// `npm run bench product [-- --recovery] [--idle] [--clone]`: Prunella and PM2 in the same run, on the same small service: how soon a killed and a crashed
 // process is found and back, and what agent and control plane take beside PM2's daemon while 1 and 50 services idle.
 // PM2 comes from npm into a scratch folder. With --clone also: how long a fresh clone takes to a running, healthy shop.
 import { execFileSync, spawn } from "node:child_process";
@@ -48,14 +48,19 @@ async function main(): Promise<void> {
       .join(" ")}, ${process.version}`,
   );
   const pm2 = installPm2();
+  const asked = (part: string): boolean => process.argv.includes(`--${part}`);
+  const isAll = !asked("recovery") && !asked("idle");
   try {
-    await recovery("Prunella", pm2);
-    await recovery("PM2", pm2);
-    for (const count of [1, 50]) {
-      await idlePrunella(count);
-      await idlePm2(count, pm2);
+    if (isAll || asked("recovery")) {
+      await recovery("Prunella", pm2);
+      await recovery("PM2", pm2);
     }
-    if (process.argv.includes("--clone")) await clone();
+    if (isAll || asked("idle"))
+      for (const count of [1, 50]) {
+        await idlePrunella(count);
+        await idlePm2(count, pm2);
+      }
+    if (asked("clone")) await clone();
   } finally {
     rmSync(pm2.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
