@@ -7,12 +7,16 @@ import { requireNode } from "./node-version.ts";
 
 requireNode();
 const root = path.resolve(import.meta.dirname, "..");
-// A package's bench is bench/main.ts; what else lies there are its parts. What spans several packages is named here.
+// A package's bench is bench/main.ts; what else lies there are its parts. The whole product's is called what it measures.
 const benches = readdirSync(path.join(root, "packages"))
-  .map((name) => ({ name, file: path.join(root, "packages", name, "bench", "main.ts") }))
+  .map((name) => ({
+    name: name === "prunella" ? "product" : name,
+    file: path.join(root, "packages", name, "bench", "main.ts"),
+  }))
   .concat({ name: "ingest", file: path.join(root, "packages/prunella/bench/ingest.ts") })
   .filter(({ file }) => existsSync(file));
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const options = process.argv.slice(2).filter((word) => word.startsWith("--"));
 if (wanted.length === 0) console.log(`npm run bench NAME…: ${benches.map((bench) => bench.name).join(", ")}`);
 for (const name of wanted) {
   const bench = benches.find((each) => each.name === name);
@@ -21,6 +25,9 @@ for (const name of wanted) {
     process.exitCode = 2;
     continue;
   }
-  const { status } = spawnSync(process.execPath, ["--expose-gc", bench.file], { stdio: "inherit", cwd: root });
+  const { status } = spawnSync(process.execPath, ["--expose-gc", bench.file, ...options], {
+    stdio: "inherit",
+    cwd: root,
+  });
   if (status !== 0) process.exitCode = 1;
 }

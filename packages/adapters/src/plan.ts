@@ -10,6 +10,8 @@ export interface Plan {
   readonly source: string;
   /** Folder relative paths of the configuration are resolved against. */
   readonly folder: string;
+  /** The file to preload into Node services, when whoever made the plan made it too; absent: the agent makes it. */
+  readonly probeFile?: string;
   readonly services: readonly ServicePlan[];
   /** Every target, those of services included, as the core sees them. */
   readonly targets: readonly TargetSpec[];

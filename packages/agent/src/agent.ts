@@ -524,7 +524,10 @@ async function run(
       {
         command: options.controlCommand,
         cwd: dataFolder,
-        environment: { PRUNELLA_AGENT_SOCKET: agentSocketPath(dataFolder) },
+        environment: {
+          PRUNELLA_AGENT_SOCKET: agentSocketPath(dataFolder),
+          PRUNELLA_AGENT_PID: String(process.pid),
+        },
         logFile: path.join(logFolder, "control.log"),
         remember(process) {
           state.control = process;

@@ -1,11 +1,13 @@
 // The http action: one request, no redirects. Whether it had an effect is told apart: not reached (none), answered otherwise
-// than expected (some), no answer in time (nobody knows). node:http is loaded at the first call only.
+// than expected (some), no answer in time (nobody knows). node:http is loaded at the first call only, and without what its view by import would load with it.
 import type { Action, StepOutcome } from "@prunella/core";
 
 const answerBytesMax = 2_000;
 
 export async function httpCall(action: Extract<Action, { type: "http" }>, timeoutMs: number): Promise<StepOutcome> {
-  const { request } = await (action.url.startsWith("https:") ? import("node:https") : import("node:http"));
+  const { request } = action.url.startsWith("https:")
+    ? process.getBuiltinModule("node:https")
+    : process.getBuiltinModule("node:http");
   return new Promise((resolve) => {
     let reached = false;
     let timer: NodeJS.Timeout | undefined;

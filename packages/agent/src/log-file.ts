@@ -5,6 +5,7 @@
 //   3. nobody can write now: the rest is copied, FILE.1… are shifted, FILE is truncated, FILE.new becomes FILE.1;
 //   4. the service goes on (SIGCONT). If 2 fails, or somebody else had stopped it, rotation is put off.
 // An agent that dies in step 3 leaves FILE.new beside stopped processes; `recover` finishes or undoes what it began.
+import path from "node:path";
 import {
   closeSync,
   existsSync,
@@ -37,6 +38,11 @@ const roundsMax = 8;
 const pieceBytes = 262_144;
 
 /** Size in bytes, 0 when there is no file. */
+/** Path of a log file: `logs/<target>.out.log`, a "/" of the target written "~". */
+export function logFileOf(logFolder: string, target: string, stream: "out" | "err"): string {
+  return path.join(logFolder, `${target.replaceAll("/", "~")}.${stream}.log`);
+}
+
 export function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

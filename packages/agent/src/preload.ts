@@ -1,10 +1,12 @@
 // Makes Node services load the probe: the file to preload, and the environment that does it.
+import { existsSync } from "node:fs";
 import { probeSocketPath, type Plan, type ServicePlan } from "@prunella/adapters";
 import type { LogWrite } from "./words.ts";
 
 /** The file to preload into Node services, or null when no service wants it or it cannot be made. */
 export async function preloadFile(plan: Plan, dataFolder: string, log: LogWrite): Promise<string | null> {
   if (plan.services.every((service) => service.probe === "off")) return null;
+  if (plan.probeFile !== undefined && existsSync(plan.probeFile)) return plan.probeFile;
   try {
     const { probeFile } = await import("@prunella/probe");
     return probeFile(dataFolder);

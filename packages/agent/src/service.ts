@@ -1,12 +1,11 @@
 // One process of a service, supervised: started, adopted, watched, stopped with everything it left behind. It never decides
 // to restart: that is the control plane's. Invariant: at most one process runs at a time; `record` says what is on disk.
 import type { ChildProcess } from "node:child_process";
-import path from "node:path";
 import type { ServicePlan } from "@prunella/adapters";
 import type { ErrorFacts, Exit, ObservationSignal, TimeMs } from "@prunella/core";
 import { settledWithin, signalAll, sleep, sweep, trySignal, writersOf } from "./group.ts";
 import { launch, runsNode, userOf } from "./launch.ts";
-import { recover, rotate, sizeOf } from "./log-file.ts";
+import { logFileOf, recover, rotate, sizeOf } from "./log-file.ts";
 import { tail } from "./log-tail.ts";
 import type { NewEvent } from "./outbox.ts";
 import { isAlive, markerName, membersOf, readStat } from "./proc/read.ts";
@@ -96,7 +95,7 @@ export class Service {
   }
   /** Path of a log file: `logs/<target>.out.log`, a "/" of the target written "~". */
   logFile(stream: "out" | "err"): string {
-    return path.join(this.#context.logFolder, `${this.target.replaceAll("/", "~")}.${stream}.log`);
+    return logFileOf(this.#context.logFolder, this.target, stream);
   }
 
   observation(): ObservationSignal {

@@ -26,7 +26,8 @@ async function stop(code: number): Promise<void> {
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void stop(0));
 
 // The agent is our parent. When it is gone, its successor starts a control plane of its own; two must not decide.
-const parent = process.ppid;
+// It says who it is: when it died while this process was starting, the parent found here is somebody else already.
+const parent = Number(process.env["PRUNELLA_AGENT_PID"] ?? process.ppid);
 const watch = setInterval(() => {
   if (process.ppid !== parent) void stop(0);
 }, 500);

@@ -5,38 +5,15 @@
 import { CommanderError } from "commander";
 import process from "node:process";
 import { newCli, text, UnreachableError, UsageError } from "./cli.ts";
-import { alertCommands } from "./commands/alerts.ts";
-import { completionCommand } from "./commands/completion.ts";
-import { controlCommands } from "./commands/controls.ts";
-import { drillCommands } from "./commands/drill.ts";
-import { issueCommands } from "./commands/issues.ts";
-import { logCommand } from "./commands/logs.ts";
-import { recordCommands } from "./commands/records.ts";
-import { repairCommands } from "./commands/repairs.ts";
-import { reportCommands } from "./commands/report.ts";
 import { runCommands } from "./commands/run.ts";
-import { statusCommand } from "./commands/status.ts";
-import { topCommand } from "./commands/top.ts";
 
 // A reader that has seen enough (| head) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 const cli = newCli();
-for (const register of [
-  runCommands,
-  statusCommand,
-  topCommand,
-  recordCommands,
-  issueCommands,
-  repairCommands,
-  controlCommands,
-  alertCommands,
-  logCommand,
-  reportCommands,
-  drillCommands,
-  completionCommand,
-])
-  register(cli);
+runCommands(cli);
+// The agent is this very process: what it never uses is not loaded into it.
+if (!isRun(process.argv.slice(2))) (await import("./commands/index.ts")).register(cli);
 
 try {
   await cli.program.parseAsync();
@@ -48,4 +25,14 @@ try {
   }
 } finally {
   await cli.close();
+}
+
+/** The first word that is no option says which command it is; the value of an option is no such word. */
+function isRun(words: readonly string[]): boolean {
+  const withValue = new Set(
+    cli.program.options.filter((option) => option.required).flatMap((option) => [option.long, option.short]),
+  );
+  const at = words.findIndex((word, index) => !word.startsWith("-") && !withValue.has(words[index - 1] ?? ""));
+  const word = words[at];
+  return word === "run" || word === "up" || word === "plan";
 }

@@ -11,6 +11,7 @@ import {
   type Safety,
   type TargetSpec,
 } from "@prunella/core";
+import { readLogs } from "@prunella/agent";
 import { application, type EngineFace } from "@prunella/server";
 import { readOnlyStore } from "@prunella/store";
 import { existsSync, readFileSync } from "node:fs";
@@ -92,7 +93,7 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
     log: { write: () => undefined },
     agent: {
       connected: () => false,
-      logs: refuse,
+      logs: async (target, lines, containing) => readLogs(folder.path, target, lines, containing),
       drive: refuse,
       heartbeat: () => undefined,
       guards: () => [],

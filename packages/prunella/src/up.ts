@@ -17,13 +17,23 @@ export interface UpOptions {
 
 const here = import.meta.dirname;
 const entry = path.join(here, path.extname(import.meta.filename) === ".ts" ? "main.ts" : "main.js");
+/** From a checkout: the hook that keeps stripped sources, so that no long-lived process loads the stripper. */
+const sources =
+  path.extname(import.meta.filename) === ".ts" ? ["--import", path.join(here, "..", "bin", "sources.mjs")] : [];
+/**
+ * The control plane's young generation grows to 28 MB by itself and is empty most of the time; 2 MB a half is enough, and
+ * code is laid out for size (docs/decisions/small-processes.md).
+ */
+const controlFlags = ["--max-semi-space-size=2", "--optimize-for-size"];
 const controlEntry = path.join(here, path.extname(import.meta.filename) === ".ts" ? "control.ts" : "control.js");
 
 /** Exit status 2: the configuration is bad; 1: it could not start. Resolves when the agent has stopped. */
 export async function up(options: UpOptions): Promise<number> {
   const { folder } = options;
   mkdirSync(folder.path, { recursive: true, mode: 0o700 });
-  const first = await makePlan(options.planArguments);
+  // The probe's file is made there too: from a checkout that takes the stripper, which the agent shall not carry.
+  const planArguments = ["--probe-into", folder.path, ...options.planArguments];
+  const first = await makePlan(planArguments);
   if (first.plan === null) {
     process.stderr.write(first.problems);
     return 2;
@@ -33,9 +43,16 @@ export async function up(options: UpOptions): Promise<number> {
   const agent = await startAgent({
     plan: first.plan,
     dataFolder: folder.path,
-    controlCommand: [process.execPath, "--disable-warning=ExperimentalWarning", controlEntry, folder.path],
+    controlCommand: [
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      ...controlFlags,
+      ...sources,
+      controlEntry,
+      folder.path,
+    ],
     reload: async () => {
-      const next = await makePlan(options.planArguments);
+      const next = await makePlan(planArguments);
       if (next.plan === null) throw new Error(next.problems);
       writePlan(folder, next.plan);
       return next.plan;
@@ -86,9 +103,13 @@ function makePlan(
   planArguments: readonly string[],
 ): Promise<{ readonly plan: Plan | null; readonly problems: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "plan", ...planArguments], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", ...sources, entry, "plan", ...planArguments],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let out = "";
     let problems = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));

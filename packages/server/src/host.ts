@@ -68,8 +68,6 @@ export interface ReportSources {
   readonly drills?: () => Promise<readonly DrillProof[]>;
   /** Stress, soak and load runs that were recorded, newest first. */
   readonly longRuns?: () => Promise<readonly LongRun[]>;
-  /** Incidents for which a notification was delivered. */
-  readonly notified?: () => Promise<ReadonlySet<string>>;
 }
 
 export interface DrillMode {

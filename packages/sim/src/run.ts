@@ -51,6 +51,21 @@ export interface RunOptions {
   /** Somebody answers what is proposed: agrees, refuses, agrees twice, or stays away. */
   readonly person?: boolean;
   readonly safety?: Partial<Safety>;
+  /** How often events travel from the agent, ms (default 20); more for runs of days, where it makes most of the work. */
+  readonly courierMs?: number;
+  /** Events after which a run counts as a runaway; default eventsMax. */
+  readonly eventsMax?: number;
+  /** Called at every full hour of simulated time. */
+  readonly hourly?: (hour: Hour) => void;
+}
+
+export interface Hour {
+  readonly nowMs: number;
+  readonly disk: MemoryDisk;
+  readonly plant: Plant;
+  readonly engine: Engine | null;
+  readonly crashes: number;
+  readonly events: number;
 }
 
 export interface RunResult {
@@ -88,6 +103,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const dice = new Dice(rates, stream(seed, "faults"), options.allowed ?? null, () => scheduler.now);
   const net = stream(seed, "net");
   const lengthMs = options.lengthMs ?? 300_000;
+  const courierMs = options.courierMs ?? 20;
   const disk: MemoryDisk = memoryDisk();
   const inner = memoryStore(disk);
   const now = (): number => origin + scheduler.now;
@@ -116,6 +132,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   function crash(life: Life, why: string): void {
     if (!life.alive) return;
     life.alive = false;
+    // Its timers never fire again and nobody asks it anything; its memory goes with it, as a dead process's does.
+    life.engine = null;
     crashes += 1;
     scheduler.note(`crash of life ${life.number}: ${why}`);
     for (const entry of outbox) entry.sending = false;
@@ -323,7 +341,19 @@ export async function run(options: RunOptions): Promise<RunResult> {
   function courier(): void {
     const life = current();
     if (life !== undefined && outbox.length > 0) flush(life);
-    scheduler.at(20, "courier", courier);
+    scheduler.at(courierMs, "courier", courier);
+  }
+
+  function hourly(): void {
+    options.hourly?.({
+      nowMs: scheduler.now,
+      disk,
+      plant,
+      engine: current()?.engine ?? null,
+      crashes,
+      events: scheduler.events,
+    });
+    scheduler.at(3_600_000, "hour", hourly);
   }
 
   // ---- the run
@@ -332,7 +362,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (options.takeoverAt !== undefined)
     scheduler.at(options.takeoverAt, "takeover", () => (marks.add("takeover by a second engine"), launch()));
   scheduler.at(1_000, "pump", pump);
-  if (options.engineOff !== true) scheduler.at(20, "courier", courier);
+  if (options.engineOff !== true) scheduler.at(courierMs, "courier", courier);
+  if (options.hourly !== undefined) scheduler.at(3_600_000, "hour", hourly);
   const planned = options.breakages ?? workload(stream(seed, "plant"), lengthMs);
   for (const breakage of planned) {
     scheduler.at(breakage.at, `break ${breakage.target} ${breakage.kind}`, () => plant.break(breakage));
@@ -389,7 +420,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
       fail("nothing is left to run: somebody awaits what no port scheduled");
       break;
     }
-    if (scheduler.events > eventsMax) fail(`runaway: more than ${eventsMax} events`);
+    if (scheduler.events > (options.eventsMax ?? eventsMax))
+      fail(`runaway: more than ${options.eventsMax ?? eventsMax} events`);
     if (scheduler.now > lengthMs + 30_000 && scheduler.events % 500 === 0)
       rested = options.engineOff !== true && current() !== undefined && invariants.atRest() && outbox.length === 0;
   }

@@ -1,6 +1,5 @@
 // Expiry check: when the certificate (PEM) or token (JWT) in a file ends. It fails only once it has ended, or cannot be read;
 // before that its facts say when, and the control plane speaks of it in time.
-import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { result, type CheckResult, type How } from "./result.ts";
 
@@ -8,6 +7,7 @@ const bytesMax = 100_000;
 
 export async function expiryCheck(how: How<"expiry">): Promise<CheckResult> {
   const startedAt = performance.now();
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
   try {
     const text = (await readFile(how.path, "utf8")).slice(0, bytesMax).trim();
     const certificate = text.includes("-----BEGIN CERTIFICATE-----");

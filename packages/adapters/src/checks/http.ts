@@ -1,6 +1,7 @@
 // HTTP check: status, text in the body, latency, days until the certificate ends. Redirects are not followed. Certificates
 // are verified only when the check asks about them (like Kubernetes probes). node:http is loaded at the first such check,
-// because it costs about 10 MB.
+// and node:https at the first that needs it; not by import, whose view of a built-in module calls its getters and so loads
+// undici and HTTP/2 with it, 15 MB that nobody here uses.
 import type * as Http from "node:http";
 import type * as Https from "node:https";
 import type { TLSSocket } from "node:tls";
@@ -14,22 +15,28 @@ const bodyBytesMax = 262_144;
 const dayMs = 86_400_000;
 
 interface Clients {
-  readonly http: typeof Http;
-  readonly https: typeof Https;
-  readonly httpAgent: Http.Agent;
-  readonly httpsAgent: Https.Agent;
+  readonly http: { readonly request: typeof Http.request; readonly agent: Http.Agent };
+  readonly https: () => { readonly request: typeof Https.request; readonly agent: Https.Agent };
 }
-let clients: Promise<Clients> | null = null;
+let clients: Clients | null = null;
 
-async function load(): Promise<Clients> {
-  const [http, https] = await Promise.all([import("node:http"), import("node:https")]);
+function load(): Clients {
   const options = { keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 2, maxTotalSockets: connectionsMax };
-  return { http, https, httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) };
+  const http = process.getBuiltinModule("node:http");
+  let secure: ReturnType<Clients["https"]> | null = null;
+  return {
+    http: { request: http.request, agent: new http.Agent(options) },
+    https() {
+      if (secure !== null) return secure;
+      const https = process.getBuiltinModule("node:https");
+      return (secure = { request: https.request, agent: new https.Agent(options) });
+    },
+  };
 }
 
 export async function httpCheck(how: How<"http">, timeoutMs: number): Promise<CheckResult> {
   clients ??= load();
-  const loaded = await clients;
+  const loaded = clients;
   const startedAt = performance.now();
   const first = await attempt(loaded, how, timeoutMs, startedAt);
   // A kept connection that the server closed just now says nothing about the server: ask once more on a new one.
@@ -61,10 +68,11 @@ function attempt(
     );
     try {
       const secure = how.url.startsWith("https:");
-      request = (secure ? loaded.https : loaded.http).request(how.url, {
+      const client = secure ? loaded.https() : loaded.http;
+      request = client.request(how.url, {
         method: how.method,
         headers: { "user-agent": "prunella-probe/1", accept: "*/*", ...how.headers },
-        agent: secure ? loaded.httpsAgent : loaded.httpAgent,
+        agent: client.agent,
         ...(secure ? { rejectUnauthorized: how.certificateDaysMin !== null } : {}),
       });
     } catch (error) {

@@ -1,6 +1,5 @@
 // Keeps each declared configuration file, and where the release link pointed, as they were when the service last ran well; says
 // what differs now; puts the good one back (the bad one is kept beside it as evidence). What counts as "ran well" the caller says.
-import { createHash } from "node:crypto";
 import {
   existsSync,
   lstatSync,
@@ -50,7 +49,10 @@ export function goodFiles(folder: string): GoodFiles {
   const known = new Map<string, Known>();
 
   const placeOf = (file: string): string =>
-    path.join(folder, createHash("sha256").update(file).digest("hex").slice(0, 24));
+    path.join(
+      folder,
+      process.getBuiltinModule("node:crypto").createHash("sha256").update(file).digest("hex").slice(0, 24),
+    );
 
   function recall(file: string): string | null {
     try {

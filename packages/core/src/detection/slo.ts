@@ -28,7 +28,6 @@ export interface SloState {
   readonly spec: SloSpec;
   readonly burns: readonly Burn[];
   readonly firing: boolean;
-  readonly why: string;
   /** When something was last counted; null: never. */
   readonly seenAt: TimeMs | null;
 }
@@ -123,10 +122,10 @@ export function sloTrackers(specs: readonly SloSpec[], known: SloTrackers | null
       if (due) judgedAt = now;
       return trackers.map((tracker) => {
         if (!due && tracker.state !== null) return tracker.state;
-        const { firing, burns, why } = tracker.burn.update({ at: now, good: tracker.good, bad: tracker.bad });
+        const { firing, burns } = tracker.burn.update({ at: now, good: tracker.good, bad: tracker.bad });
         tracker.good = 0;
         tracker.bad = 0;
-        tracker.state = { spec: tracker.spec, burns, firing, why, seenAt: tracker.seenAt };
+        tracker.state = { spec: tracker.spec, burns, firing, seenAt: tracker.seenAt };
         return tracker.state;
       });
     },
@@ -173,7 +172,7 @@ export function slosBurning(view: TargetView, now: TimeMs): Finding[] {
         distinguisher: objective,
         severity: isPage ? "critical" : "medium",
         class: objective === "availability" || objective === "errors" ? "fault" : "performance",
-        summary: `${view.spec.key}: ${describeSlo(state.spec)}: ${state.why}`,
+        summary: `${view.spec.key} spends its error budget (${describeSlo(state.spec)}) too fast: ${speeds(worst)}`,
         beganAt: now - (worst?.rule.shortMs ?? 0),
         detectedAt: now,
         certainty: "witnessed",
@@ -184,7 +183,7 @@ export function slosBurning(view: TargetView, now: TimeMs): Finding[] {
           {
             at: now,
             what: "sample",
-            summary: state.why,
+            summary: speeds(worst),
             data: state.burns.map(({ rule, factor, longBurn, shortBurn, bad, firing }) => ({
               rule: rule.name,
               longMs: rule.longMs,
@@ -200,6 +199,15 @@ export function slosBurning(view: TargetView, now: TimeMs): Finding[] {
       },
     ];
   });
+}
+
+/** "20 times over 1 h and 25 times over 5 min" */
+function speeds(burn: Burn | undefined): string {
+  if (burn === undefined) return "";
+  const { rule, longBurn, shortBurn } = burn;
+  const time = (ms: number): string => (ms < 3_600_000 ? `${ms / minuteMs} min` : `${ms / 3_600_000} h`);
+  const times = (value: number): string => `${value < 10 ? value.toFixed(1) : Math.round(value)} times`;
+  return `${times(longBurn)} over ${time(rule.longMs)}, ${times(shortBurn)} over ${time(rule.shortMs)}`;
 }
 
 /** "availability 99.9 %", "95 % of requests within 3 s", … */

@@ -2,50 +2,63 @@
 import { Option } from "commander";
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { UsageError, type Cli } from "../cli.ts";
+import { teach, UsageError, type Cli } from "../cli.ts";
 import { dataFolder } from "../folder.ts";
 
 export function runCommands(cli: Cli): void {
   const { program, options, configuration, folder, say } = cli;
-  program
-    .command("run")
-    .description("watch and heal one command, with no configuration")
-    .option("--name <name>", "name of the service", "service")
-    .option("--check <url>", "http or tcp URL that must answer")
-    .addOption(new Option("--port <port>", "port of Prunella's API").default("7410"))
-    .option("--host <host>", "address of Prunella's API", "127.0.0.1")
-    .argument("<command...>", "the command, after --")
-    .action(async (command: string[], given: { name: string; check?: string; port: string; host: string }) => {
-      const { up } = await import("../up.ts");
-      const planArguments = [
-        "--name",
-        given.name,
-        "--host",
-        given.host,
-        "--port",
-        given.port,
-        ...(given.check === undefined ? [] : ["--check", given.check]),
-        "--",
-        ...command,
-      ];
-      process.exitCode = await up({ folder: dataFolder(options().data ?? null, null), planArguments, quiet: false });
-    });
+  teach(
+    program
+      .command("run")
+      .description("watch and heal one command, with no configuration")
+      .option("--name <name>", "name of the service", "service")
+      .option("--check <url>", "http or tcp URL that must answer")
+      .addOption(new Option("--port <port>", "port of Prunella's API").default("7410"))
+      .option("--host <host>", "address of Prunella's API", "127.0.0.1")
+      .argument("<command...>", "the command, after --")
+      .action(async (command: string[], given: { name: string; check?: string; port: string; host: string }) => {
+        const { up } = await import("../up.ts");
+        const planArguments = [
+          "--name",
+          given.name,
+          "--host",
+          given.host,
+          "--port",
+          given.port,
+          ...(given.check === undefined ? [] : ["--check", given.check]),
+          "--",
+          ...command,
+        ];
+        process.exitCode = await up({ folder: dataFolder(options().data ?? null, null), planArguments, quiet: false });
+      }),
+    [
+      ["run -- node server.js", "watch and heal it; Ctrl-C stops both"],
+      ["run --check http://localhost:8080/healthz -- node server.js", "healthy means that this answers"],
+      ["run --port 0 --name api -- npm start", "any free port for the API"],
+    ],
+  );
 
-  program
-    .command("up")
-    .description("run what the configuration says, and heal it")
-    .option("-q, --quiet", "say only what is wrong")
-    .action(async (given: { quiet?: boolean }) => {
-      const file = configuration();
-      if (file === null)
-        throw new UsageError("there is no prunella.yaml here; name one with -c FILE, or use prunella run -- CMD");
-      const { up } = await import("../up.ts");
-      process.exitCode = await up({
-        folder: dataFolder(options().data ?? null, file),
-        planArguments: ["--file", file],
-        quiet: given.quiet === true,
-      });
-    });
+  teach(
+    program
+      .command("up")
+      .description("run what the configuration says, and heal it")
+      .option("-q, --quiet", "say only what is wrong")
+      .action(async (given: { quiet?: boolean }) => {
+        const file = configuration();
+        if (file === null)
+          throw new UsageError("there is no prunella.yaml here; name one with -c FILE, or use prunella run -- CMD");
+        const { up } = await import("../up.ts");
+        process.exitCode = await up({
+          folder: dataFolder(options().data ?? null, file),
+          planArguments: ["--file", file],
+          quiet: given.quiet === true,
+        });
+      }),
+    [
+      ["up", "what prunella.yaml in this folder says"],
+      ["up -c deploy/prunella.yaml -q", "another file; say only what is wrong"],
+    ],
+  );
 
   program
     .command("plan", { hidden: true })
@@ -54,41 +67,67 @@ export function runCommands(cli: Cli): void {
     .option("--check <url>")
     .option("--host <host>", "", "127.0.0.1")
     .option("--port <port>", "", "7410")
+    .option("--probe-into <dir>")
     .argument("[command...]")
     .action(
-      async (command: string[], given: { file?: string; name: string; check?: string; host: string; port: string }) => {
+      async (
+        command: string[],
+        given: { file?: string; name: string; check?: string; host: string; port: string; probeInto?: string },
+      ) => {
         const plan = await makePlan(command, given);
-        if (plan !== null) process.stdout.write(JSON.stringify(plan));
+        if (plan === null) return;
+        const probe = given.probeInto === undefined ? null : await makeProbe(given.probeInto);
+        process.stdout.write(JSON.stringify(probe === null ? plan : { ...plan, probeFile: probe }));
       },
     );
 
-  program
-    .command("check")
-    .description("check the configuration: line, field, rule, remedy")
-    .option("--schema", "print the JSON Schema of prunella.yaml instead, for editors")
-    .action(async (given: { schema?: boolean }) => {
-      if (given.schema === true) {
-        const { configurationSchema } = await import("../config/schema.ts");
-        process.stdout.write(`${JSON.stringify(configurationSchema(), null, 2)}\n`);
-        return;
-      }
-      const file = configuration();
-      if (file === null) throw new UsageError("there is no prunella.yaml here; name one with -c FILE");
-      const plan = (await makePlan([], { file, name: "", host: "", port: "0" })) as {
-        targets: unknown[];
-        remedies: unknown[];
-      } | null;
-      if (plan !== null)
-        say(plan, () => `${file} is fine: ${plan.targets.length} targets, ${plan.remedies.length} remedies`);
-    });
+  teach(
+    program
+      .command("check")
+      .description("check the configuration: line, field, rule, remedy")
+      .option("--schema", "print the JSON Schema of prunella.yaml instead, for editors")
+      .action(async (given: { schema?: boolean }) => {
+        if (given.schema === true) {
+          const { configurationSchema } = await import("../config/schema.ts");
+          process.stdout.write(`${JSON.stringify(configurationSchema(), null, 2)}\n`);
+          return;
+        }
+        const file = configuration();
+        if (file === null) throw new UsageError("there is no prunella.yaml here; name one with -c FILE");
+        const plan = (await makePlan([], { file, name: "", host: "", port: "0" })) as {
+          targets: unknown[];
+          remedies: unknown[];
+        } | null;
+        if (plan !== null)
+          say(plan, () => `${file} is fine: ${plan.targets.length} targets, ${plan.remedies.length} remedies`);
+      }),
+    [
+      ["check", "exit status 2 and a line per problem: line, field, rule, remedy"],
+      ["check -c deploy/prunella.yaml --json", "the plan that it makes, with every default filled in"],
+    ],
+  );
 
-  program
-    .command("down")
-    .description("stop the services and Prunella of this data folder, also those a dead agent left behind")
-    .action(async () => {
-      const { down } = await import("../down.ts");
-      process.exitCode = await down(folder());
-    });
+  teach(
+    program
+      .command("down")
+      .description("stop the services and Prunella of this data folder, also those a dead agent left behind")
+      .action(async () => {
+        const { down } = await import("../down.ts");
+        process.exitCode = await down(folder());
+      }),
+    [["down", "services in reverse start order, then the control plane"]],
+  );
+}
+
+/** The agent makes it itself when this did not come off, and says why when it cannot either. */
+async function makeProbe(folder: string): Promise<string | null> {
+  const { probeFile } = await import("@prunella/probe");
+  try {
+    return probeFile(folder);
+  } catch {
+    // Told by the agent.
+    return null;
+  }
 }
 
 async function makePlan(
@@ -100,7 +139,7 @@ async function makePlan(
     readonly host: string;
     readonly port: string;
   },
-): Promise<unknown> {
+): Promise<object | null> {
   const { compile, describeProblems, planOfCommand } = await import("../config/compile.ts");
   const file = given.file ?? "(command line)";
   let compiled;

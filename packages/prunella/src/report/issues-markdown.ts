@@ -319,7 +319,6 @@ export function sectionLines(claim: Claim): string[] {
 
 /** A part on one line with its name when it is one line, else below it. */
 export function partLines(name: string, text: string): string[] {
-  if (name === "Text") return [escapeBody(text)];
   return text === "" || text.includes("\n") || fenceLike.test(text)
     ? [`**${name}:**`, "", escapeBody(text)]
     : [`**${name}:** ${escapeInline(text)}`];

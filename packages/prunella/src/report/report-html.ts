@@ -25,7 +25,7 @@ const style = `
 body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.5rem; color: var(--ink); background: var(--paper); font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
 h1 { font-size: 1.7rem; margin: 0; } h2 { margin: 2.2rem 0 .6rem; font-size: 1.25rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem; } h3 { margin: 1.2rem 0 .3rem; font-size: 1.05rem; }
 p { margin: .3rem 0; } .soft { color: var(--soft); }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9rem; } th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } th { background: #f6f8fa; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9rem; } th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; min-width: 6.5rem; } td.word, th { min-width: 0; overflow-wrap: normal; white-space: nowrap; } th { background: #f6f8fa; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .8rem; margin: .8rem 0; } .tile { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; } .tile b { display: block; font-size: 1.5rem; }
 .good { color: var(--good); } .bad { color: var(--bad); } .wait { color: var(--wait); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f6f8fa; border: 1px solid var(--line); padding: .6rem; font-size: .85rem; margin: .3rem 0; }

@@ -179,7 +179,7 @@ function issueSection({ row: of, claim, incidents, incidentsInPeriod }: Report["
 function claimed(claim: NonNullable<Report["issues"][number]["claim"]>): string[] {
   return Object.entries(claim.sections)
     .filter(([name]) => name !== "Heading")
-    .flatMap(([name, text]) => [...partLines(name === "Text" ? "Claimed (Text)" : `Claimed (${name})`, text), ""]);
+    .flatMap(([name, text]) => [...partLines(`Claimed (${name})`, text), ""]);
 }
 
 function layers(report: Report): string[] {

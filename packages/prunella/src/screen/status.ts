@@ -120,10 +120,10 @@ function targetBlock(targets: readonly Target[], paint: Paint): Block {
 /** One line of figures, when something of it is worth saying. */
 function footOf(status: Status, targets: readonly Target[], columns: number, paint: Paint): string[] {
   const { itself } = status;
-  const healthy = targets.filter((target) => target.state === "healthy").length;
-  const watched = targets.filter((target) => target.kind !== "self").length;
+  const others = targets.filter((target) => target.kind !== "self");
+  const healthy = others.filter((target) => target.state === "healthy").length;
   const parts = [
-    `${healthy} of ${watched} healthy`,
+    `${healthy} of ${others.length} healthy`,
     `${status.openIssues} open issues`,
     ...(itself.signalsShed > 0 ? [`${itself.signalsShed} signals shed`] : []),
     ...(itself.storeFailures > 0 ? [`${itself.storeFailures} store failures`] : []),

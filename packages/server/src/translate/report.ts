@@ -17,7 +17,7 @@ import {
   type StatusReport,
 } from "@prunella/core";
 import type { ServerOptions } from "../host.ts";
-import { allIssues, incidentsOf, rateJson, recordsOf } from "./kpis.ts";
+import { allIssues, incidentsOf, rateJson, recordsMax, recordsOf } from "./kpis.ts";
 import { incidentJson, time, timeOrNull } from "./records.ts";
 
 type Options = Pick<ServerOptions, "engine" | "store" | "clock" | "sources">;
@@ -42,7 +42,7 @@ export async function reportOf(
     before,
     issues: await allIssues(store, {}),
     incidents: await incidentsOf(store, 0, clock.now() + 1),
-    notified: (await sources?.notified?.()) ?? new Set(),
+    notified: await notifiedOf(store),
     targets: world.targets,
     remedies: engine.context().remedies,
     repairs: [...world.repairs.values()],
@@ -63,7 +63,7 @@ export async function coverageOf(options: Options): Promise<Coverage> {
     drills: (await sources?.drills?.()) ?? [],
     issues: await allIssues(store, {}),
     incidents: await incidentsOf(store, 0, clock.now() + 1),
-    notified: (await sources?.notified?.()) ?? new Set(),
+    notified: await notifiedOf(store),
   });
 }
 
@@ -93,6 +93,20 @@ export async function slosOf(options: Options): Promise<SloStanding[]> {
     }
   }
   return all;
+}
+
+/** Incidents of which somebody was told: a notification of theirs was delivered. Looks at the newest recordsMax. */
+async function notifiedOf(store: Options["store"]): Promise<ReadonlySet<string>> {
+  const told = new Set<string>();
+  let seen = 0;
+  let after: string | null = null;
+  do {
+    const page = await store.notifications({ limit: 500, after });
+    for (const { incident, ended } of page.items) if (incident !== null && ended === "delivered") told.add(incident);
+    seen += page.items.length;
+    after = page.next;
+  } while (after !== null && seen < recordsMax);
+  return told;
 }
 
 export function sloJson(slo: SloStanding): Contract.Slo {
