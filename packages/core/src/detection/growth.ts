@@ -18,6 +18,12 @@ export interface GrowthRule {
   readonly horizonMs: number;
 }
 
+/** The newest slices must grow at least at this share of the pace of the whole stretch. */
+const stillShare = 0.3;
+
+/** What was given back on the way, as a share of what was taken for good. */
+const fallenShareMax = 0.25;
+
 /** Slow and sure: two seconds a slice, a tenth of the limit. */
 export const steadyGrowth: GrowthRule = {
   sliceMs: 2_000,
@@ -56,7 +62,7 @@ export function growthTowards(points: readonly Point[], limit: number | undefine
 
 export function grows(points: readonly Point[], limit: number, rule: GrowthRule, early: boolean): Growth | null {
   const lows = sliceLows(points, rule.sliceMs);
-  const used = early ? lows.slice(-rule.slicesMin) : lows;
+  const used = early ? lows.slice(-rule.slicesMin) : sinceItGrows(lows);
   const first = used[0];
   const last = used.at(-1);
   if (used.length < rule.slicesMin || first === undefined || last === undefined) return null;
@@ -66,16 +72,32 @@ export function grows(points: readonly Point[], limit: number, rule: GrowthRule,
   for (let at = 1; at < used.length; at += 1)
     if (early ? used[at]!.low > used[at - 1]!.low : used[at]!.low >= used[at - 1]!.low) rises += 1;
   if (rises < rule.risesMin * (used.length - 1) || last.low < Math.max(...used.map((slice) => slice.low))) return null;
+  const fallen = used.reduce((sum, slice, at) => sum + Math.max(0, (used[at - 1]?.low ?? 0) - slice.low), 0);
+  if (fallen > fallenShareMax * (last.low - first.low)) return null;
+  // A batch that has taken what it needs, and a sawtooth on its way up, grow no more, or no further than before.
+  if (early && last.low <= Math.max(...points.filter((point) => point.at < first.at).map((point) => point.value), 0))
+    return null;
   const slopes: number[] = [];
   for (let a = 0; a < used.length; a += 1)
     for (let b = a + 1; b < used.length; b += 1)
       slopes.push((used[b]!.low - used[a]!.low) / (used[b]!.at - used[a]!.at));
   const perMs = median(slopes);
   if (perMs <= 0) return null;
+  const before = used.at(-3) ?? first;
+  if ((last.low - before.low) / (last.at - before.at) < stillShare * perMs) return null;
   const untilLimitMs = Math.max(0, (limit - last.low) / perMs);
   if (untilLimitMs > rule.horizonMs) return null;
   const since = used.findLast((slice) => slice.low <= first.low + 0.05 * (last.low - first.low))?.at ?? first.at;
   return { now: last.low, limit, perSecond: perMs * 1_000, untilLimitMs, since, early };
+}
+
+/** The slices from the last one that was as low as the first, within a twentieth of the growth: what was flat before is no growth. */
+function sinceItGrows<S extends { readonly low: number }>(lows: readonly S[]): readonly S[] {
+  const [first] = lows;
+  const last = lows.at(-1);
+  if (first === undefined || last === undefined) return lows;
+  const from = lows.findLastIndex((slice) => slice.low <= first.low + 0.05 * (last.low - first.low));
+  return lows.slice(Math.max(0, from));
 }
 
 function sliceLows(points: readonly Point[], sliceMs: number): { at: number; low: number }[] {

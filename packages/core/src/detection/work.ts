@@ -7,12 +7,16 @@ import { finding, seconds } from "./make.ts";
 import { changesBefore } from "./changes.ts";
 import type { TargetView } from "./view.ts";
 
+/** The agent speaks of every service once a second; beyond this nothing is known of it, ms. */
+const spokenOfMs = 1_500;
+
 export function heartbeatMissed(view: TargetView, now: TimeMs): Finding[] {
   const limitMs = view.spec.heartbeatMs;
   if (limitMs === undefined || view.process?.running !== true) return [];
   const told = view.heartbeatAt ?? view.process.since + Math.max(0, view.spec.startupMs - limitMs);
   const last = Math.max(told, view.gapEndedAt ?? 0);
-  const silentMs = now - last;
+  const heardUntil = Math.min(now, (view.seenAt ?? now) + spokenOfMs);
+  const silentMs = heardUntil - last;
   if (silentMs <= limitMs) return [];
   const held = heldLock(view, now);
   return [
