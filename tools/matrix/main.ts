@@ -1,6 +1,6 @@
 // The fault matrix: real processes, real faults, real supervisors.
 //   npm run matrix -- --list
-//   npm run matrix -- --fault NAME[,NAME…]|faults|benign|all --runs N --supervisor prunella|pm2|monit|supervisor|none [--json] [--write]
+//   npm run matrix -- --fault NAME[,NAME…]|faults|benign|all --runs N --supervisor prunella|pm2|monit|supervisor|none [--parallel N] [--json] [--write]
 // --write puts the results into docs/matrix.md, beside those of earlier runs. Exit status 1: a run of Prunella came out badly.
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -21,6 +21,7 @@ const { values } = parseArgs({
   options: {
     fault: { type: "string", default: "all" },
     runs: { type: "string", default: "3" },
+    parallel: { type: "string", default: "1" },
     supervisor: { type: "string", default: "prunella" },
     list: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -46,7 +47,12 @@ const using = values.supervisor.split(",").map((name) => {
   return maker ?? fail(`no supervisor is called ${name}; known: ${makers.map((each) => each.name).join(", ")}`);
 });
 
+const parallel = Number(values.parallel);
+if (!(Number.isInteger(parallel) && parallel >= 1 && parallel <= 8))
+  fail("--parallel must be a whole number from 1 to 8");
+
 const outcomes: Outcome[] = [];
+const waiting: { readonly fault: Fault; readonly maker: SupervisorMaker }[] = [];
 for (const maker of using) {
   const missing = maker.missing();
   if (missing !== null) {
@@ -55,18 +61,20 @@ for (const maker of using) {
   }
   for (const fault of wanted) {
     const cannot = fault.needs?.() ?? null;
-    if (cannot !== null) {
-      console.error(`${fault.name}: skipped, ${cannot}`);
-      continue;
-    }
-    for (let run = 1; run <= runs; run += 1) {
-      const outcome = await attempt(fault, maker);
+    if (cannot !== null) console.error(`${fault.name}: skipped, ${cannot}`);
+    else for (let run = 1; run <= runs; run += 1) waiting.push({ fault, maker });
+  }
+}
+await Promise.all(
+  Array.from({ length: parallel }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const outcome = await attempt(next.fault, next.maker);
       if (outcome === null) continue;
       outcomes.push(outcome);
       if (!values.json) console.log(line(outcome));
     }
-  }
-}
+  }),
+);
 if (values.json) console.log(JSON.stringify(outcomes, null, 2));
 else console.log(`\n${table(summary(outcomes))}`);
 if (values.write) keep(outcomes);

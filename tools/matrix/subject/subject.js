@@ -205,7 +205,7 @@ const faults = {
   "queue-stalled": () => (broken.consumer = true),
   "queue-growth": () => (broken.arrivals = 22),
   burst: () => {
-    broken.arrivals = 60;
+    broken.arrivals = 30;
     setTimeout(() => (broken.arrivals = 1), 4_000);
   },
   "log-fill": () => {
