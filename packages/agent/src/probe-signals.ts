@@ -3,7 +3,7 @@
 import type { GaugeFacts, ObservationSignal, RouteFacts, TimeMs } from "@prunella/core";
 import type { ProbeMessage, Stats } from "@prunella/probe";
 import type { NewEvent } from "./outbox.ts";
-import { quantile } from "./probe-values.ts";
+import { quantile, trafficOf } from "./probe-values.ts";
 import { factsOf } from "./probes.ts";
 
 export interface ProbeSignalsOptions {
@@ -40,6 +40,8 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
       const at = options.now();
       const routes = routeFacts(stats);
       if (routes.length > 0) options.observe([{ type: "routes", target, at, intervalMs: stats.intervalMs, routes }]);
+      const traffic = trafficOf(stats);
+      if (traffic !== null) options.observe([{ type: "traffic", target, at, ...traffic }]);
       options.observe(
         stats.outgoing
           .filter((calls) => calls.count > 0 || calls.errors > 0 || calls.connects > 0)

@@ -1,1 +1,3 @@
 export * from "./shapes.ts";
+export * from "./slo.ts";
+export * from "./report.ts";

@@ -223,6 +223,10 @@ export const KpiRow = Type.Object({
   target: Type.String(),
   value: Type.String(),
   met: nullable(Type.Boolean()),
+  count: Type.Number(),
+  of: Type.Number(),
+  low: nullable(Type.Number()),
+  high: nullable(Type.Number()),
 });
 export const Kpis = Type.Object({
   from: Time,

@@ -1,10 +1,11 @@
 // The ports: everything the core needs from outside. Each has a real implementation, a simulated one, and (where two
 // exist) a suite in suites/ that both pass. All awaiting in the core ends at one of these.
 import type { System } from "@prunella/resilience";
-import type { Evidence } from "./detection/index.ts";
+import type { Evidence, Json } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
-import type { EventSignal, TargetKey, TimeMs } from "./signal/index.ts";
+import type { EventSignal, LatencyCounts, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
   readonly clock: Clock;
@@ -56,6 +57,8 @@ export interface Store {
     readonly to: TimeMs;
   }): Promise<readonly Tally[]>;
   comments(issue: string): Promise<readonly Comment[]>;
+  /** Everything that detectors saved, by id; read once, at the start. */
+  learned(): Promise<readonly Learned[]>;
   /** Deletes what retention no longer keeps, oldest first, in slices; an issue's record stays when its raw signals go. */
   prune(now: TimeMs): Promise<{ readonly deleted: number; readonly bytes: number }>;
   stats(): Promise<StoreStats>;
@@ -103,6 +106,7 @@ export interface Changes {
   readonly standings?: readonly Standing[];
   readonly notifications?: readonly Notification[];
   readonly comments?: readonly Comment[];
+  readonly learned?: readonly Learned[];
 }
 
 /** What people have switched; survives restart. */
@@ -120,6 +124,8 @@ export interface Settings {
     readonly by: string;
     readonly why: string;
   }[];
+  /** What tuning has found out about each knob, by its name. */
+  readonly tuning?: Readonly<Record<string, Knob>>;
   /** Storm mode: since when and why; ends after a calm spell or by a person. */
   readonly storm: { readonly since: TimeMs; readonly why: string; readonly calmSince: TimeMs | null } | null;
 }
@@ -162,6 +168,20 @@ export interface Tally {
   readonly goodMs: number;
   readonly requests: number;
   readonly errors: number;
+  /** How long those requests took, mergeable. */
+  readonly latency: LatencyCounts;
+}
+
+/**
+ * What one detector has learned, so that a restart does not begin from nothing. Opaque to everybody but the detector that
+ * wrote it; replaced whole; deleted when it was not written again for as long as series are kept.
+ */
+export interface Learned {
+  /** "metric api latencyMsP95": what it is about. */
+  readonly id: string;
+  readonly at: TimeMs;
+  /** At most `savedBytesMax` of JSON (detection/learned/saving.ts), kept by the writer. */
+  readonly state: Json;
 }
 
 export interface Comment {

@@ -1,7 +1,17 @@
 // The engine's memory: what the store returned at open, brought forward by each commit. Decisions read it through a Draft,
 // which collects their changes; only a committed draft reaches the world, so memory never runs ahead of the disk.
 import type { Incident, IncidentId, Issue, IssueId, RepairId, Transition } from "./issue/index.ts";
-import type { Changes, Comment, Notification, Opened, SeriesPoint, Settings, Standing, Tally } from "./ports.ts";
+import type {
+  Changes,
+  Comment,
+  Learned,
+  Notification,
+  Opened,
+  SeriesPoint,
+  Settings,
+  Standing,
+  Tally,
+} from "./ports.ts";
 import type { Repair } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TargetSpec, TimeMs } from "./signal/index.ts";
 
@@ -93,6 +103,7 @@ export class Draft {
   readonly #signals: EventSignal[] = [];
   readonly #tallies: Tally[] = [];
   readonly #series: SeriesPoint[] = [];
+  readonly #learned: Learned[] = [];
   #settings: Settings | null = null;
 
   constructor(world: World, now: TimeMs) {
@@ -193,6 +204,9 @@ export class Draft {
   putSeries(point: SeriesPoint): void {
     this.#series.push(point);
   }
+  putLearned(learned: Learned): void {
+    this.#learned.push(learned);
+  }
   putSignal(signal: EventSignal): void {
     this.#signals.push(signal);
   }
@@ -218,6 +232,7 @@ export class Draft {
         this.#comments.length +
         this.#signals.length +
         this.#tallies.length +
+        this.#learned.length +
         this.#series.length ===
         0 &&
       this.#settings === null &&
@@ -235,6 +250,7 @@ export class Draft {
       signals: this.#signals,
       tallies: this.#tallies,
       series: this.#series,
+      learned: this.#learned,
       standings: [...this.#standings.values()],
       notifications: [...this.#notifications.values()],
       comments: this.#comments,

@@ -153,16 +153,19 @@ test("a storm of client errors is nobody's fault", () => {
 });
 
 test("one failing route among good ones is named", () => {
-  const told = watch({ errorShareMax: 0.02 }, 30, (s) => [
+  const told = watch({ slos: [{ objective: "errors", goal: 0.98, limit: null, windowMs: 86_400_000 }] }, 30, (s) => [
     routes([{ count: 90 }, { route: "POST /pay", errors: s >= 10 ? 10 : 0 }]),
   ]);
   assert.match(the(told, "error-rate").summary, /all of them to POST \/pay/);
 });
 
 test("a promise of 2 % is kept to", () => {
-  check({ errorShareMax: 0.02 }, 25, (s) => [routes([{ count: 100, errors: s >= 10 ? 5 : 1 }])], [
-    "error-rate found 12 ripe 21",
-  ]);
+  check(
+    { slos: [{ objective: "errors", goal: 0.98, limit: null, windowMs: 86_400_000 }] },
+    25,
+    (s) => [routes([{ count: 100, errors: s >= 10 ? 5 : 1 }])],
+    ["error-rate found 12 ripe 21"],
+  );
 });
 
 test("errors are laid at the door of what changed, of what does not answer, of the exception", () => {

@@ -13,10 +13,12 @@ import {
   type Question,
   type Remedy,
   type Safety,
+  type ScalingRule,
   type Signal,
   type StepOutcome,
   type TargetSpec,
   type Transition,
+  type TuningRule,
 } from "@prunella/core";
 import { memoryDisk, memoryStore, type MemoryDisk, type MemoryStore } from "@prunella/core/testing";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
@@ -46,6 +48,8 @@ interface Service {
   heartbeats: boolean;
   /** Requests per second by the second; null: it reports none. */
   load: ((second: number) => number) | null;
+  /** Further metrics it reports, by the second. */
+  values: (second: number) => Readonly<Record<string, number>>;
 }
 
 export interface WorldOptions {
@@ -53,6 +57,8 @@ export interface WorldOptions {
   readonly remedies?: readonly Remedy[];
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
   /** How the outside answers, where that matters from the first moment. */
   readonly answers?: Partial<TestWorld["answers"]>;
 }
@@ -129,6 +135,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         lastLines: [],
         heartbeats: true,
         load: null,
+        values: () => ({}),
       },
     ]),
   );
@@ -215,6 +222,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     targets: specs,
     remedies: options.remedies ?? shippedRemedies,
     safety: { ...defaultSafety, ...options.safety },
+    scaling: options.scaling ?? [],
+    tuning: options.tuning ?? [],
   });
 
   function observeAll(): void {
@@ -249,6 +258,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
           values: {
             rssBytes: service.rss,
             cpuShare: 0.1,
+            ...service.values(Math.floor((now() - startAt) / 1_000)),
             ...(service.load === null
               ? {}
               : { requestsPerSecond: service.load(Math.floor((now() - startAt) / 1_000)) }),

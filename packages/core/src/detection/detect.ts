@@ -17,6 +17,7 @@ import { queueGrowth } from "./queue.ts";
 import { errorsSeen, guardsTripped, reportedFaults } from "./reported.ts";
 import { errorRate, highLatency } from "./requests.ts";
 import { descriptorLeak, poolExhausted, tooManyThreads, zombieChildren } from "./resources.ts";
+import { slosBurning } from "./slo.ts";
 import type { TargetView } from "./view.ts";
 import { heartbeatMissed } from "./work.ts";
 
@@ -45,6 +46,7 @@ export const detectors: Readonly<Record<string, Detector>> = {
   errors: errorsSeen,
   guards: guardsTripped,
   reported: reportedFaults,
+  slos: slosBurning,
 };
 
 /** All findings that hold, and the view's healthy stretch brought up to date. */

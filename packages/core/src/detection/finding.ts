@@ -29,9 +29,15 @@ export interface Finding {
   readonly events: number;
   /** When a forecast says that the limit is reached; absent: no forecast. */
   readonly deadlineAt?: TimeMs;
-  /** When the newest of its events happened, for faults that are told by events; absent for those that hold as a level. */
-  readonly lastAt?: TimeMs;
   readonly evidence: readonly Evidence[];
+  /** When the newest of these events happened, by its sender's clock; one from before a fix does not speak against it. */
+  readonly lastAt?: TimeMs;
+  /** Release in which it happened, where the sender names one. */
+  readonly release?: string;
+  /** How it was told apart from other errors. */
+  readonly grouping?: { readonly basis: string; readonly why: readonly string[] };
+  /** It occurs so much more often than before that an ignored issue should be looked at again: why. */
+  readonly escalating?: string;
 }
 
 /** A dated, recorded fact. Text may come from outside and is never interpreted. */

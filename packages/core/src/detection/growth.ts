@@ -3,6 +3,7 @@
 // pairwise slopes), robust against single outliers.
 import type { TimeMs } from "../signal/index.ts";
 import { median } from "./make.ts";
+import type { TargetView } from "./view.ts";
 
 /** Slices looked at, each the lowest of that many ms. */
 const slicesMax = 60;
@@ -32,14 +33,17 @@ export const steadyGrowth: GrowthRule = {
   risesMin: 0.8,
   horizonMs: 600_000,
 };
-/** Fast growth shows sooner: five seconds, each higher than the one before, a fifth of the limit together. */
+/** Fast growth shows sooner: four seconds, each slice higher than the one before, a fifth of the limit together. */
 export const steepGrowth: GrowthRule = {
   sliceMs: 1_000,
-  slicesMin: 6,
+  slicesMin: 5,
   growthMin: 0.2,
   risesMin: 1,
   horizonMs: 60_000,
 };
+
+/** Files do not come and go by themselves as memory does: three seconds and a twentieth of the room say something. */
+export const folderGrowth: GrowthRule = { ...steepGrowth, slicesMin: 4, growthMin: 0.05, horizonMs: 600_000 };
 
 export interface Growth {
   readonly now: number;
@@ -50,15 +54,47 @@ export interface Growth {
   readonly since: TimeMs;
   /** Only the steep rule saw it yet: it may still be a batch. */
   readonly early: boolean;
+  /** 0 to 1: a rank, not a probability. */
+  readonly confidence: number;
 }
 
 type Point = { readonly at: TimeMs; readonly value: number };
 
 /** Growth by the steady rule, else by the steep one; null when there is none. Points are in order of time. */
-export function growthTowards(points: readonly Point[], limit: number | undefined): Growth | null {
+export function growthTowards(
+  points: readonly Point[],
+  limit: number | undefined,
+  steep: GrowthRule = steepGrowth,
+): Growth | null {
   if (limit === undefined || !(limit > 0)) return null;
-  return grows(points, limit, steadyGrowth, false) ?? grows(points, limit, steepGrowth, true);
+  return grows(points, limit, steadyGrowth, false) ?? grows(points, limit, steep, true);
 }
+
+/** The points of one metric of the running process. */
+export function pointsOf(view: TargetView, metric: string): { at: TimeMs; value: number }[] {
+  const points: { at: TimeMs; value: number }[] = [];
+  for (const { at, values } of view.samples) {
+    const value = values[metric];
+    if (value !== undefined) points.push({ at, value });
+  }
+  return points;
+}
+
+/** Growth of one metric towards a limit, or null. */
+export function growthOf(view: TargetView, metric: string, limit: number | undefined): Growth | null {
+  return limit === undefined || !(limit > 0) ? null : growthTowards(pointsOf(view, metric), limit);
+}
+
+/** The newest value of a metric; undefined when the newest samples do not carry it. */
+export function lastValue(view: TargetView, metric: string): number | undefined {
+  for (let at = view.samples.length - 1; at >= Math.max(0, view.samples.length - lastValueSamples); at -= 1) {
+    const value = view.samples[at]?.values[metric];
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+/** A metric that was absent from this many samples is no longer reported. */
+const lastValueSamples = 30;
 
 export function grows(points: readonly Point[], limit: number, rule: GrowthRule, early: boolean): Growth | null {
   const lows = sliceLows(points, rule.sliceMs);
@@ -88,7 +124,8 @@ export function grows(points: readonly Point[], limit: number, rule: GrowthRule,
   const untilLimitMs = Math.max(0, (limit - last.low) / perMs);
   if (untilLimitMs > rule.horizonMs) return null;
   const since = used.findLast((slice) => slice.low <= first.low + 0.05 * (last.low - first.low))?.at ?? first.at;
-  return { now: last.low, limit, perSecond: perMs * 1_000, untilLimitMs, since, early };
+  const confidence = Math.min(0.99, (rises / (used.length - 1)) * Math.min(1, used.length / 15));
+  return { now: last.low, limit, perSecond: perMs * 1_000, untilLimitMs, since, early, confidence };
 }
 
 /** The slices from the last one that was as low as the first, within a twentieth of the growth: what was flat before is no growth. */

@@ -1,5 +1,6 @@
 export * from "./finding.ts";
 export * from "./kinds.ts";
+export * from "./slo.ts";
 export * from "./view.ts";
 export * from "./gathered.ts";
 export * from "./make.ts";
@@ -20,3 +21,4 @@ export * from "./queue.ts";
 export * from "./disk.ts";
 export * from "./expiry.ts";
 export * from "./reported.ts";
+export * from "./learned/index.ts";

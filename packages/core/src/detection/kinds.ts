@@ -1,6 +1,7 @@
 // The kinds of fault that the shipped detectors find, with the facts about each that other stages need, stated once.
 // A kind that is not listed (an alert's, a plugin's) is treated as a fault of its own that explains nothing.
 import type { FaultKind } from "./finding.ts";
+import { learnedKinds } from "./learned/kinds.ts";
 
 export interface KindFacts {
   /** It speaks of the target as a whole: while it holds the target is not healthy, and health decides when it is over. */
@@ -51,8 +52,11 @@ export const kindFacts: Readonly<Record<string, KindFacts>> = {
   "certificate-expiring": apart,
   "token-expiring": apart,
   "clock-skew": apart,
+  "slo-burn": apart,
   "zombie-children": apart,
   "too-many-threads": apart,
+  // What is learned is worth a look and no more; whatever is more fundamental explains it.
+  ...Object.fromEntries(learnedKinds.map((kind) => [kind, { ...apart, counted: true, rank: 22 }])),
   "signals-lost": { ...apart, counted: true },
   "loop-stalled": apart,
   "store-failing": apart,

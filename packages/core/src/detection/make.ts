@@ -80,8 +80,8 @@ export function seconds(ms: number): string {
   return `${Math.round(ms / 86_400_000)} days`;
 }
 
-export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+export function percent(share: number, digits = 0): string {
+  return `${(share * 100).toFixed(digits)} %`;
 }
 
 export function megabytes(bytes: number): string {

@@ -4,6 +4,7 @@ import type { TimeMs } from "../signal/index.ts";
 import { changesBefore } from "./changes.ts";
 import type { Evidence, Finding } from "./finding.ts";
 import type { PastExit } from "./gathered.ts";
+import { errorOfLines, groupError } from "./learned/errors.ts";
 import { deadLocks, lockEvidence } from "./locks.ts";
 import { establishes, finding, seconds } from "./make.ts";
 import type { LastExit, TargetView } from "./view.ts";
@@ -80,7 +81,7 @@ export function processDown(view: TargetView, now: TimeMs): Finding[] {
     finding(view, now, {
       ...common,
       kind: "crash",
-      distinguisher: exit.error?.name ?? "",
+      ...crashGroup(exit),
       severity: "critical",
       summary: crashSummary(view.spec.key, exit),
       evidence: crashEvidence(view, exit),
@@ -89,6 +90,15 @@ export function processDown(view: TargetView, now: TimeMs): Finding[] {
 }
 
 /** Whoever killed it from outside; null when it died of itself. */
+/** Crashes of one stack are one failure; without a stack they are told apart by the error's name, if there is one. */
+function crashGroup(exit: LastExit): Pick<Finding, "distinguisher" | "grouping"> {
+  const error = exit.error?.stack == null ? (errorOfLines(exit.lastLines) ?? exit.error) : exit.error;
+  if (error === null) return { distinguisher: "" };
+  if (error.stack === null) return { distinguisher: error.name };
+  const { fingerprint, basis, why } = groupError(error);
+  return { distinguisher: fingerprint, grouping: { basis, why } };
+}
+
 function killer(exit: LastExit): { readonly distinguisher: string; readonly how: string } | null {
   if (exit.exit.outOfMemory) return { distinguisher: "out-of-memory", how: "was killed by the kernel: out of memory" };
   const { signal } = exit.exit;

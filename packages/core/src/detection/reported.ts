@@ -1,6 +1,6 @@
 // What others have judged already: exceptions, guards that tripped, faults reported from outside. Over after their silence.
-import type { ReportedFinding, TimeMs } from "../signal/index.ts";
-import type { Finding, Severity } from "./finding.ts";
+import type { ErrorContext, ReportedFinding, TimeMs } from "../signal/index.ts";
+import type { Finding, Json, Severity } from "./finding.ts";
 import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
@@ -18,23 +18,31 @@ export function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
         kind: "error",
         distinguisher: group,
         severity: "medium",
-        summary: `${seen.error.name}: ${seen.error.message}`.slice(0, 300),
+        summary: seen.group.title,
         beganAt: seen.since,
+        lastAt: seen.at,
+        grouping: { basis: seen.group.basis, why: seen.group.why },
+        ...(seen.context?.release === undefined ? {} : { release: seen.context.release }),
         certainty: "witnessed",
         events: seen.events,
-        lastAt: seen.at,
         evidence: [
           {
             at: seen.at,
             what: "error",
             summary: `${seen.origin}: ${seen.error.name}: ${seen.error.message}`.slice(0, 300),
             ...(seen.error.stack === null ? {} : { text: seen.error.stack.slice(0, 8_000) }),
+            ...(seen.context === null ? {} : { data: contextOf(seen.context) }),
           },
         ],
       }),
     );
   }
   return findings;
+}
+
+/** What was known beside the error, as evidence; its frames are in the text already. */
+function contextOf({ exceptions: _frames, ...context }: ErrorContext): Json {
+  return context as unknown as Json;
 }
 
 export function guardsTripped(view: TargetView, now: TimeMs): Finding[] {

@@ -6,7 +6,7 @@ import { failingCalls, slowCalls } from "./calls.ts";
 import type { Evidence, Finding } from "./finding.ts";
 import type { RouteInterval } from "./gathered.ts";
 import { establishes, finding, median, percent, seconds } from "./make.ts";
-import { lastValue } from "./memory.ts";
+import { lastValue } from "./growth.ts";
 import type { TargetView } from "./view.ts";
 
 /** The stretch that is judged, ms, and the intervals in it that must be bad. */
@@ -32,7 +32,7 @@ export const hangMs = 10_000;
 export function errorRate(view: TargetView, now: TimeMs): Finding[] {
   if (view.process?.running !== true) return [];
   const recent = within(view, now, recentMs);
-  const limit = view.spec.errorShareMax ?? errorShareMax;
+  const limit = promisedErrors(view) ?? errorShareMax;
   const total = sum(recent, (route) => route.count);
   const errors = sum(recent, (route) => route.errors);
   const isBad = (interval: RouteInterval): boolean =>
@@ -96,7 +96,7 @@ export function highLatency(view: TargetView, now: TimeMs): Finding[] {
       class: "performance",
       severity: "medium",
       summary: `${which} of ${view.spec.key} ${slow.length > 1 ? "answer" : "answers"} slowly: p95 ${Math.round(worst.p95)} ms (${
-        view.spec.latencyMsP95Max === undefined ? "usually below" : "promised"
+        promisedLatencyMs(view) === null ? "usually below" : "promised"
       } ${Math.round(worst.limit)} ms)${worst.tail ? `, only the tail: the median is ${Math.round(worst.p50)} ms` : ""}`,
       beganAt: worst.since,
       ripe: lastedMs >= requestsRipeMs,
@@ -183,7 +183,8 @@ export function causesOfRequests(view: TargetView, since: TimeMs, now: TimeMs): 
 }
 
 function limitFor(view: TargetView, route: string, now: TimeMs): number {
-  if (view.spec.latencyMsP95Max !== undefined) return view.spec.latencyMsP95Max;
+  const promised = promisedLatencyMs(view);
+  if (promised !== null) return promised;
   const past = view.gathered.requests
     .filter((interval) => interval.at < now - pastEndsMs)
     .flatMap((interval) => interval.routes.filter((each) => each.route === route && each.latencyMsP95 !== null))
@@ -232,4 +233,14 @@ function sum(intervals: readonly RouteInterval[], of: (route: RouteFacts) => num
 }
 function count(interval: RouteInterval, of: (route: RouteFacts) => number): number {
   return interval.routes.reduce((total, route) => total + of(route), 0);
+}
+
+/** Share of failed requests that the target's objectives allow; null: none was promised, so its own past is the measure. */
+function promisedErrors(view: TargetView): number | null {
+  const slo = view.spec.slos?.find(({ objective }) => objective === "errors");
+  return slo === undefined ? null : 1 - slo.goal;
+}
+
+function promisedLatencyMs(view: TargetView): number | null {
+  return view.spec.slos?.find(({ objective }) => objective === "p95")?.limit ?? null;
 }

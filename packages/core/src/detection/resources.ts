@@ -3,7 +3,7 @@
 import type { TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
 import type { GaugeInterval } from "./gathered.ts";
-import { growthOf, lastValue } from "./memory.ts";
+import { growthOf, lastValue } from "./growth.ts";
 import { establishes, finding, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
 

@@ -1,9 +1,19 @@
 // reconcile(target): looks at the state of one target as it is, asks the stages what should hold now, and answers with a
 // draft of changes and at most one effect. Level-triggered: run twice, or after a lost event, it comes to the same.
 // Pure: the engine commits the draft first and only then performs the effect.
-import { factsOfKind, type TargetView } from "../detection/index.ts";
+import { factsOfKind, type LearnedEdges, type TargetView } from "../detection/index.ts";
 import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
-import { callPerson, escalate, notification, rank, recover, snoozeOver, move, type Incident } from "../issue/index.ts";
+import {
+  callPerson,
+  escalate,
+  notification,
+  rank,
+  recover,
+  snoozeOver,
+  move,
+  withEvidence,
+  type Incident,
+} from "../issue/index.ts";
 import type { Order, Question } from "../ports.ts";
 import {
   attemptOf,
@@ -13,6 +23,7 @@ import {
   createRepair,
   describe,
   endRepair,
+  heldBack,
   isRepeatable,
   judgeShadow,
   mayRepair,
@@ -43,6 +54,10 @@ export interface Context {
   readonly inFlight: ReadonlySet<string>;
   readonly fence: number;
   readonly random: () => number;
+  /** Dependencies learned from outgoing calls, beside the declared ones. */
+  readonly edges?: LearnedEdges;
+  /** What the learned state adds to an incident that is being diagnosed. */
+  readonly investigate?: (incident: Incident) => Incident["evidence"];
 }
 
 export type Effect =
@@ -97,7 +112,7 @@ function sooner(a: Next, b: Next): Next {
 function settle(draft: Draft, context: Context, target: TargetSpec): void {
   const live = draft.liveRepairOf(target.key);
   for (const incident of draft.incidentsOf(target.key)) {
-    const cause = incident.firing ? causeOf(incident, draft.incidents(), draft.targets) : null;
+    const cause = incident.firing ? causeOf(incident, draft.incidents(), draft.targets, context.edges) : null;
     const causedBy = incident.firing ? (cause?.id ?? null) : incident.causedBy;
     if (causedBy !== incident.causedBy) {
       draft.putIncident({ ...incident, causedBy, standsSince: causedBy === null ? draft.now : incident.standsSince });
@@ -204,7 +219,7 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
       ? later(draft, tickMs)
       : { effect: { type: "question", key, incident: incident.id, question }, lookAt: draft.now + tickMs };
   }
-  const diagnosed = incident.diagnosedAt === null ? diagnose(draft, incident) : incident;
+  const diagnosed = incident.diagnosedAt === null ? diagnose(draft, incident, context) : incident;
   noteRecurrence(draft, context, target, diagnosed);
   const suspect = suspiciousDependency(draft, context, target, diagnosed);
   if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
@@ -272,9 +287,14 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
 }
 
 /** Books the root cause as far as it is known. */
-function diagnose(draft: Draft, incident: Incident): Incident {
+function diagnose(draft: Draft, incident: Incident, context: Pick<Context, "investigate">): Incident {
   const cause = rootCause(incident);
-  const next: Incident = { ...incident, diagnosedAt: draft.now, rootCause: cause };
+  const next: Incident = {
+    ...incident,
+    diagnosedAt: draft.now,
+    rootCause: cause,
+    evidence: withEvidence(incident.evidence, context.investigate?.(incident) ?? []),
+  };
   draft.putIncident(next);
   draft.transition({
     subject: "incident",
@@ -343,7 +363,7 @@ function suspiciousDependency(
 ): TargetKey | null {
   if (incident.certainty === "witnessed" && incident.kind !== "crash" && incident.kind !== "start-failed") return null;
   if (draft.now - incident.detectedAt >= suspicionMs) return null;
-  for (const key of dependenciesOf(target.key, draft.targets)) {
+  for (const key of dependenciesOf(target.key, draft.targets, context.edges)) {
     const view = context.views.get(key);
     if (view === undefined) continue;
     const checks = [...view.checks.values()];
@@ -426,7 +446,13 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
     case "scheduled": {
       if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
       if (draft.now < state.at) return later(draft, state.at - draft.now);
-      if (incident !== null && incident.state === "open") {
+      if (incident === null && repair.approvedBy === "policy") {
+        const held = heldBack(draft, target);
+        if (held !== null) return cancel(draft, repair, `${held.guard}: ${held.reason}`);
+      }
+      if (incident !== null && incident.state === "handed-over" && repair.approvedBy === "policy")
+        return cancel(draft, repair, "a person has been called for it meanwhile");
+      if (incident !== null) {
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
@@ -553,12 +579,18 @@ export function resume(
 }
 
 /** Evidence has come, or will not: the incident is diagnosed with what there is. */
-export function learn(draft: Draft, incidentId: string, evidence: Incident["evidence"][number] | null): void {
+export function learn(
+  draft: Draft,
+  incidentId: string,
+  evidence: Incident["evidence"][number] | null,
+  context: Pick<Context, "investigate"> = {},
+): void {
   const incident = draft.incident(incidentId);
   if (incident === undefined || incident.diagnosedAt !== null) return;
   diagnose(
     draft,
     evidence === null ? incident : { ...incident, evidence: [...incident.evidence.slice(0, 19), evidence] },
+    context,
   );
 }
 
@@ -570,7 +602,7 @@ export function watchWeather(draft: Draft, context: Context): void {
     .filter(
       (incident) =>
         incident.certainty === "inferred" &&
-        causeOf(incident, draft.incidents(), draft.targets) === null &&
+        causeOf(incident, draft.incidents(), draft.targets, context.edges) === null &&
         incident.firing &&
         ripeOrExternal(incident) &&
         incident.detectedAt > draft.now - context.safety.stormWindowMs &&

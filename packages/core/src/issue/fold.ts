@@ -4,6 +4,7 @@ import { causeIn, factsOfKind, fingerprintOf, type Evidence, type Finding, type 
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
+import { judgeRegression } from "@prunella/detect";
 import { issueId, move, prefixOf } from "./status.ts";
 
 /** Evidence kept per incident; the first entries stay, the newest of the rest replace the oldest. */
@@ -21,10 +22,9 @@ export function fold(
 ): void {
   const firing = new Set<string>();
   for (const finding of findings) {
-    if (isOld(draft, finding)) continue;
     const issue = fileIssue(draft, finding);
     firing.add(issue.id);
-    foldIncident(draft, issue, finding, drill);
+    if (!isLateReport(draft, issue, finding)) foldIncident(draft, woken(draft, issue, finding), finding, drill);
   }
   for (const incident of draft.incidentsOf(target)) {
     if (!incident.firing || firing.has(incident.issue)) continue;
@@ -43,15 +43,23 @@ export function fold(
   }
 }
 
-/** Every event of it happened before its issue was resolved: it tells nothing new, however late it arrives. */
-function isOld(draft: Draft, finding: Finding): boolean {
-  const issue = issueFor(draft, finding);
-  return (
-    finding.lastAt !== undefined &&
-    issue?.status === "fixed" &&
-    issue.fixedAt !== null &&
-    finding.lastAt <= issue.fixedAt
-  );
+/**
+ * Is this a report of what happened before the issue was fixed, or in a release that cannot carry the fix? It is counted
+ * and speaks against nothing.
+ */
+function isLateReport(draft: Draft, issue: Issue, finding: Finding): boolean {
+  if (issue.status !== "fixed" || finding.lastAt === undefined || issue.fixedAt === null) return false;
+  const open = issue.incident === null ? undefined : draft.incident(issue.incident);
+  if (open !== undefined && open.state !== "ended") return false;
+  const event = { at: finding.lastAt, ...(finding.release === undefined ? {} : { release: finding.release }) };
+  return !judgeRegression(event, issue.resolution ?? { mode: "now", at: issue.fixedAt }).isRegression;
+}
+
+/** An ignored failure that has come to occur far more often is looked at again. */
+function woken(draft: Draft, issue: Issue, finding: Finding): Issue {
+  return issue.status === "ignored" && finding.escalating !== undefined
+    ? move(draft, issue, "in-progress", "detection", `escalating: ${finding.escalating}`)
+    : issue;
 }
 
 /** The issue on file for a finding, followed to the one it was merged into. */
@@ -90,6 +98,7 @@ function fileIssue(draft: Draft, finding: Finding): Issue {
     mergedInto: null,
     origin: "found",
     sections: {},
+    ...(finding.grouping === undefined ? {} : { grouping: finding.grouping }),
   };
   draft.putIssue(issue);
   draft.transition({
@@ -160,8 +169,10 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
       ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
       evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
-      // New evidence of another cause asks for another diagnosis.
-      diagnosedAt: renewed && namesMore(known.evidence, finding.evidence) ? null : known.diagnosedAt,
+      // New evidence of another cause asks for another diagnosis, and says anew what is wrong.
+      ...(renewed && namesMore(known.evidence, finding.evidence)
+        ? { diagnosedAt: null, summary: finding.summary }
+        : {}),
     });
     if (reopened) {
       draft.transition({

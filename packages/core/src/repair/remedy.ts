@@ -55,6 +55,16 @@ export interface Verify {
   readonly windowMs: number;
   /** …and this must have been achieved this long after the last step, else the run failed. */
   readonly withinMs: number;
+  /** …and a measured value must have become better than it was; absent: health is enough. */
+  readonly objective?: Objective;
+}
+
+/** Median of one metric over the verified window, against the median before, bettered by a share of it. */
+export interface Objective {
+  readonly metric: string;
+  readonly goal: "lower" | "higher";
+  readonly baseline: number;
+  readonly marginShare: number;
 }
 
 export interface Recurrence {

@@ -1,5 +1,7 @@
 // A signal is one observation of one target. Events are acknowledged once stored and never lost; observations repeat by
 // themselves (the next one tells the same truth), so a lost one does no harm and costs no disk write.
+import type { ErrorException } from "@prunella/detect";
+import type { LatencyCounts } from "./latency.ts";
 import type { TargetKey } from "./target.ts";
 
 /** Times are milliseconds since 1970-01-01T00:00:00Z on a clock that never goes backwards (see ports.ts). */
@@ -34,7 +36,12 @@ export type EventSignal = Common & { readonly id: string } & (
         readonly error?: ErrorFacts;
       }
     | { readonly type: "start-failed"; readonly reason: string; readonly lastLines: readonly string[] }
-    | { readonly type: "error"; readonly origin: string; readonly error: ErrorFacts }
+    | {
+        readonly type: "error";
+        readonly origin: string;
+        readonly error: ErrorFacts;
+        readonly context?: ErrorContext;
+      }
     | {
         readonly type: "change";
         readonly what: "config" | "deploy" | "restart" | "environment";
@@ -73,6 +80,13 @@ export type ObservationSignal = Common &
     | { readonly type: "stall"; readonly blockedMs: number; readonly cpuShare: number }
     | { readonly type: "heartbeat"; readonly name: string }
     | { readonly type: "sample"; readonly values: Readonly<Record<string, number>> }
+    /** Requests answered since the last one of these from the same process; each request is in exactly one. */
+    | {
+        readonly type: "traffic";
+        readonly requests: number;
+        readonly errors: number;
+        readonly latency: LatencyCounts;
+      }
     | {
         readonly type: "outgoing";
         readonly address: string;
@@ -187,6 +201,39 @@ export interface ErrorFacts {
   readonly message: string;
   readonly code: string | null;
   readonly stack: string | null;
+}
+
+/**
+ * What the reporter of an error knows besides it; everything is optional and untrusted text. Whoever takes an error in cuts
+ * it to these bounds: strings 2,000 characters, 100 tags of 200 + 200 characters, 100 breadcrumbs, 50 frames an exception.
+ */
+export interface ErrorContext {
+  readonly platform?: string;
+  readonly level?: string;
+  readonly logger?: string;
+  readonly transaction?: string;
+  /** It is a message, not an exception: `error.message` is grouped with its parameters taken out. */
+  readonly isMessage?: boolean;
+  /** The message with its parameters left out, where the logger knows it. */
+  readonly messageTemplate?: string;
+  readonly release?: string;
+  readonly environment?: string;
+  readonly server?: string;
+  /** The sender's own grouping; may hold "{{ default }}". */
+  readonly fingerprint?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Method, URL and the like; headers and bodies are not kept. */
+  readonly request?: Readonly<Record<string, string>>;
+  readonly user?: Readonly<Record<string, string>>;
+  /** Oldest first. */
+  readonly breadcrumbs?: readonly {
+    readonly at: TimeMs | null;
+    readonly category: string;
+    readonly level: string;
+    readonly message: string;
+  }[];
+  /** Oldest first: the last was finally thrown. Absent: read from the error's stack. */
+  readonly exceptions?: readonly ErrorException[];
 }
 
 /** True for signals that must be stored before they are acknowledged. */

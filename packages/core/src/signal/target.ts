@@ -28,12 +28,23 @@ export interface TargetSpec {
   readonly threadsMax?: number;
   /** Folders whose files are records that the target works on; one that kills it again and again is known by its name. */
   readonly recordFolders?: readonly string[];
-  /** Promise for requests: share of errors in (0, 1], and the p95 in ms; absent: judged against its own past. */
-  readonly errorShareMax?: number;
-  readonly latencyMsP95Max?: number;
   /** Time in ms from start within which a target may still be unhealthy (start-up). Default 30,000. */
   readonly startupMs: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** What it promises to those who use it; absent: nothing. At most one of each objective. */
+  readonly slos?: readonly SloSpec[];
+}
+
+export type SloObjective = "availability" | "errors" | "p95" | "memory" | "cpu";
+
+export interface SloSpec {
+  readonly objective: SloObjective;
+  /** Share that must be good, above 0 and below 1: of the time for availability, memory and cpu, of requests for the others. */
+  readonly goal: number;
+  /** Milliseconds for p95, bytes for memory, cores for cpu; null for availability and errors. */
+  readonly limit: number | null;
+  /** The time the error budget is for, ms. */
+  readonly windowMs: number;
 }
 
 export interface CheckRole {

@@ -211,6 +211,9 @@ const mappings: Readonly<
       availability: share("Good time.", 0, 1),
       errors: share("Failed requests.", 0, 1),
       p95: duration("Latency that 95 % of the requests stay below."),
+      memory: size("Resident memory that it stays below."),
+      cpu: share("Share of one core that it stays below.", 0, 128),
+      window: duration("The time the error budget is for."),
     },
   },
   stop: {

@@ -8,6 +8,7 @@ import { addressOf, readChecks } from "./checks.ts";
 import type { Cursor } from "./cursor.ts";
 import { readDeclared } from "./declared.ts";
 import { keysOf } from "./schema.ts";
+import { withSlos } from "./slo.ts";
 import { duration, size, splitCommand } from "./units.ts";
 
 /** Instances a service may have. */
@@ -57,7 +58,7 @@ export function readService(
   const keys = count === 1 ? [name] : Array.from({ length: count }, (_, at) => `${name}/${at}`);
   const own = readChecks(cursor, name, folder);
   const declared = readDeclared(cursor, folder);
-  const slo = readSlo(cursor.at("slo"));
+  const slos = withSlos(cursor.at("slo"));
   const addresses = new Set<string>();
   for (const check of own) addressOf(check.how, addresses);
   const ports = cursor.at("ports").exists
@@ -82,7 +83,7 @@ export function readService(
     ...(memoryBytesMax === null ? {} : { memoryBytesMax }),
     ...(descriptorsMax === null ? {} : { descriptorsMax }),
     ...(threadsMax === null ? {} : { threadsMax }),
-    ...slo,
+    ...slos,
     ...(declared === null || declared.records.length === 0
       ? {}
       : { recordFolders: declared.records.map(({ from }) => from) }),
@@ -113,16 +114,6 @@ export function readService(
     ...(scale === null ? {} : { scale }),
   };
   return { plan, targets };
-}
-
-/** What is promised of its requests; only errors and p95 are judged at once, the rest is counted in reports. */
-export function readSlo(cursor: Cursor): Pick<TargetSpec, "errorShareMax" | "latencyMsP95Max"> {
-  cursor.only(keysOf("slo"));
-  cursor.at("availability").share(0.999, 0, 1);
-  return {
-    ...(cursor.at("errors").exists ? { errorShareMax: cursor.at("errors").share(0.02, 0, 1) } : {}),
-    ...(cursor.at("p95").exists ? { latencyMsP95Max: cursor.at("p95").measure(duration, 3_000, 1, hour, "3s") } : {}),
-  };
 }
 
 function readScale(cursor: Cursor, instances: number): { readonly min: number; readonly max: number } | null {

@@ -4,7 +4,8 @@ import type { TargetSpec } from "@prunella/core";
 import { addressOf, readChecks } from "./checks.ts";
 import type { Cursor } from "./cursor.ts";
 import { keysOf } from "./schema.ts";
-import { readAfter, readSlo } from "./services.ts";
+import { readAfter } from "./services.ts";
+import { withSlos } from "./slo.ts";
 
 export function readTarget(
   name: string,
@@ -33,7 +34,7 @@ export function readTarget(
       successes,
       everyMs,
     })),
-    ...readSlo(cursor.at("slo")),
+    ...withSlos(cursor.at("slo")),
     startupMs: 0,
     labels: cursor.at("labels").textMap(),
   };
