@@ -33,10 +33,10 @@ export const steadyGrowth: GrowthRule = {
   risesMin: 0.8,
   horizonMs: 600_000,
 };
-/** Fast growth shows sooner: four seconds, each slice higher than the one before, a fifth of the limit together. */
+/** Fast growth shows sooner: five seconds, each slice higher than the one before, a fifth of the limit together. */
 export const steepGrowth: GrowthRule = {
   sliceMs: 1_000,
-  slicesMin: 5,
+  slicesMin: 6,
   growthMin: 0.2,
   risesMin: 1,
   horizonMs: 60_000,
