@@ -2,7 +2,7 @@
 // declared folder only the disk that holds Prunella's own data is known, and it is filed on Prunella itself.
 import type { FolderFacts, TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
-import { growthTowards, lastValue } from "./growth.ts";
+import { folderGrowth, growthTowards, lastValue } from "./growth.ts";
 import { establishes, finding, megabytes, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
