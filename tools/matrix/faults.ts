@@ -366,6 +366,17 @@ export const faults: readonly Fault[] = [
     end: (stage) => stage.startDependency(),
     limitMs: 90_000,
   },
+  {
+    name: "crash-for-ever",
+    title: "crash loop that nothing ends",
+    kind: "fault",
+    class: "process",
+    ends: "person",
+    cause: /RangeError: the price is not a number.*the same end \d+ times/,
+    inject: breaks("crash-for-ever"),
+    limitMs: 60_000,
+    restarts: 20,
+  },
   // ---- configuration and release while it runs
   {
     name: "config-wrong",

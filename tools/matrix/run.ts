@@ -17,6 +17,8 @@ export interface Outcome {
   readonly repairs: readonly string[];
   readonly innocentRestarts: number;
   readonly criticalIssues: number;
+  /** Incidents that were handed to a person. */
+  readonly escalated: number;
   /** healed, told (a person knows the cause), untouched (benign, nothing done), or what went wrong. */
   readonly verdict: "healed" | "told" | "untouched" | "harmed" | "missed" | "not-healed";
   readonly note: string;
@@ -124,6 +126,7 @@ async function judge(
     repairs: repairs.map((repair) => `${repair.remedy}${repair.target === "subject" ? "" : ` on ${repair.target}`}`),
     innocentRestarts,
     criticalIssues,
+    escalated: incidents.filter((each) => each.outcome === "escalated").length,
     verdict: verdictOf(fault, {
       done,
       recoveredAt,

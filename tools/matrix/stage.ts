@@ -219,7 +219,7 @@ export class Stage {
   }
   kill(service: string, signal: NodeJS.Signals): void {
     const pid = this.pid(service);
-    if (pid > 0) process.kill(pid, signal);
+    if (pid > 0) tryKill(pid, signal);
   }
   async restart(service: string): Promise<void> {
     await this.supervisor?.restart(service);

@@ -521,3 +521,23 @@ test("ends of different kinds, or after a long good run, are no crash loop", () 
   );
   assert.deepEqual(diagnosis(ends({}, 3, () => ({ uptimeMs: 600_000 }))).causes, []);
 });
+
+test("a detector that fails blinds itself and no other", () => {
+  const view = newView(target({ key: "api" }));
+  observe(view, {
+    type: "process",
+    target: "api",
+    at: start,
+    running: false,
+    since: start - 5_000,
+    wanted: true,
+    exit: null,
+  });
+  const broken = (): never => {
+    throw new Error("oops");
+  };
+  assert.deepEqual(
+    detect(view, start, [broken]).map(({ kind, distinguisher }) => `${kind} ${distinguisher}`),
+    ["crash ", "detector-failing plugin 1"],
+  );
+});

@@ -4,7 +4,16 @@
 // somebody to take them.
 import { spawn } from "node:child_process";
 import { lookup } from "node:dns";
-import { appendFileSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, get } from "node:http";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
@@ -17,6 +26,7 @@ const probe = globalThis[Symbol.for("prunella.probe")];
 for (const name of ["logs", "cache", "uploads", "inbox", "run"]) mkdirSync(at(name), { recursive: true });
 
 if (release.bug === "crash") throw new TypeError("release 2 cannot read its own table of prices");
+if (existsSync(at("run/broken-table"))) computePrice();
 const startDelayMs = Number(release.startDelayMs ?? 0);
 
 // ---- configuration: read at the start, and again when it changes; one that cannot be read ends the process
@@ -166,6 +176,10 @@ function log(line) {
 
 const faults = {
   crash: () => setImmediate(() => computePrice()),
+  "crash-for-ever": () => {
+    writeFileSync(at("run/broken-table"), "");
+    setImmediate(() => computePrice());
+  },
   exit: () => setImmediate(() => process.exit(3)),
   spin: () =>
     setImmediate(function spinForever() {
