@@ -360,7 +360,7 @@ export const faults: readonly Fault[] = [
     cause: /ECONNREFUSED|dependency does not answer|exited with/,
     inject: async (stage) => {
       await stage.stopDependency();
-      await stage.kill("subject", "SIGKILL");
+      stage.kill("subject", "SIGKILL");
     },
     endsAfterMs: 12_000,
     end: (stage) => stage.startDependency(),

@@ -115,7 +115,7 @@ export function keep(outcomes: readonly Outcome[]): void {
 
 Written by \`npm run matrix -- --write\` from real runs on one machine (${cpus().length} cores, ${Math.round(totalmem() / 1e9)} GB, Linux ${release()}),
 which other work shared. Times are medians from the injected moment. "found" is the first incident (for supervisors that keep none: the first
-process replaced), "well" the start of a stretch of ${2.5} s in which the subject did its work, judged by the matrix's own requests. "told" means: nothing a
+process replaced), "well" the start of a stretch of 2.5 s in which the subject did its work, judged by the matrix's own requests. "told" means: nothing a
 supervisor may do would help; nothing was restarted, and the cause was named. "harmed" counts restarts of what was sound. What each fault
 is: \`tools/matrix/faults.ts\`; what is run: \`tools/matrix/subject\`.
 ${supervisors

@@ -45,6 +45,7 @@ http: { port: ${ports.control} }
 `;
 }
 
+const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
 const time = (value: unknown): number => (typeof value === "string" ? Date.parse(value) : 0);
 
 export const prunella: SupervisorMaker = {
@@ -92,13 +93,13 @@ export const prunella: SupervisorMaker = {
         return {
           incidents: (incidents.items ?? [])
             .map((each): Incident => ({
-              target: String(each["target"]),
-              kind: String(each["kind"]),
-              severity: String(each["severity"]),
+              target: text(each["target"]) ?? "",
+              kind: text(each["kind"]) ?? "",
+              severity: text(each["severity"]) ?? "",
               detectedAt: time(each["detectedAt"]),
               repairStartedAt: each["repairStartedAt"] == null ? null : time(each["repairStartedAt"]),
-              rootCause: each["rootCause"] == null ? null : String(each["rootCause"]),
-              outcome: each["outcome"] == null ? null : String(each["outcome"]),
+              rootCause: text(each["rootCause"]),
+              outcome: text(each["outcome"]),
             }))
             .filter((each) => each.detectedAt >= since),
           repairs: (repairs.items ?? [])
@@ -109,10 +110,10 @@ export const prunella: SupervisorMaker = {
                 ? []
                 : [
                     {
-                      target: String(each["target"]),
+                      target: text(each["target"]) ?? "",
                       remedy: name,
                       startedAt: time(each["startedAt"]),
-                      outcome: each["outcome"] == null ? null : String(each["outcome"]),
+                      outcome: text(each["outcome"]),
                     },
                   ];
             })

@@ -37,7 +37,9 @@ redirect_stderr=true
           stdio: ["ignore", "pipe", "ignore"],
         });
       } catch (error) {
-        return String((error as { stdout?: unknown }).stdout ?? "");
+        // It ends with the status of the programs; what it says is still an answer.
+        const { stdout } = error as { stdout?: unknown };
+        return typeof stdout === "string" ? stdout : "";
       }
     };
     // The children of the daemon, told apart by what they run: asking supervisorctl each time would cost a Python start.
