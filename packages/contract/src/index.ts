@@ -1,3 +1,5 @@
 export * from "./shapes.ts";
+export * from "./logs.ts";
 export * from "./slo.ts";
 export * from "./report.ts";
+export * from "./alerts.ts";
