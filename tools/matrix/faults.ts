@@ -358,6 +358,7 @@ export const faults: readonly Fault[] = [
     class: "process",
     ends: "heal",
     cause: /ECONNREFUSED|dependency does not answer|exited with/,
+    prepare: (stage) => writeFileSync(stage.at("run/require-dependency"), ""),
     inject: async (stage) => {
       await stage.stopDependency();
       stage.kill("subject", "SIGKILL");

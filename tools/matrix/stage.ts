@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -232,20 +233,23 @@ export class Stage {
   }
 
   async takePort(who: "orphan" | "foreign"): Promise<void> {
-    const program = `require("net").createServer(()=>{}).listen(${this.ports.subject},"127.0.0.1");setTimeout(()=>{},1e6)`;
-    // An orphan of the service's own: carries its environment, and has left its session.
-    const environment = who === "orphan" ? (readEnvironment(this.pid("subject")) ?? process.env) : process.env;
-    const taker = spawn("/bin/sh", ["-c", `while ! "$0" -e '${program}' 2>/dev/null; do :; done`, process.execPath], {
-      env: { ...environment, NODE_OPTIONS: "" },
+    // It waits for the port: the moment the subject dies it has it.
+    const program = `const server = require("net").createServer(() => {}).on("error", () => setTimeout(listen, 1));
+const listen = () => server.listen(${this.ports.subject}, "127.0.0.1");
+listen();`;
+    const marker = readEnvironment(this.pid("subject"))?.["PRUNELLA_SERVICE"];
+    // Left by a service that was called otherwise before, as after a change of the configuration.
+    const orphan = who === "orphan" && marker !== undefined ? { PRUNELLA_SERVICE: `${marker}-old` } : {};
+    const taker = spawn(process.execPath, ["-e", program], {
+      env: { ...process.env, ...orphan },
       detached: true,
       stdio: "ignore",
     });
     this.#children.push(taker);
-    // It waits for the port: the moment the subject dies it has it.
-    await sleep(300);
-    for (let round = 0; round < 40; round += 1) {
+    await sleep(500);
+    for (let round = 0; round < 20; round += 1) {
       this.kill("subject", "SIGKILL");
-      await sleep(150);
+      await sleep(200);
       if (owns(taker.pid ?? 0, this.ports.subject)) return;
     }
   }
@@ -312,24 +316,17 @@ export function processesOf(folder: string): number[] {
   });
 }
 
-function owns(root: number, port: number): boolean {
-  if (!existsSync(`/proc/${root}`)) return false;
+function owns(pid: number, port: number): boolean {
+  if (!existsSync(`/proc/${pid}`)) return false;
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   const inode = readFileSync("/proc/net/tcp", "latin1")
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
     .find((fields) => fields[1]?.endsWith(`:${hex}`) === true && fields[3] === "0A")?.[9];
   if (inode === undefined) return false;
-  const below = readdirSync("/proc").filter((entry) => {
+  return readdirSync(`/proc/${pid}/fd`).some((entry) => {
     try {
-      return Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, "latin1"))?.[1]) === root;
-    } catch {
-      return false;
-    }
-  });
-  return below.some((pid) => {
-    try {
-      return execFileSync("ls", ["-l", `/proc/${pid}/fd`], { encoding: "latin1" }).includes(`socket:[${inode}]`);
+      return readlinkSync(`/proc/${pid}/fd/${entry}`) === `socket:[${inode}]`;
     } catch {
       return false;
     }

@@ -72,8 +72,9 @@ export function writer(database: DatabaseSync): Writer {
         repair.run(
           row.id,
           idOrder(row.id),
-          row.issue,
-          row.incident,
+          // What a person asked for has no fault behind it; its columns, which only lists look at, hold nothing then.
+          row.issue ?? "",
+          row.incident ?? "",
           row.target,
           row.remedy.name,
           row.state.name,

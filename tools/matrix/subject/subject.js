@@ -27,6 +27,10 @@ for (const name of ["logs", "cache", "uploads", "inbox", "run"]) mkdirSync(at(na
 
 if (release.bug === "crash") throw new TypeError("release 2 cannot read its own table of prices");
 if (existsSync(at("run/broken-table"))) computePrice();
+if (existsSync(at("run/require-dependency"))) {
+  const { dependencyPort } = JSON.parse(readFileSync(at("app.json"), "utf8"));
+  await ask(`http://127.0.0.1:${dependencyPort}/`);
+}
 const startDelayMs = Number(release.startDelayMs ?? 0);
 
 // ---- configuration: read at the start, and again when it changes; one that cannot be read ends the process
@@ -230,7 +234,11 @@ const faults = {
   "cache-fill": () => fill("cache"),
   "data-fill": () => fill("uploads"),
   threads: () => {
-    for (let each = 0; each < 60; each += 1) kept.push(new Worker("setInterval(() => {}, 1e6)", { eval: true }));
+    const limits = { maxOldGenerationSizeMb: 4, maxYoungGenerationSizeMb: 1 };
+    const start = setInterval(() => {
+      kept.push(new Worker("setInterval(() => {}, 1e6)", { eval: true, resourceLimits: limits }));
+      if (kept.length >= 30) clearInterval(start);
+    }, 200);
   },
   zombies: () =>
     spawn("python3", ["-c", "import os,time\nfor i in range(8):\n  if os.fork()==0: os._exit(0)\ntime.sleep(1000)"], {

@@ -22,7 +22,7 @@ services:
     after: [dependency]
     heartbeat: 3s
     startup: 20s
-    limits: { memory: 350MB, descriptors: 400, threads: 40 }
+    limits: { memory: 350MB, descriptors: 400, threads: 30 }
     stop: { timeout: 3s }
     ports: [${ports.subject}]
     files:
