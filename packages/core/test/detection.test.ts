@@ -555,3 +555,16 @@ test("a collection pause of four seconds passes unripe, also for the heartbeat t
   );
   assert.equal(told.get("event-loop-blocked")?.worst, "medium");
 });
+
+test("a readiness check that fails beside a new release accuses nobody", () => {
+  const checks = [{ name: "ready", role: "readiness", failures: 3, successes: 1, everyMs: 1_000 }] as const;
+  check(
+    { checks, startupMs: 0 },
+    30,
+    (s) => [
+      configFile(s >= 10 ? { state: "changed", role: "release", path: "/srv/current", changedAt: start + 10_000 } : {}),
+      { type: "check", check: "ready", ok: s < 12, latencyMs: 1, message: "not yet" },
+    ],
+    [],
+  );
+});
