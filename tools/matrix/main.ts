@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { faultNamed, faults, type Fault } from "./faults.ts";
 import { keep, summary, table } from "./results.ts";
 import { runOnce, type Outcome } from "./run.ts";
+import { closeAll } from "./stage.ts";
 import type { SupervisorMaker } from "./supervisors/index.ts";
 import { monit } from "./supervisors/monit.ts";
 import { none } from "./supervisors/none.ts";
@@ -65,6 +66,12 @@ for (const maker of using) {
     else for (let run = 1; run <= runs; run += 1) waiting.push({ fault, maker });
   }
 }
+// Ended from outside: nothing new begins, and what runs is cleared away by its stage.
+for (const signal of ["SIGTERM", "SIGINT"] as const)
+  process.once(signal, () => {
+    waiting.length = 0;
+    void closeAll().then(() => process.exit(130));
+  });
 await Promise.all(
   Array.from({ length: parallel }, async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -72,12 +79,13 @@ await Promise.all(
       if (outcome === null) continue;
       outcomes.push(outcome);
       if (!values.json) console.log(line(outcome));
+      // As it goes: whoever ends it early has what was measured so far.
+      if (values.write) keep(outcomes);
     }
   }),
 );
 if (values.json) console.log(JSON.stringify(outcomes, null, 2));
 else console.log(`\n${table(summary(outcomes))}`);
-if (values.write) keep(outcomes);
 const bad = outcomes.filter(
   (each) => each.supervisor === "prunella" && !["healed", "told", "untouched"].includes(each.verdict),
 );

@@ -33,6 +33,13 @@ export interface Seen {
   readonly ok: boolean;
 }
 
+const open = new Set<Stage>();
+
+/** Ends everything that every stage of this process has started. */
+export async function closeAll(): Promise<void> {
+  await Promise.allSettled([...open].map((stage) => stage.close()));
+}
+
 export class Stage {
   readonly folder: string;
   readonly ports: Ports;
@@ -58,6 +65,7 @@ export class Stage {
     const folder = mkdtempSync(path.join(tmpdir(), "prunella-matrix-"));
     const [subject = 0, front = 0, dependency = 0, control = 0] = await freePorts(4);
     const stage = new Stage(folder, { subject, front, dependency, control });
+    open.add(stage);
     mkdirSync(path.join(folder, "releases", "1"), { recursive: true });
     cpSync(path.join(subjectFolder, "subject.js"), path.join(folder, "releases", "1", "subject.js"));
     writeFileSync(path.join(folder, "releases", "1", "release.json"), '{ "bug": null }');
@@ -290,6 +298,7 @@ listen();`;
   }
 
   async close(): Promise<void> {
+    open.delete(this);
     for (const timer of this.#timers) clearInterval(timer);
     await this.supervisor?.stop();
     for (const child of this.#children) {
