@@ -234,9 +234,8 @@ const faults = {
   "cache-fill": () => fill("cache"),
   "data-fill": () => fill("uploads"),
   threads: () => {
-    const limits = { maxOldGenerationSizeMb: 4, maxYoungGenerationSizeMb: 1 };
     const start = setInterval(() => {
-      kept.push(new Worker("setInterval(() => {}, 1e6)", { eval: true, resourceLimits: limits }));
+      kept.push(new Worker("setInterval(() => {}, 1e6)", { eval: true }));
       if (kept.length >= 30) clearInterval(start);
     }, 200);
   },
