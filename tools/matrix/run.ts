@@ -35,7 +35,7 @@ export async function runOnce(fault: Fault, maker: SupervisorMaker): Promise<Out
     const supervisor = await maker.start(stage);
     stage.supervisor = supervisor;
     stage.startTraffic();
-    if (!(await until(() => stage.goodSince(2_000) !== null, 40_000)))
+    if (!(await until(() => stage.goodSince(2_000) !== null, 90_000)))
       throw new Error("the subject did not start well");
     await supervisor.ready();
     await sleep(fault.warmMs ?? 5_000);

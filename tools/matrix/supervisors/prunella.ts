@@ -66,8 +66,8 @@ export const prunella: SupervisorMaker = {
       const { status, body } = await ask(stage.ports.control, `/api/v1${url}`, 3_000);
       return status === 200 ? (JSON.parse(body) as { items: Record<string, unknown>[] }) : {};
     };
-    const up = await until(async () => ((await api("/targets")).items?.length ?? 0) > 0, 30_000);
-    if (!up) throw new Error("Prunella's control plane did not answer within 30 s");
+    const up = await until(async () => ((await api("/targets")).items?.length ?? 0) > 0, 90_000);
+    if (!up) throw new Error("Prunella's control plane did not answer within 90 s");
     return {
       name: "prunella",
       pids() {
