@@ -24,6 +24,7 @@ export async function httpCall(action: Extract<Action, { type: "http" }>, timeou
         ...(action.body === null
           ? {}
           : { "content-type": "application/json", "content-length": Buffer.byteLength(action.body) }),
+        ...action.headers,
       },
     });
     timer = setTimeout(

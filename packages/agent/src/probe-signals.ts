@@ -105,9 +105,12 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
         case "dropped":
           options.countLost(message.count, `the probe of ${target} could not send everything`);
           return;
+        case "stall-end":
+          // Nothing else says that it is over before the silence does.
+          options.observe([{ type: "stall", target, at, blockedMs: 0, cpuShare: 0 }]);
+          return;
         case "hello":
         case "stats":
-        case "stall-end":
         case "result":
           return;
         default:

@@ -133,7 +133,12 @@ function portOwner(question: Question, options: QuestionsOptions): Evidence | nu
     first === undefined
       ? `port ${port} is held by a process of another user, which may not be looked at`
       : `port ${port} is held by process ${first.pid} of user ${first.user} since ${first.since}${first.ours ? `, left by our service ${first.target}` : ""}: ${first.command}`;
-  return { at, what: "owner", summary, data: { port, owners } };
+  return {
+    at,
+    what: "owner",
+    summary,
+    data: { port, owners, ours: owners.length > 0 && owners.every(({ ours }) => ours) },
+  };
 }
 
 async function recheck(question: Question, options: QuestionsOptions): Promise<Evidence | null> {

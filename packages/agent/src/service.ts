@@ -111,7 +111,8 @@ export class Service {
       at,
       running: false,
       since: record.downSince,
-      wanted: record.wanted,
+      // One that waits for its turn at the start is not missed yet.
+      wanted: record.wanted && record.startedAt > 0,
       exit: record.lastExit,
     };
   }

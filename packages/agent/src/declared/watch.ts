@@ -34,8 +34,8 @@ export interface Declared {
   readonly files: GoodFiles;
 }
 
-/** Folders are looked at this often, ms; a folder that takes long to walk, ten times as long as that takes. */
-const foldersEveryMs = 2_000;
+/** Folders are looked at this often, ms; a folder that takes long to walk, twenty times as long as that takes. */
+const foldersEveryMs = 900;
 
 export function declaredWatch(options: DeclaredOptions): Declared {
   const files = goodFiles(path.join(options.dataFolder, "good"));
@@ -106,7 +106,7 @@ export function declaredWatch(options: DeclaredOptions): Declared {
     }
     walking = false;
     const tookMs = performance.now() - startedAt;
-    foldersDueAt = performance.now() + Math.max(foldersEveryMs, 10 * tookMs);
+    foldersDueAt = performance.now() + Math.max(foldersEveryMs, 20 * tookMs);
   }
 
   return {

@@ -48,8 +48,9 @@ export function configBad(view: TargetView, now: TimeMs): Finding[] {
 function symptomsSince(view: TargetView, changedAt: TimeMs, now: TimeMs): Evidence[] {
   const after = (at: TimeMs | null): boolean => (at ?? now) >= changedAt - 1_500;
   const symptoms: Evidence[] = [];
+  const liveness = new Set(view.spec.checks.filter(({ role }) => role === "liveness").map(({ name }) => name));
   for (const check of view.checks.values())
-    if (check.failing && after(check.failingSince))
+    if (check.failing && liveness.has(check.name) && after(check.failingSince))
       symptoms.push({ at: check.at, what: "check", summary: `${check.name} fails: ${check.message}` });
   for (const found of [...errorRate(view, now), ...heartbeatMissed(view, now), ...highLatency(view, now)])
     if (after(found.beganAt)) symptoms.push({ at: now, what: "note", summary: found.summary });

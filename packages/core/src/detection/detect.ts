@@ -10,7 +10,7 @@ import type { Finding } from "./finding.ts";
 import { factsOfKind, speaksAgainstHealth } from "./kinds.ts";
 import { staleLock } from "./locks.ts";
 import { eventLoopBlocked } from "./loop.ts";
-import type { Detector } from "./make.ts";
+import { finding, type Detector } from "./make.ts";
 import { memoryLeak } from "./memory.ts";
 import { processDown } from "./process.ts";
 import { queueGrowth } from "./queue.ts";
@@ -55,7 +55,10 @@ export const detectors: Readonly<Record<string, Detector>> = {
 
 /** All findings that hold, and the view's healthy stretch brought up to date. */
 export function detect(view: TargetView, now: TimeMs, extra: readonly Detector[] = []): Finding[] {
-  const findings = [...Object.values(detectors), ...extra].flatMap((detector) => detector(view, now));
+  const findings = [
+    ...Object.entries(detectors),
+    ...extra.map((each, at) => [`plugin ${at + 1}`, each] as const),
+  ].flatMap(([name, detector]) => looked(name, detector, view, now));
   const fresh = view.seenAt !== null && now - view.seenAt <= staleMs(view);
   if (findings.some(isUnhealthy) || !fresh || !hasBeenSeenGood(view)) view.healthySince = null;
   else {
@@ -63,6 +66,24 @@ export function detect(view: TargetView, now: TimeMs, extra: readonly Detector[]
     view.goodAt = now;
   }
   return findings;
+}
+
+/** A detector that fails blinds itself and no other; that is a fault of Prunella's own, told where it shows. */
+function looked(name: string, detector: Detector, view: TargetView, now: TimeMs): readonly Finding[] {
+  try {
+    return detector(view, now);
+  } catch (error) {
+    return [
+      finding(view, now, {
+        kind: "detector-failing",
+        distinguisher: name,
+        severity: "medium",
+        summary: `the detector ${name} fails on ${view.spec.key}: ${error instanceof Error ? error.message : String(error)}`,
+        beganAt: now,
+        certainty: "witnessed",
+      }),
+    ];
+  }
 }
 
 /** What may still pass by itself breaks no healthy stretch, unless by it the target is of no use meanwhile. */

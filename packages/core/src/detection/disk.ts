@@ -2,7 +2,7 @@
 // declared folder only the disk that holds Prunella's own data is known, and it is filed on Prunella itself.
 import type { FolderFacts, TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
-import { growthTowards, lastValue } from "./growth.ts";
+import { folderGrowth, growthTowards, lastValue } from "./growth.ts";
 import { establishes, finding, megabytes, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
@@ -29,6 +29,7 @@ export function diskFilling(view: TargetView, now: TimeMs): Finding[] {
     const growth = growthTowards(
       history.map(({ at, facts: each }) => ({ at, value: each.bytes })),
       room,
+      folderGrowth,
     );
     const share = facts.bytes / Math.max(1, room);
     const full = share >= fullShare || facts.freeBytes / Math.max(1, facts.totalBytes) < freeShareMin;

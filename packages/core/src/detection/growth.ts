@@ -19,6 +19,12 @@ export interface GrowthRule {
   readonly horizonMs: number;
 }
 
+/** The newest slices must grow at least at this share of the pace of the whole stretch. */
+const stillShare = 0.3;
+
+/** What was given back on the way, as a share of what was taken for good. */
+const fallenShareMax = 0.25;
+
 /** Slow and sure: two seconds a slice, a tenth of the limit. */
 export const steadyGrowth: GrowthRule = {
   sliceMs: 2_000,
@@ -27,7 +33,7 @@ export const steadyGrowth: GrowthRule = {
   risesMin: 0.8,
   horizonMs: 600_000,
 };
-/** Fast growth shows sooner: five seconds, each higher than the one before, a fifth of the limit together. */
+/** Fast growth shows sooner: five seconds, each slice higher than the one before, a fifth of the limit together. */
 export const steepGrowth: GrowthRule = {
   sliceMs: 1_000,
   slicesMin: 6,
@@ -35,6 +41,9 @@ export const steepGrowth: GrowthRule = {
   risesMin: 1,
   horizonMs: 60_000,
 };
+
+/** Files do not come and go by themselves as memory does: three seconds and a twentieth of the room say something. */
+export const folderGrowth: GrowthRule = { ...steepGrowth, slicesMin: 4, growthMin: 0.05, horizonMs: 600_000 };
 
 export interface Growth {
   readonly now: number;
@@ -52,9 +61,13 @@ export interface Growth {
 type Point = { readonly at: TimeMs; readonly value: number };
 
 /** Growth by the steady rule, else by the steep one; null when there is none. Points are in order of time. */
-export function growthTowards(points: readonly Point[], limit: number | undefined): Growth | null {
+export function growthTowards(
+  points: readonly Point[],
+  limit: number | undefined,
+  steep: GrowthRule = steepGrowth,
+): Growth | null {
   if (limit === undefined || !(limit > 0)) return null;
-  return grows(points, limit, steadyGrowth, false) ?? grows(points, limit, steepGrowth, true);
+  return grows(points, limit, steadyGrowth, false) ?? grows(points, limit, steep, true);
 }
 
 /** The points of one metric of the running process. */
@@ -85,7 +98,7 @@ const lastValueSamples = 30;
 
 export function grows(points: readonly Point[], limit: number, rule: GrowthRule, early: boolean): Growth | null {
   const lows = sliceLows(points, rule.sliceMs);
-  const used = early ? lows.slice(-rule.slicesMin) : lows;
+  const used = early ? lows.slice(-rule.slicesMin) : sinceItGrows(lows);
   const first = used[0];
   const last = used.at(-1);
   if (used.length < rule.slicesMin || first === undefined || last === undefined) return null;
@@ -95,17 +108,33 @@ export function grows(points: readonly Point[], limit: number, rule: GrowthRule,
   for (let at = 1; at < used.length; at += 1)
     if (early ? used[at]!.low > used[at - 1]!.low : used[at]!.low >= used[at - 1]!.low) rises += 1;
   if (rises < rule.risesMin * (used.length - 1) || last.low < Math.max(...used.map((slice) => slice.low))) return null;
+  const fallen = used.reduce((sum, slice, at) => sum + Math.max(0, (used[at - 1]?.low ?? 0) - slice.low), 0);
+  if (fallen > fallenShareMax * (last.low - first.low)) return null;
+  // A batch that has taken what it needs, and a sawtooth on its way up, grow no more, or no further than before.
+  if (early && last.low <= Math.max(...points.filter((point) => point.at < first.at).map((point) => point.value), 0))
+    return null;
   const slopes: number[] = [];
   for (let a = 0; a < used.length; a += 1)
     for (let b = a + 1; b < used.length; b += 1)
       slopes.push((used[b]!.low - used[a]!.low) / (used[b]!.at - used[a]!.at));
   const perMs = median(slopes);
   if (perMs <= 0) return null;
+  const before = used.at(-3) ?? first;
+  if ((last.low - before.low) / (last.at - before.at) < stillShare * perMs) return null;
   const untilLimitMs = Math.max(0, (limit - last.low) / perMs);
   if (untilLimitMs > rule.horizonMs) return null;
   const since = used.findLast((slice) => slice.low <= first.low + 0.05 * (last.low - first.low))?.at ?? first.at;
   const confidence = Math.min(0.99, (rises / (used.length - 1)) * Math.min(1, used.length / 15));
   return { now: last.low, limit, perSecond: perMs * 1_000, untilLimitMs, since, early, confidence };
+}
+
+/** The slices from the last one that was as low as the first, within a twentieth of the growth: what was flat before is no growth. */
+function sinceItGrows<S extends { readonly low: number }>(lows: readonly S[]): readonly S[] {
+  const [first] = lows;
+  const last = lows.at(-1);
+  if (first === undefined || last === undefined) return lows;
+  const from = lows.findLastIndex((slice) => slice.low <= first.low + 0.05 * (last.low - first.low));
+  return lows.slice(Math.max(0, from));
 }
 
 function sliceLows(points: readonly Point[], sliceMs: number): { at: number; low: number }[] {

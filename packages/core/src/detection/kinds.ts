@@ -61,6 +61,7 @@ export const kindFacts: Readonly<Record<string, KindFacts>> = {
   ...Object.fromEntries(learnedKinds.map((kind) => [kind, { ...apart, counted: true, sufferable: "any", rank: 22 }])),
   "signals-lost": { ...apart, counted: true },
   "loop-stalled": apart,
+  "detector-failing": apart,
   "store-failing": apart,
 };
 

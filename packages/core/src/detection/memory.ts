@@ -14,13 +14,16 @@ const slowRipeMs = 600_000;
 /** A forecast further away than this is a look ahead ("exhaustion"), not a leak yet, ms. */
 const horizonMs = 6 * 3_600_000;
 
+const startingMs = 20_000;
+
 export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
   if (view.process?.running !== true) return [];
   const growth = [forecastOf(view, "memory"), forecastOf(view, "heap")]
     .filter((each) => each !== null)
     .filter((each) => each.untilLimitMs <= horizonMs)
     .sort((a, b) => a.untilLimitMs - b.untilLimitMs)[0];
-  if (growth === undefined) return [];
+  // Every process takes memory while it starts; what goes on after that is a leak.
+  if (growth === undefined || (growth.early && now - view.process.since < startingMs)) return [];
   const share = growth.now / growth.limit;
   const near = growth.untilLimitMs <= ripeMs || (share >= ripeShare && growth.untilLimitMs <= slowRipeMs);
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);

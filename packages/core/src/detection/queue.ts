@@ -6,8 +6,9 @@ import type { GaugeInterval } from "./gathered.ts";
 import { establishes, finding, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
-/** Growth is looked at over this long, ms, and must hold in its newer half too (a burst stops growing). */
-const stretchMs = 10_000;
+/** It must have grown without a break for this long to be spoken of, and for this long to be worth acting on, ms. */
+const growthMs = 4_000;
+const growthRipeMs = 10_000;
 /** Below this many items nothing is said. */
 export const itemsMin = 20;
 /** Without a bound, a queue is worth acting on from this many items. */
@@ -25,20 +26,18 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
     if (guard !== "queue") continue;
     const newest = history.at(-1);
     if (newest === undefined || now - newest.at > 5_000) continue;
-    const recent = history.filter((each) => each.at > now - stretchMs - 1_000);
-    const [first] = recent;
-    if (first === undefined || newest.at - first.at < stretchMs - 2_500) continue;
     const size = sizeOf(newest);
     if (size < itemsMin) continue;
-    const middle = recent[recent.length >> 1] ?? first;
-    const inRate = rate(middle, newest, "in");
-    const outRate = rate(middle, newest, "out");
+    const first = growthBegan(history);
+    const growingMs = newest.at - first.at;
+    const since = history.findLast((each) => each.at <= newest.at - stalledMs);
     const stalled =
-      counted(newest, "out") &&
-      rate(recent.findLast((each) => each.at <= now - stalledMs) ?? first, newest, "out") === 0;
-    const growing = size > sizeOf(middle) && sizeOf(middle) > sizeOf(first);
-    if (!growing && !(stalled && size >= itemsMin)) continue;
-    const perSecond = (size - sizeOf(middle)) / Math.max(0.001, (newest.at - middle.at) / 1_000);
+      since !== undefined && counted(newest, "out") && sizeOf(since) > 0 && rate(since, newest, "out") === 0;
+    if (growingMs < growthMs && !stalled) continue;
+    const from = growingMs >= growthMs ? first : (since ?? first);
+    const inRate = rate(from, newest, "in");
+    const outRate = rate(from, newest, "out");
+    const perSecond = (size - sizeOf(from)) / Math.max(0.001, (newest.at - from.at) / 1_000);
     const capacity = newest.values["capacity"];
     const bounded = capacity !== undefined && Number.isFinite(capacity) && capacity > 0;
     const share = bounded ? size / capacity : 0;
@@ -54,9 +53,12 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
         summary: stalled
           ? `nothing is taken out of the queue ${name} of ${view.spec.key}, ${size} wait in it`
           : `the queue ${name} of ${view.spec.key} grows: ${size} items, ${rates}${untilFullMs === null ? "" : `, full in ${seconds(untilFullMs)}`}`,
-        beganAt: middle.at,
+        beganAt: from.at,
         certainty: "witnessed",
-        ripe: stalled || share >= ripeShare || (untilFullMs !== null && untilFullMs <= ripeMs) || size >= itemsRipe,
+        ripe:
+          stalled ||
+          (growingMs >= growthRipeMs &&
+            (share >= ripeShare || (untilFullMs !== null && untilFullMs <= ripeMs) || size >= itemsRipe)),
         evidence: [
           establishes(
             stalled ? "consumer-stalled" : "saturated",
@@ -77,6 +79,19 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
     );
   }
   return findings;
+}
+
+/** Start of the growth that reaches to now: one interval without growth is forgiven, none that shrinks. */
+function growthBegan(history: readonly GaugeInterval[]): GaugeInterval {
+  let at = history.length - 1;
+  let flat = 0;
+  while (at > 0) {
+    const step = sizeOf(history[at]!) - sizeOf(history[at - 1]!);
+    flat = step > 0 ? 0 : flat + 1;
+    if (step < 0 || flat > 1) break;
+    at -= 1;
+  }
+  return history[at]!;
 }
 
 function sizeOf(interval: GaugeInterval): number {

@@ -17,8 +17,9 @@ const descriptorsHorizonMs = 6 * 3_600_000;
 /** Threads above which something is wrong unless the target says otherwise. */
 export const threadsMaxDefault = 500;
 const sustainedMs = 5_000;
-/** Children that ended and were not reaped, for that long. */
+/** Children that ended and were not reaped, this many for this long. */
 export const zombiesMax = 5;
+const unreapedMs = 2_000;
 /** A pool that is out this long is reported; without anything coming back it is worth acting on from this long. */
 const exhaustedMs = 3_000;
 const exhaustedRipeMs = 8_000;
@@ -80,7 +81,7 @@ export function tooManyThreads(view: TargetView, now: TimeMs): Finding[] {
 export function zombieChildren(view: TargetView, now: TimeMs): Finding[] {
   if (view.process?.running !== true) return [];
   const high = heldSince(view, now, "zombies", (value) => value >= zombiesMax);
-  if (high === null || now - high.since < sustainedMs) return [];
+  if (high === null || now - high.since < unreapedMs) return [];
   return [
     finding(view, now, {
       kind: "zombie-children",

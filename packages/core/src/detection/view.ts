@@ -176,6 +176,8 @@ export function observe(view: TargetView, signal: Signal): void {
         };
       else {
         view.stall = null;
+        // What was due while it was blocked starts anew.
+        view.gapEndedAt = signal.at;
         // Failures while it was blocked were the block's; the checks are counted anew.
         for (const check of view.checks.values())
           Object.assign(check, { failing: false, failuresInRow: 0, failingSince: null });

@@ -3,16 +3,23 @@
 import type { TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
 import { deadLocks, heldLock, lockEvidence } from "./locks.ts";
+import { eventLoopBlocked } from "./loop.ts";
 import { finding, seconds } from "./make.ts";
 import { changesBefore } from "./changes.ts";
 import type { TargetView } from "./view.ts";
 
+/** The agent speaks of every service once a second; beyond this nothing is known of it, ms. */
+const spokenOfMs = 1_500;
+
 export function heartbeatMissed(view: TargetView, now: TimeMs): Finding[] {
   const limitMs = view.spec.heartbeatMs;
   if (limitMs === undefined || view.process?.running !== true) return [];
+  // A blocked process gives no heartbeat by necessity; that is one fault, not two.
+  if (eventLoopBlocked(view, now).length > 0) return [];
   const told = view.heartbeatAt ?? view.process.since + Math.max(0, view.spec.startupMs - limitMs);
   const last = Math.max(told, view.gapEndedAt ?? 0);
-  const silentMs = now - last;
+  const heardUntil = Math.min(now, (view.seenAt ?? now) + spokenOfMs);
+  const silentMs = heardUntil - last;
   if (silentMs <= limitMs) return [];
   const held = heldLock(view, now);
   return [

@@ -176,8 +176,10 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: Drill
       ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
       evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
-      // New evidence of another cause asks for another diagnosis.
-      diagnosedAt: renewed && namesMore(known.evidence, finding.evidence) ? null : known.diagnosedAt,
+      // New evidence of another cause asks for another diagnosis, and says anew what is wrong.
+      ...(renewed && namesMore(known.evidence, finding.evidence)
+        ? { diagnosedAt: null, summary: finding.summary }
+        : {}),
     });
     if (reopened) {
       draft.transition({

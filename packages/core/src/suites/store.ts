@@ -303,6 +303,15 @@ export const storeSuite: readonly StoreCase[] = [
     }
   }),
 
+  storeCase("a repair that a person asked for, with no fault behind it, is kept", async (place) => {
+    const write = await writer(place.store);
+    await write({ at: 1, repairs: [sampleRepair("REP-1", { issue: null, incident: null })] });
+    const kept = await place.store.repair("REP-1");
+    equal([kept?.issue, kept?.incident], [null, null]);
+    equal(ids((await place.store.repairs({})).items), ["REP-1"]);
+    equal(ids((await place.store.repairs({ issue: "CRIT-001" })).items), []);
+  }),
+
   storeCase("incidents, repairs, transitions and signals are filtered, newest first", async (place) => {
     const write = await writer(place.store);
     const ended = { name: "ended", at: 9, outcome: "failed" } as const;
