@@ -21,6 +21,7 @@ import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
 import { version } from "./version.ts";
+import { webFolder } from "./web.ts";
 
 export interface Control {
   readonly url: string;
@@ -76,7 +77,9 @@ export async function control(folder: DataFolder): Promise<Control> {
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
+  const web = webFolder();
   const server: Server = await serve({
+    ...(web === null ? {} : { web }),
     host: plan.http.host,
     port: plan.http.port,
     tokenFile: plan.http.tokenFile,

@@ -65,6 +65,17 @@ export function readToken(tokenFile: string | null): string | null {
 /** Alive and ready are asked by machines that carry no token; they tell nothing but yes or no. */
 const openPaths = new Set(["/healthz", "/readyz", "/livez", "/-/healthy", "/-/ready"]);
 
+/**
+ * The built UI is the same for everybody and tells nothing; it has to be there to ask for the token. A route says so itself
+ * with `config: openToAll`.
+ */
+export const openToAll = { openToAll: true } as const;
+
+function isOpen(request: FastifyRequest): boolean {
+  const { url, config } = request.routeOptions;
+  return openPaths.has(url ?? "") || (config as { readonly openToAll?: boolean }).openToAll === true;
+}
+
 export function guardAccess(
   app: FastifyInstance,
   options: { readonly host: string; readonly token: string | null; readonly nowMs: () => number },
@@ -78,7 +89,7 @@ export function guardAccess(
       throw new RequestError(421, "host: is none of this machine's own names; use 127.0.0.1 or localhost", {
         field: "host",
       });
-    if (options.token !== null && !openPaths.has(request.routeOptions.url ?? "") && !carries(request, options.token)) {
+    if (options.token !== null && !isOpen(request) && !carries(request, options.token)) {
       reply.header("www-authenticate", 'Bearer realm="prunella"');
       throw new RequestError(401, "authorization: the token is missing or wrong; send `Authorization: Bearer TOKEN`", {
         field: "authorization",
@@ -127,7 +138,7 @@ function refuseForeignPages(request: FastifyRequest): void {
 }
 
 /** Compared through hashes of equal length, so that time tells nothing about the token. */
-function carries(request: FastifyRequest, token: string): boolean {
+export function carries(request: FastifyRequest, token: string): boolean {
   const given = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(given), digest(token));

@@ -1,0 +1,25 @@
+// Entry of the UI: the answer to "is everything all right?" is asked for before anything is drawn.
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/components.css";
+import "./styles/shell.css";
+import "./styles/screens.css";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { liveLine } from "./api/line.ts";
+import { queries, queryClient } from "./api/queries.ts";
+import { router } from "./router.tsx";
+
+void queryClient.prefetchQuery(queries.status());
+liveLine();
+const place = document.getElementById("root");
+if (place !== null)
+  createRoot(place).render(
+    <StrictMode>
+      <QueryClientProvider client={queryClient}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </StrictMode>,
+  );

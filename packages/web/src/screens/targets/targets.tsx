@@ -1,0 +1,4 @@
+// Placeholder while the screen is written.
+export function Targets() {
+  return <h1>Targets</h1>;
+}
