@@ -20,6 +20,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { incidentRoutes } from "./routes/incidents.ts";
 import { ingestRoutes } from "./routes/ingest.ts";
 import { issueRoutes } from "./routes/issues.ts";
+import { overviewRoutes } from "./routes/overviews.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { repairRoutes } from "./routes/repairs.ts";
 import { reportRoutes } from "./routes/reports.ts";
@@ -97,6 +98,7 @@ export async function application(options: ServerOptions): Promise<App> {
       incidentRoutes(api, options);
       repairRoutes(api, options);
       reportRoutes(api, options);
+      overviewRoutes(api, options);
       controlRoutes(api, options);
       ingestRoutes(api, options);
       eventRoutes(api, options);

@@ -53,7 +53,12 @@ export async function migrate({ sqlite, queries }: Database): Promise<void> {
       `this store was written by a newer Prunella (${unknown.join(", ")}): use that version or another folder`,
     );
   if (applied.length === Object.keys(migrations).length) return;
-  const migrator = new Migrator({ db: queries, provider: { getMigrations: async () => ({ ...migrations }) } });
+  // Their order does not matter: none depends on another but the first.
+  const migrator = new Migrator({
+    db: queries,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+    allowUnorderedMigrations: true,
+  });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }

@@ -30,16 +30,27 @@ export function skipReason(): string | false {
 export async function browser(): Promise<Browser> {
   const executablePath = chromiumFile();
   if (executablePath === null) throw new Error("no Chromium: apt-get install chromium, or name one in CHROMIUM");
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"] });
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"],
+  });
 }
 
-export const widths = { narrow: { width: 360, height: 760 }, middle: { width: 1024, height: 768 }, wide: { width: 1440, height: 900 } } as const;
+export const widths = {
+  narrow: { width: 360, height: 760 },
+  middle: { width: 1024, height: 768 },
+  wide: { width: 1440, height: 900 },
+} as const;
 
 /** A page that fails the test when the page logs an error, breaks the Content-Security-Policy or asks another origin. */
 export async function openPage(
   of: Browser,
   url: string,
-  options: { readonly scheme?: "light" | "dark"; readonly size?: { readonly width: number; readonly height: number }; readonly reducedMotion?: boolean } = {},
+  options: {
+    readonly scheme?: "light" | "dark";
+    readonly size?: { readonly width: number; readonly height: number };
+    readonly reducedMotion?: boolean;
+  } = {},
 ): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly faults: string[] }> {
   const context = await of.newContext({
     colorScheme: options.scheme ?? "light",
@@ -54,7 +65,10 @@ export async function openPage(
   page.on("console", (message) => {
     const text = message.text();
     // A server that is being restarted refuses connections, and a part that is not in this build answers 404; both are states of their own.
-    if (message.type() === "error" && !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|404|409|503/.test(text))
+    if (
+      message.type() === "error" &&
+      !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|404|409|503/.test(text)
+    )
       faults.push(`console: ${text}`);
   });
   page.on("request", (request) => {
@@ -83,12 +97,18 @@ export async function shop(more = ""): Promise<Shop> {
   const folder = mkdtempSync(path.join(tmpdir(), "prunella-web-"));
   const [web, api, worker, stock] = (await freePorts(4)) as [number, number, number, number];
   const ports = { web, api, worker, stock };
-  cpSync(path.join(root, "examples/shop"), folder, { recursive: true, filter: (file) => !/node_modules|\.prunella/.test(file) });
+  cpSync(path.join(root, "examples/shop"), folder, {
+    recursive: true,
+    filter: (file) => !/node_modules|\.prunella/.test(file),
+  });
   const port: Readonly<Record<string, number>> = { "7421": web, "7422": api, "7423": worker, "7424": stock };
   for (const name of readdirSync(folder)) {
     const file = path.join(folder, name);
     if (!/\.(js|yaml)$/.test(name)) continue;
-    writeFileSync(file, readFileSync(file, "utf8").replace(/742[1-4]/g, (found) => String(port[found])));
+    writeFileSync(
+      file,
+      readFileSync(file, "utf8").replace(/742[1-4]/g, (found) => String(port[found])),
+    );
   }
   const config = path.join(folder, "prunella.yaml");
   writeFileSync(config, `${readFileSync(config, "utf8")}\nhttp: { port: 0 }\n${more}`);
@@ -102,7 +122,11 @@ export async function shop(more = ""): Promise<Shop> {
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-100_000)));
   const control = path.join(folder, ".prunella", "control.json");
-  await until(() => existsSync(control), 30_000, () => `prunella up did not start:\n${output}`);
+  await until(
+    () => existsSync(control),
+    30_000,
+    () => `prunella up did not start:\n${output}`,
+  );
   const { url } = JSON.parse(readFileSync(control, "utf8")) as { url: string };
   const ask = async <T>(asked: string, body?: unknown): Promise<T> => {
     const response = await fetch(

@@ -1,5 +1,6 @@
 import type { Migration } from "kysely/migration";
 import * as records from "./0001-records.ts";
+import * as web from "./0006-web.ts";
 
-/** Forward only, applied in the order of their names, each in one transaction; never edited once released. */
-export const migrations: Readonly<Record<string, Migration>> = { "0001-records": records };
+/** Forward only, each in one transaction, each depending on 0001 alone; never edited once released. */
+export const migrations: Readonly<Record<string, Migration>> = { "0001-records": records, "0006-web": web };

@@ -51,6 +51,8 @@ export const queries = {
       queryKey: ["issues", query],
       queryFn: ({ pageParam, signal }) =>
         read<Page<Issue>>("/issues", { ...query, limit: pageRows, after: pageParam }, signal),
+      // A long list is not fetched anew under the reader's eyes: once a change marked it as old, the screen offers to.
+      staleTime: Number.POSITIVE_INFINITY,
       initialPageParam: null as string | null,
       getNextPageParam: (last) => last.next,
     }),
@@ -140,11 +142,16 @@ export function refresh(folded: Folded): void {
   const touches = (names: ReadonlySet<string> | null, name: unknown): boolean =>
     names === null || (typeof name === "string" && names.has(name));
   void queryClient.invalidateQueries({
-    predicate: ({ queryKey: [kind, name] }) => {
+    refetchType: "none",
+    predicate: ({ queryKey, state }) => queryKey[0] === "issues" && pagesOf(state.data) > pagesRefreshedMax,
+  });
+  void queryClient.invalidateQueries({
+    predicate: ({ queryKey: [kind, name], state }) => {
       switch (kind) {
+        case "issues":
+          return pagesOf(state.data) <= pagesRefreshedMax;
         case "status":
         case "targets":
-        case "issues":
         case "repairs":
         case "incidents":
         case "transitions":
@@ -166,4 +173,11 @@ export function refresh(folded: Folded): void {
       }
     },
   });
+}
+
+/** A list with more pages than this is not fetched anew by itself. */
+const pagesRefreshedMax = 2;
+function pagesOf(data: unknown): number {
+  const pages = typeof data === "object" && data !== null ? (data as { readonly pages?: unknown }).pages : undefined;
+  return Array.isArray(pages) ? pages.length : 1;
 }

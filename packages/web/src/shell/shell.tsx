@@ -97,8 +97,8 @@ export function Shell() {
         </p>
       </nav>
       <div className="bars">
-        <header className="top">
-          <div className="verdict-line grow" role="status" aria-live="polite">
+        <header className="topbar">
+          <div className={`verdict-line grow ${path === "/" ? "is-below" : ""}`} role="status" aria-live="polite">
             {status.data !== undefined && (
               <>
                 <State look={lookOf(verdicts, status.data.verdict)} className="verdict" />

@@ -11,7 +11,7 @@ const stages: Readonly<Record<string, { readonly counts: string; readonly to: st
   finding: { counts: "firing", to: "/issues", q: "is:open" },
   issue: { counts: "open", to: "/issues", q: "is:open" },
   diagnosis: { counts: "being diagnosed", to: "/issues", q: "is:open" },
-  repair: { counts: "under way", to: "/approvals" },
+  repair: { counts: "waiting or acting", to: "/approvals" },
   verification: { counts: "being watched", to: "/approvals" },
   report: { counts: "to deliver", to: "/report" },
 };
