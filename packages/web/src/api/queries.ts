@@ -79,6 +79,8 @@ export const queries = {
     }),
   foundIssues: (text: string) =>
     get<Page<Issue>>(["issues", "found", text], "/issues", { text, limit: 6, sort: "lastSeen", descending: true }),
+  recentIssues: () =>
+    get<Page<Issue>>(["issues", "recent"], "/issues", { limit: 50, sort: "lastSeen", descending: true }),
   issue: (id: string) => get<Issue>(["issue", id], `/issues/${part(id)}`),
   issueIncidents: (id: string) =>
     get<Page<Incident>>(["issue", id, "incidents"], `/issues/${part(id)}/incidents`, { limit: 50 }),

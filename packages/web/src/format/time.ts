@@ -12,7 +12,7 @@ export function duration(ms: number): string {
   if (ms < 0) return `-${duration(-ms)}`;
   if (ms < 1) return ms === 0 ? "0 ms" : "<1 ms";
   if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 9_950) return `${ms % 1000 === 0 ? ms / 1000 : (ms / 1000).toFixed(1)} s`;
   const whole = Math.round(ms / 1000) * 1000;
   const at = units.findIndex((unit) => whole >= unit.ms);
   const unit = units[at] ?? units[3];

@@ -9,6 +9,7 @@ import { clipped } from "../../format/text.ts";
 import { incidentStates, lookOf, outcomes } from "../../format/words.ts";
 import { issueRoute } from "../../router.tsx";
 import { Chip, LookChip, Panel, useNow, When } from "../../ui/parts.tsx";
+import { exactly } from "../../ui/exactly.ts";
 import { Series } from "../../ui/series.tsx";
 import { Async } from "../../ui/states.tsx";
 import { Axis, gutterPx, MarkList } from "./axis.tsx";
@@ -56,7 +57,7 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
               search={(old) => ({ ...old, scale: each.scale === "incident" ? undefined : each.scale }) as never}
               className="button small"
               data-on={scale === each.scale}
-              aria-current={scale === each.scale ? "true" : undefined}
+              activeOptions={exactly}
               replace
             >
               {each.name}

@@ -10,6 +10,7 @@ import { duration } from "../../format/time.ts";
 import { clipped } from "../../format/text.ts";
 import { incidentStates, lookOf, outcomes, targetStates } from "../../format/words.ts";
 import { targetRoute } from "../../router.tsx";
+import { exactly } from "../../ui/exactly.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { Button, Chip, LookChip, Panel, State, useNow, When } from "../../ui/parts.tsx";
 import { Series } from "../../ui/series.tsx";
@@ -78,8 +79,7 @@ function Whole({ target }: { readonly target: Target }) {
             key={each}
             from="/targets/$key"
             search={(old) => ({ ...old, tab: each === "overview" ? undefined : each }) as never}
-            aria-current={tab === each ? "page" : undefined}
-            activeProps={{}}
+            activeOptions={exactly}
             replace
           >
             {each === "overview" ? "Overview" : each === "logs" ? "Logs" : "Guards"}
@@ -245,8 +245,7 @@ function OverviewTab({ target }: { readonly target: Target }) {
                   search={(old) => ({ ...old, period: each.value === "10m" ? undefined : each.value }) as never}
                   className="button small"
                   data-on={period === each}
-                  aria-current={period === each ? "true" : undefined}
-                  activeProps={{}}
+                  activeOptions={exactly}
                   replace
                 >
                   {each.name}
