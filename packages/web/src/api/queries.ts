@@ -158,10 +158,12 @@ export function refresh(folded: Folded): void {
         case "incidents":
         case "transitions":
         case "maintenance":
+          return true;
         case "drills":
         case "drill-runs":
         case "drill-run":
-          return true;
+          // What this build does not serve is not asked for again with every change.
+          return !(state.error instanceof ApiError && state.error.status === 404);
         case "target":
           return touches(folded.targets, name);
         case "issue":

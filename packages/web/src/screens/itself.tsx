@@ -19,7 +19,6 @@ import { Button, Panel, When } from "../ui/parts.tsx";
 import { Async, Empty, isNotAvailable } from "../ui/states.tsx";
 import { TokenForm } from "../ui/token-form.tsx";
 import { toast } from "../ui/toasts.tsx";
-import { Figure } from "./remedies.tsx";
 
 const Ask = lazy(() => import("../ui/ask.tsx"));
 /** Its own state is looked at this often, ms: it is not told by the live line. */

@@ -64,7 +64,8 @@ export default function Chart({
           padding: [8, 12, 8, 0],
           scales: {
             x: { time: true, range: () => [state.current.from, state.current.to] },
-            y: { range: (_plot, low, high) => rangeOf(low, high) },
+            // Over all values, those beside the picture too: the line that enters it must not leave it above.
+            y: { range: () => rangeOf(held.current) },
           },
           axes: [
             { show: false },
@@ -86,7 +87,7 @@ export default function Chart({
           ],
           bands: [{ series: [1, 2], fill: look.band }],
           hooks: {
-            drawClear: [(of) => drawMarks(of, state.current.marks, element)],
+            draw: [(of) => drawMarks(of, state.current.marks, element)],
             setCursor: [(of) => tell(of, element, metric)],
           },
         },
@@ -190,8 +191,14 @@ function dataOf(points: readonly ChartPoint[]): uPlot.AlignedData {
 }
 
 /** From zero unless the values lie close together far above it. */
-function rangeOf(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null) return [0, 1];
+function rangeOf(data: uPlot.AlignedData): [number, number] {
+  const of = (list: uPlot.AlignedData[number] | undefined): number[] =>
+    [...(list ?? [])].filter((value): value is number => typeof value === "number");
+  const highs = of(data[1]);
+  const lows = of(data[2]);
+  if (highs.length === 0 || lows.length === 0) return [0, 1];
+  const high = highs.reduce((a, b) => Math.max(a, b));
+  const low = lows.reduce((a, b) => Math.min(a, b));
   const bottom = low >= 0 && low < high * 0.6 ? 0 : low;
   const room = (high - bottom || Math.abs(high) || 1) * 0.1;
   return [bottom === 0 ? 0 : bottom - room, high + room];

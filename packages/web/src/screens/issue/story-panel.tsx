@@ -125,37 +125,43 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
                       </Chip>
                     )}
                   </p>
-                  <table className="table">
-                    <caption className="visually-hidden">Steps of {repair.id}</caption>
-                    <thead>
-                      <tr>
-                        <th scope="col">Step</th>
-                        <th scope="col">Outcome</th>
-                        <th scope="col" className="number">
-                          Took
-                        </th>
-                        <th scope="col">Detail</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {repair.steps.map((step) => (
-                        <tr key={step.key}>
-                          <td>
-                            {step.undo && <Chip icon="undo">undo</Chip>} {clipped(step.action, 200)}
-                          </td>
-                          <td>
-                            {step.outcome === null ? "on its way" : <LookChip look={lookOf(outcomes, step.outcome)} />}
-                          </td>
-                          <td className="number">
-                            {step.doneAt === null
-                              ? "–"
-                              : duration(Date.parse(step.doneAt) - Date.parse(step.intendedAt))}
-                          </td>
-                          <td className="muted">{clipped(step.detail ?? "", 300)}</td>
+                  <div className="scroll-x">
+                    <table className="table">
+                      <caption className="visually-hidden">Steps of {repair.id}</caption>
+                      <thead>
+                        <tr>
+                          <th scope="col">Step</th>
+                          <th scope="col">Outcome</th>
+                          <th scope="col" className="number">
+                            Took
+                          </th>
+                          <th scope="col">Detail</th>
                         </tr>
-                      ))}
-                    </tbody>
-                  </table>
+                      </thead>
+                      <tbody>
+                        {repair.steps.map((step) => (
+                          <tr key={step.key}>
+                            <td>
+                              {step.undo && <Chip icon="undo">undo</Chip>} {clipped(step.action, 200)}
+                            </td>
+                            <td>
+                              {step.outcome === null ? (
+                                "on its way"
+                              ) : (
+                                <LookChip look={lookOf(outcomes, step.outcome)} />
+                              )}
+                            </td>
+                            <td className="number">
+                              {step.doneAt === null
+                                ? "–"
+                                : duration(Date.parse(step.doneAt) - Date.parse(step.intendedAt))}
+                            </td>
+                            <td className="muted">{clipped(step.detail ?? "", 300)}</td>
+                          </tr>
+                        ))}
+                      </tbody>
+                    </table>
+                  </div>
                 </li>
               ))}
             </ul>
