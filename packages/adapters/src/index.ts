@@ -10,3 +10,4 @@ export { runCommand, type CommandOptions, type CommandOutcome } from "./checks/c
 export { heartbeats, type Heartbeats } from "./checks/heartbeat.ts";
 export * from "./notify/webhook.ts";
 export { smallSystem } from "./small-system.ts";
+export { redact, secretValues } from "./redact.ts";

@@ -17,6 +17,8 @@ export interface Plan {
   readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly retention: { readonly signalsMs: number; readonly bytesMax: number };
   readonly safety: SafetyPlan;
+  /** Modules that add actions, absolute paths. Each action runs in a process of its own. */
+  readonly plugins?: readonly string[];
 }
 
 /** One service with `instances` processes; instance i of several is target "name/i", a single one is target "name". */
@@ -40,6 +42,31 @@ export interface ServicePlan {
   readonly probe: "auto" | "on" | "off";
   /** Ports it is known to listen on, for naming a port's owner; often empty. */
   readonly ports: readonly number[];
+  /** Files and folders that belong to it, by what may be done with them; absent: none. */
+  readonly declared?: DeclaredPlan;
+  /** Bounds within which its instances may be scaled; absent: not at all. Then every one up to `max` is a target. */
+  readonly scale?: { readonly min: number; readonly max: number };
+}
+
+/** What a service declares of its files. All paths are absolute. Nothing outside of these is ever touched by a repair. */
+export interface DeclaredPlan {
+  /** Kept as they were when the service last ran well, and restored from that. */
+  readonly configs: readonly string[];
+  /** A symbolic link to the release in use, pointed back to the last one with which the service ran well. */
+  readonly release: string | null;
+  /** Lock files that name the process that holds them; removed when that process is dead. */
+  readonly locks: readonly string[];
+  readonly folders: readonly FolderPlan[];
+  /** Folders whose files are records, and where one that cannot be digested is put. */
+  readonly records: readonly { readonly from: string; readonly to: string }[];
+}
+
+export interface FolderPlan {
+  readonly path: string;
+  /** log and cache may be cleared of their oldest files; data is only watched. */
+  readonly use: "log" | "cache" | "data";
+  /** Most it should hold; null: what the disk has. */
+  readonly bytesMax: number | null;
 }
 
 export interface CheckPlan extends CheckRole {
@@ -68,7 +95,10 @@ export type CheckHow =
   | { readonly type: "command"; readonly argv: readonly string[]; readonly cwd: string }
   | { readonly type: "process"; readonly name: string }
   | { readonly type: "file-age"; readonly path: string; readonly ageMsMax: number }
-  | { readonly type: "heartbeat"; readonly slug: string; readonly periodMs: number; readonly graceMs: number };
+  | { readonly type: "heartbeat"; readonly slug: string; readonly periodMs: number; readonly graceMs: number }
+  /** A certificate (PEM) or token (JWT) in a file; never fails before its end, and says when that is. */
+  | { readonly type: "expiry"; readonly path: string; readonly warnMs: number }
+  | { readonly type: "dns"; readonly host: string };
 
 export type NotifyPlan = {
   readonly type: "webhook";

@@ -22,6 +22,7 @@ import type { ObservationSignal, TargetKey } from "@prunella/core";
 import type { ProbeCommand } from "@prunella/probe";
 import { adoptAll } from "./adoption.ts";
 import { superviseControl, type Control } from "./control.ts";
+import { declaredWatch } from "./declared/watch.ts";
 import { signalAll, sleep, sweep } from "./group.ts";
 import { linkServer, type LinkServer, type Request } from "./link-server.ts";
 import { lockFolder } from "./lock.ts";
@@ -36,7 +37,7 @@ import { bootId } from "./proc/read.ts";
 import { examine } from "./questions.ts";
 import { becomesReady } from "./readiness.ts";
 import { Service, type ServiceContext } from "./service.ts";
-import { startGroups, targetsOf } from "./start-order.ts";
+import { runsAtStart, startGroups, targetsOf } from "./start-order.ts";
 import { emptyState, pastMax, readState, stateFileOf, type ServiceRecord } from "./state.ts";
 import { lookEveryMs, watch } from "./watch.ts";
 import { ownTarget, type LogWrite } from "./words.ts";
@@ -179,6 +180,7 @@ async function run(
       state.past.push({ pid, startTicks, target });
       if (state.past.length > pastMax) state.past.shift();
     },
+    beforeEnd: (service) => declared.lookAtFiles(service),
   };
 
   const uptimeMs = (target: TargetKey): number | null => {
@@ -198,6 +200,33 @@ async function run(
     },
   });
 
+  const declared = declaredWatch({
+    dataFolder,
+    now,
+    plan: () => plan,
+    targetsOf: (service) => targetsOf(service).filter((target) => services.has(target)),
+    startedAt: (target) =>
+      services.get(target)?.pid == null ? null : (services.get(target)?.record.startedAt ?? null),
+    isWell,
+    observe,
+    log,
+  });
+
+  /** Every liveness check passed when it was last run, and its probe saw neither failed requests nor failed calls. */
+  function isWell(target: TargetKey): boolean {
+    for (const each of plan.checks) {
+      if (each.target !== target || each.role !== "liveness") continue;
+      const last = checkResults.get(`${target}\n${each.name}`);
+      if (last?.type !== "check" || !last.ok || last.at < (services.get(target)?.record.startedAt ?? 0)) return false;
+    }
+    return probes
+      .statsOf(target)
+      .every(
+        (stats) =>
+          stats.http.routes.every((route) => route.errors === 0) && stats.outgoing.every((calls) => calls.errors === 0),
+      );
+  }
+
   const perform = orders({
     state,
     save: () => file.save(),
@@ -206,6 +235,13 @@ async function run(
     service: (target) => services.get(target) ?? null,
     services: () => [...services.values()],
     cwd: () => plan.folder,
+    declared,
+    probes,
+    waiting: {
+      scheduler,
+      runOnce: (how, timeoutMs) => check({ ...oneOff, how, timeoutMs }, timeoutMs),
+    },
+    plugins: () => plan.plugins ?? [],
   });
   perform.settle();
 
@@ -257,6 +293,7 @@ async function run(
       ...[...services.values()].map((service) => service.observation()),
       ...samples.values(),
       ...checkResults.values(),
+      ...declared.level(),
     ],
     onAcknowledge(through) {
       box.acknowledge(through);
@@ -280,7 +317,7 @@ async function run(
   }
 
   function add(target: TargetKey, service: ServicePlan): Service {
-    const record = (state.services[target] ??= newRecord(now()));
+    const record = (state.services[target] ??= newRecord(now(), runsAtStart(target, service)));
     const made = new Service(target, service, record, context);
     services.set(target, made);
     return made;
@@ -408,6 +445,7 @@ async function run(
     },
     onRound(at, elapsedMs) {
       fromProbes.tick();
+      declared.look();
       saveEventCounts();
       if (link?.control !== null) box.reportLoss(at);
       watchControl(elapsedMs);
@@ -463,7 +501,7 @@ async function run(
     looking.stop();
     link?.close();
     probes.close();
-    for (const record of Object.values(state.services)) record.wanted = true;
+    for (const service of services.values()) service.record.wanted = runsAtStart(service.target, service.plan);
     await file.save();
     unlock();
     log("info", "stopped", {});
@@ -507,9 +545,21 @@ function launchOf(service: ServicePlan): string {
   return JSON.stringify([service.command, service.cwd, service.env, service.user, service.probe]);
 }
 
-function newRecord(now: number): ServiceRecord {
+/** A check that no configuration holds: run once, for a step that waits. */
+const oneOff = {
+  target: "",
+  name: "wait-for",
+  role: "readiness",
+  failures: 1,
+  successes: 1,
+  everyMs: 60_000,
+  jitter: 0,
+  initialDelayMs: 0,
+} as const;
+
+function newRecord(now: number, wanted: boolean): ServiceRecord {
   return {
-    wanted: true,
+    wanted,
     pid: null,
     startTicks: 0,
     startedAt: 0,

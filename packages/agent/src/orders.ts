@@ -1,12 +1,20 @@
 // Performs orders. The same key never acts twice: an order is on disk as begun before it acts and with its outcome before it
 // is answered, so whoever asks after a crash learns what became of it, or that nobody knows. One at a time per target; an
 // order of an older control plane (a lower fence) is refused.
-import { runCommand } from "@prunella/adapters";
+import { redact, runCommand, secretValues } from "@prunella/adapters";
 import type { Order, StepOutcome, TimeMs } from "@prunella/core";
+import { inApplication } from "./actions/application.ts";
+import { plugin, sql } from "./actions/apart.ts";
+import { onFiles } from "./actions/files.ts";
+import { failed, succeeded, unknown } from "./actions/outcome.ts";
+import { scale } from "./actions/scale.ts";
+import { waitFor, type WaitOptions } from "./actions/wait-for.ts";
+import type { Declared } from "./declared/watch.ts";
 import { settledWithin, sleep, trySignal } from "./group.ts";
 import { httpCall } from "./http-call.ts";
 import { portFacts, type PortOwner } from "./port-owner.ts";
 import { isAlive } from "./proc/read.ts";
+import type { ProbeHub } from "./probes.ts";
 import type { Service } from "./service.ts";
 import { rememberOrder, type AgentState, type OrderRecord } from "./state.ts";
 
@@ -20,6 +28,10 @@ export interface OrdersOptions {
   readonly folder: string;
   /** Folder in which exec runs unless it names another. */
   readonly cwd: () => string;
+  readonly declared: Declared;
+  readonly probes: ProbeHub;
+  readonly waiting: WaitOptions;
+  readonly plugins: () => readonly string[];
 }
 
 export type Performed =
@@ -113,18 +125,37 @@ async function act(order: Order, options: OrdersOptions): Promise<StepOutcome> {
     case "wait":
       await sleep(Math.min(action.forMs, order.timeoutMs));
       return succeeded(`waited ${action.forMs} ms`);
+    case "wait-for":
+      return waitFor(action.url, order.target, order.timeoutMs, options.waiting);
+    case "notify":
+      // The control plane has put it into its outbox together with the step.
+      return succeeded("told");
+    case "approve":
+      return failed("a person's approval is no order for an agent", "none");
     case "exec":
       return execute(action.argv, action.cwd ?? options.cwd(), order.timeoutMs);
     case "http":
       return httpCall(action, order.timeoutMs);
+    case "sql": {
+      const environment = { ...process.env, ...options.service(order.target)?.plan.env };
+      return sql(action, options.cwd(), order.timeoutMs, environment);
+    }
     case "plugin":
-      return failed(`the agent knows no plugin ${action.name}`, "none");
+      return plugin(action, { target: order.target, plugins: options.plugins(), cwd: options.cwd() }, order.timeoutMs);
     case "free-port":
       return freePort(order.target, action.port, options);
     case "restart":
     case "start":
     case "stop":
+    case "scale":
     case "signal":
+    case "rotate":
+    case "prune":
+    case "restore":
+    case "quarantine":
+    case "unlock":
+    case "guard":
+    case "call":
       break;
     default:
       return action satisfies never;
@@ -136,6 +167,21 @@ async function act(order: Order, options: OrdersOptions): Promise<StepOutcome> {
       return restart(service, action.graceful, stopMs(service));
     case "start":
       return start(service, "started");
+    case "scale":
+      return scale(
+        action,
+        service.plan,
+        options.services().filter((each) => each.plan.name === service.plan.name),
+      );
+    case "rotate":
+    case "prune":
+    case "restore":
+    case "quarantine":
+    case "unlock":
+      return onFiles(action, service, options.declared, options.now);
+    case "guard":
+    case "call":
+      return inApplication(action, order.target, service.pid, options.probes, order.timeoutMs);
     case "stop": {
       service.record.wanted = false;
       const outcome = await service.stop(true, stopMs(service));
@@ -172,7 +218,7 @@ async function start(service: Service, word: string): Promise<StepOutcome> {
 
 async function execute(argv: readonly string[], cwd: string, timeoutMs: number): Promise<StepOutcome> {
   const done = await runCommand({ argv, cwd, timeoutMs: Math.max(1, timeoutMs - 200), outputBytesMax: 16_000 });
-  const output = `${done.output.trim()}${done.truncated ? "\n[cut at 16 kB]" : ""}`;
+  const output = `${redact(done.output.trim(), secretValues(process.env))}${done.truncated ? "\n[cut at 16 kB]" : ""}`;
   if (done.startError !== null) return failed(`cannot be started: ${done.startError}`, "none");
   if (done.timedOut) return failed(`killed: not done within ${timeoutMs} ms\n${output}`.trim(), "some");
   if (done.code === 0) return succeeded(output);
@@ -224,14 +270,4 @@ function isOrphan(owner: PortOwner, options: OrdersOptions): boolean {
 function nameOf(owner: PortOwner): string {
   const since = new Date(owner.startedAtMs).toISOString();
   return `process ${owner.pid} of user ${owner.user} since ${since}: ${owner.command}`;
-}
-
-function succeeded(detail: string): StepOutcome {
-  return { kind: "succeeded", detail };
-}
-function failed(reason: string, effect: "none" | "some"): StepOutcome {
-  return { kind: "failed", reason, effect };
-}
-function unknown(reason: string): StepOutcome {
-  return { kind: "unknown", reason };
 }

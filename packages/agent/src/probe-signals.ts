@@ -1,8 +1,9 @@
 // What the probes say, as signals: stalls, errors, guards, heartbeats, outgoing calls. A service that says too much is cut
 // short, and what was cut is counted.
-import type { ObservationSignal, TimeMs } from "@prunella/core";
+import type { GaugeFacts, ObservationSignal, RouteFacts, TimeMs } from "@prunella/core";
 import type { ProbeMessage, Stats } from "@prunella/probe";
 import type { NewEvent } from "./outbox.ts";
+import { quantile, trafficOf } from "./probe-values.ts";
 import { factsOf } from "./probes.ts";
 
 export interface ProbeSignalsOptions {
@@ -37,6 +38,10 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
     tick: () => said.clear(),
     stats(target, stats) {
       const at = options.now();
+      const routes = routeFacts(stats);
+      if (routes.length > 0) options.observe([{ type: "routes", target, at, intervalMs: stats.intervalMs, routes }]);
+      const traffic = trafficOf(stats);
+      if (traffic !== null) options.observe([{ type: "traffic", target, at, ...traffic }]);
       options.observe(
         stats.outgoing
           .filter((calls) => calls.count > 0 || calls.errors > 0 || calls.connects > 0)
@@ -48,6 +53,7 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
             count: calls.count,
             errors: calls.errors,
             lastError: calls.lastError,
+            latencyMsP95: quantileOf(calls.latency.counts, 0.95),
           })),
       );
     },
@@ -63,6 +69,9 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
           return;
         case "guards":
           options.guards(target, message.snapshots);
+          options.observe([
+            { type: "gauges", target, at, gauges: message.snapshots.flatMap(gaugeOf).slice(0, gaugesMax) },
+          ]);
           return;
         case "guard": {
           const event = message.event as { guard?: unknown; name?: unknown; event?: unknown; detail?: unknown } | null;
@@ -93,6 +102,53 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
       }
     },
   };
+}
+
+/** Routes of one interval passed on, the busiest; and gauges. */
+export const routesPassedMax = 30;
+export const gaugesMax = 50;
+
+function routeFacts(stats: Stats): RouteFacts[] {
+  return stats.http.routes
+    .filter((route) => route.count + route.aborted > 0)
+    .toSorted((a, b) => b.count - a.count)
+    .slice(0, routesPassedMax)
+    .map((route) => ({
+      route: `${route.method} ${route.route}`.slice(0, 200),
+      count: route.count,
+      errors: route.errors,
+      clientErrors: route.clientErrors,
+      aborted: route.aborted,
+      latencyMsP50: quantileOf(route.latency.counts, 0.5),
+      latencyMsP95: quantileOf(route.latency.counts, 0.95),
+      latencyMsMax: quantileOf(route.latency.counts, 1),
+    }));
+}
+
+function quantileOf(counts: readonly number[], share: number): number | null {
+  return counts.some((count) => count > 0) ? quantile(counts, share) : null;
+}
+
+/** A guard's snapshot, or a gauge's, as far as it is what it should be. */
+function gaugeOf(snapshot: unknown): GaugeFacts[] {
+  if (typeof snapshot !== "object" || snapshot === null) return [];
+  const { guard, name, state, values, counts } = snapshot as Readonly<Record<string, unknown>>;
+  if (typeof guard !== "string" || typeof name !== "string") return [];
+  return [
+    {
+      guard: guard.slice(0, 100),
+      name: name.slice(0, 200),
+      state: typeof state === "string" ? state.slice(0, 100) : "",
+      values: numbers(values),
+      counts: numbers(counts),
+    },
+  ];
+}
+
+function numbers(values: unknown): Record<string, number> {
+  const kept: Record<string, number> = {};
+  for (const [key, value] of Object.entries(flat(values))) if (typeof value === "number") kept[key] = value;
+  return kept;
 }
 
 /** Only flat values, at most 50: the text of an application is not trusted to be what it should be. */

@@ -54,6 +54,19 @@ export function quantile(counts: readonly number[], share: number): number {
   return 0;
 }
 
+/** What one probe's interval says of the requests answered in it; null when there were none. */
+export function trafficOf(
+  stats: Stats,
+): { readonly requests: number; readonly errors: number; readonly latency: number[] } | null {
+  const requests = stats.http.routes.reduce((total, route) => total + route.count, 0);
+  if (requests === 0) return null;
+  return {
+    requests,
+    errors: stats.http.routes.reduce((total, route) => total + route.errors, 0),
+    latency: mergedLatency([stats]),
+  };
+}
+
 function fill(stats: Stats): number {
   return stats.heap.used / Math.max(1, stats.heap.limit);
 }

@@ -151,6 +151,12 @@ async function recheck(question: Question, options: QuestionsOptions): Promise<E
         ? `all ${results.length} checks pass`
         : `${bad.length} of ${results.length} checks fail: ${bad[0]?.check.name}: ${bad[0]?.result.message}`,
     text,
-    data: results.map(({ check, result }) => ({ check: check.name, role: check.role, ...result })),
+    data: results.map(({ check, result }) => ({
+      check: check.name,
+      role: check.role,
+      ok: result.ok,
+      latencyMs: result.latencyMs,
+      message: result.message,
+    })),
   };
 }

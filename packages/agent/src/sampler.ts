@@ -59,7 +59,16 @@ export function sampler(): Sampler {
   }
 
   function measure(pids: readonly number[], elapsedMs: number): Record<string, number> | null {
-    const total = { rssBytes: 0, cpuTicks: 0, threads: 0, descriptors: 0, readBytes: 0, writtenBytes: 0, processes: 0 };
+    const total = {
+      rssBytes: 0,
+      cpuTicks: 0,
+      threads: 0,
+      descriptors: 0,
+      readBytes: 0,
+      writtenBytes: 0,
+      processes: 0,
+      zombies: 0,
+    };
     for (const pid of pids) {
       const entry = watch(pid);
       if (entry === null) continue;
@@ -67,6 +76,11 @@ export function sampler(): Sampler {
       const stat = text === null || text === "" ? null : parseStat(text);
       if (stat === null) {
         forget(pid);
+        continue;
+      }
+      if (stat.state === "Z") {
+        // It has ended and waits for its parent to ask how.
+        total.zombies += 1;
         continue;
       }
       total.processes += 1;
@@ -92,6 +106,7 @@ export function sampler(): Sampler {
       threads: total.threads,
       descriptors: total.descriptors,
       processes: total.processes,
+      zombies: total.zombies,
       readBytesPerSecond: total.readBytes / seconds,
       writtenBytesPerSecond: total.writtenBytes / seconds,
     };
@@ -114,8 +129,9 @@ export function sampler(): Sampler {
         const pids = tree.membersOf(root);
         const values = measure(pids, elapsedMs);
         // Services take turns, so that the dear look never falls on one instant.
-        if (values !== null && (round + turn) % kindsEvery === 0 && (values["descriptors"] ?? 0) <= kindsMax)
-          kinds.set(target, countKinds(pids));
+        const due = (round + turn) % kindsEvery === 0 || !kinds.has(target);
+        if (values !== null && due && (values["descriptors"] ?? 0) <= kindsMax)
+          kinds.set(target, { ...countKinds(pids), ...descriptorLimit(root) });
         turn += 1;
         if (values !== null) samples.set(target, { ...values, ...kinds.get(target) });
       }
@@ -150,6 +166,12 @@ function descriptorCount(pid: number): number {
   } catch {
     return 0;
   }
+}
+
+/** What the kernel lets the main process open. */
+function descriptorLimit(pid: number): Record<string, number> {
+  const soft = /^Max open files\s+(\d+)/m.exec(readText(`/proc/${pid}/limits`) ?? "")?.[1];
+  return soft === undefined ? {} : { descriptorsMax: Number(soft) };
 }
 
 function countKinds(pids: readonly number[]): Record<string, number> {

@@ -30,6 +30,8 @@ export interface ServiceContext {
   /** A count that rises when the kernel kills for want of memory, and null where it cannot be read. */
   readonly memoryKills: () => number | null;
   readonly remember: (pid: number, startTicks: number, target: string) => void;
+  /** A process of this service ended: what it declared is looked at before its end is told. */
+  readonly beforeEnd?: (plan: ServicePlan) => void;
 }
 
 export type StartOutcome =
@@ -87,6 +89,10 @@ export class Service {
   }
   get uptimeMs(): number | null {
     return this.#run === null ? null : Math.max(0, this.#context.now() - this.#run.startedAt);
+  }
+  /** Which of several instances it is, from 0: in its environment, so that each can take a port of its own. */
+  get #instance(): string {
+    return this.target.split("/")[1] ?? "0";
   }
   /** Path of a log file: `logs/<target>.out.log`, a "/" of the target written "~". */
   logFile(stream: "out" | "err"): string {
@@ -163,7 +169,7 @@ export class Service {
       plan,
       outFile: this.logFile("out"),
       errFile: this.logFile("err"),
-      environment: { ...this.#probeEnvironment(), [markerName]: this.#marker },
+      environment: { ...this.#probeEnvironment(), [markerName]: this.#marker, PRUNELLA_INSTANCE: this.#instance },
     });
     if (launched.kind === "failed") {
       if (this.record.downSince === 0) this.record.downSince = this.#context.now();
@@ -240,8 +246,14 @@ export class Service {
 
   /** Rotates a log file that has grown beyond its limit. Does nothing while a rotation is under way. */
   async rotateIfLarge(stream: "out" | "err"): Promise<void> {
+    if (sizeOf(this.logFile(stream)) > this.plan.logs.bytesMax) await this.rotateNow(stream);
+  }
+
+  /** Rotates a log file, however large it is; says what came of it. */
+  async rotateNow(stream: "out" | "err"): Promise<string> {
     const file = this.logFile(stream);
-    if (this.#rotating || sizeOf(file) <= this.plan.logs.bytesMax) return;
+    if (this.#rotating) return "a rotation is under way";
+    if (sizeOf(file) === 0) return "empty";
     this.#rotating = true;
     try {
       const writers = writersOf(() => this.pid, this.#marker);
@@ -253,6 +265,7 @@ export class Service {
       }
       const fields = done.kind === "rotated" ? { bytes: done.bytes, pausedMs: done.pausedMs } : { reason: done.reason };
       this.#context.log("debug", `log-${done.kind}`, { target: this.target, stream, ...fields });
+      return done.kind === "rotated" ? `${done.bytes} bytes rotated` : done.reason;
     } finally {
       this.#rotating = false;
     }
@@ -289,6 +302,7 @@ export class Service {
     const exit: Exit = { code, signal, outOfMemory };
     this.#run = null;
     this.#recordExit(exit);
+    this.#context.beforeEnd?.(this.plan);
     this.#context.observe(this.observation());
     // What it left behind would hold its port and write to its logs. `start` and `stop` wait for this.
     if (!run.expected) this.#tidying = sleep(1).then(() => this.#sweep(run.pid));

@@ -2,10 +2,16 @@
 // group together, so nothing ever waits for itself.
 import type { ServicePlan } from "@prunella/adapters";
 
-/** Keys of a service's processes: "name", or "name/0" … when there are several, as the configuration compiles them. */
+/** Keys of a service's processes: "name", or "name/0" … when there are or may be several, as the configuration compiles them. */
 export function targetsOf(service: ServicePlan): string[] {
-  if (service.instances === 1) return [service.name];
-  return Array.from({ length: service.instances }, (_, at) => `${service.name}/${at}`);
+  const count = Math.max(service.instances, service.scale?.max ?? 1);
+  if (count === 1) return [service.name];
+  return Array.from({ length: count }, (_, at) => `${service.name}/${at}`);
+}
+
+/** Whether an instance runs from the start, or only when its service is scaled up. */
+export function runsAtStart(target: string, service: ServicePlan): boolean {
+  return Number(target.split("/")[1] ?? 0) < service.instances;
 }
 
 /** Groups of service names: each needs only services of earlier groups. */

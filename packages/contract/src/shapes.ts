@@ -167,6 +167,15 @@ export const Remedy = Type.Object({
   verified: Type.Integer(),
   failed: Type.Integer(),
   recurred: Type.Integer(),
+  misfired: Type.Integer({ description: "Runs on what a person judged to be noise" }),
+  streak: Type.Integer({ description: "Runs verified in a row; below zero: failed in a row" }),
+  shadow: Type.Object(
+    { wouldFix: Type.Integer(), wouldMisfire: Type.Integer() },
+    { description: "What it would have come to while it only observed" },
+  ),
+  earns: nullable(
+    Type.Integer({ description: "Runs verified in a row after which it may do the next thing by itself" }),
+  ),
   solution: Type.String(),
 });
 export type Remedy = Static<typeof Remedy>;
@@ -214,6 +223,10 @@ export const KpiRow = Type.Object({
   target: Type.String(),
   value: Type.String(),
   met: nullable(Type.Boolean()),
+  count: Type.Number(),
+  of: Type.Number(),
+  low: nullable(Type.Number()),
+  high: nullable(Type.Number()),
 });
 export const Kpis = Type.Object({
   from: Time,

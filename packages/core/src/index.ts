@@ -4,6 +4,7 @@ export * from "./issue/index.ts";
 export * from "./diagnosis/index.ts";
 export * from "./repair/index.ts";
 export * from "./verification/index.ts";
+export * from "./tuning/index.ts";
 export * from "./report/index.ts";
 export * from "./engine/index.ts";
 export * from "./world.ts";

@@ -1,10 +1,11 @@
 // The ports: everything the core needs from outside. Each has a real implementation, a simulated one, and (where two
 // exist) a suite in suites/ that both pass. All awaiting in the core ends at one of these.
 import type { System } from "@prunella/resilience";
-import type { Evidence } from "./detection/index.ts";
+import type { Evidence, Json } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
-import type { EventSignal, TargetKey, TimeMs } from "./signal/index.ts";
+import type { EventSignal, LatencyCounts, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
   readonly clock: Clock;
@@ -58,6 +59,8 @@ export interface Store {
     readonly to: TimeMs;
   }): Promise<readonly Tally[]>;
   comments(issue: string): Promise<readonly Comment[]>;
+  /** Everything that detectors saved, by id; read once, at the start. */
+  learned(): Promise<readonly Learned[]>;
   /** Deletes what retention no longer keeps, oldest first, in slices; an issue's record stays when its raw signals go. */
   prune(now: TimeMs): Promise<{ readonly deleted: number; readonly bytes: number }>;
   stats(): Promise<StoreStats>;
@@ -105,6 +108,7 @@ export interface Changes {
   readonly standings?: readonly Standing[];
   readonly notifications?: readonly Notification[];
   readonly comments?: readonly Comment[];
+  readonly learned?: readonly Learned[];
 }
 
 /** What people have switched; survives restart. */
@@ -122,6 +126,8 @@ export interface Settings {
     readonly by: string;
     readonly why: string;
   }[];
+  /** What tuning has found out about each knob, by its name. */
+  readonly tuning?: Readonly<Record<string, Knob>>;
   /** Storm mode: since when and why; ends after a calm spell or by a person. */
   readonly storm: { readonly since: TimeMs; readonly why: string; readonly calmSince: TimeMs | null } | null;
 }
@@ -132,6 +138,12 @@ export interface Standing {
   readonly verified: number;
   readonly failed: number;
   readonly recurred: number;
+  /** Runs on what a person judged to be noise. */
+  readonly misfired: number;
+  /** Runs verified in a row since the last failure, return or misfire; below zero: runs that failed in a row. */
+  readonly streak: number;
+  /** While it only observed: faults that its action mended when somebody else did it, and faults that passed by themselves. */
+  readonly shadow: { readonly wouldFix: number; readonly wouldMisfire: number };
   /** Set by automatic demotion; null: the configured mode holds. */
   readonly demotedTo: "suggest" | null;
   readonly why: string | null;
@@ -158,6 +170,20 @@ export interface Tally {
   readonly goodMs: number;
   readonly requests: number;
   readonly errors: number;
+  /** How long those requests took, mergeable. */
+  readonly latency: LatencyCounts;
+}
+
+/**
+ * What one detector has learned, so that a restart does not begin from nothing. Opaque to everybody but the detector that
+ * wrote it; replaced whole; deleted when it was not written again for as long as series are kept.
+ */
+export interface Learned {
+  /** "metric api latencyMsP95": what it is about. */
+  readonly id: string;
+  readonly at: TimeMs;
+  /** At most `savedBytesMax` of JSON (detection/learned/saving.ts), kept by the writer. */
+  readonly state: Json;
 }
 
 export interface Comment {
@@ -172,7 +198,7 @@ export interface Notification {
   /** Stable: a receiver can drop a repeated one. */
   readonly key: string;
   readonly at: TimeMs;
-  readonly kind: "escalation" | "approval" | "recovered" | "storm" | "pause" | "self";
+  readonly kind: "escalation" | "approval" | "notice" | "recovered" | "storm" | "pause" | "self";
   readonly title: string;
   readonly text: string;
   readonly severity: "critical" | "medium" | "low";

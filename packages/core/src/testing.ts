@@ -7,6 +7,7 @@ import type {
   Changes,
   Comment,
   IssueQuery,
+  Learned,
   Notification,
   Opened,
   Page,
@@ -38,6 +39,7 @@ export interface MemoryDisk {
   readonly standings: Map<string, Standing>;
   readonly notifications: Map<string, Notification>;
   readonly comments: Map<string, Comment>;
+  readonly learned: Map<string, Learned>;
   readonly numbers: Map<string, number>;
   settings: Settings;
   epoch: number;
@@ -77,6 +79,7 @@ export function memoryDisk(): MemoryDisk {
     standings: new Map(),
     notifications: new Map(),
     comments: new Map(),
+    learned: new Map(),
     numbers: new Map(),
     settings: noSettings,
     epoch: 0,
@@ -222,12 +225,14 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         .filter((row) => row.issue === issue)
         .sort((a, b) => a.at - b.at || compareText(idOrder(a.id), idOrder(b.id)))
     ),
+    learned: async () => (read(), [...disk.learned.values()].sort((a, b) => compareText(a.id, b.id))),
     async prune(now) {
       read();
       const deleted =
         drop(disk.signals, (row) => row.at < now - keep.signalsMs) +
         drop(disk.series, (row) => row.at < now - keep.seriesMs) +
         drop(disk.tallies, (row) => row.hour < now - keep.talliesMs) +
+        drop(disk.learned, (row) => row.at < now - keep.seriesMs) +
         drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs);
       return { deleted, bytes: 0 };
     },
@@ -280,6 +285,7 @@ function write(disk: MemoryDisk, changes: Changes): void {
   append(disk.comments, changes.comments, (row) => row.id);
   replace(disk.series, changes.series, (row) => JSON.stringify([row.target, row.metric, row.at]));
   replace(disk.tallies, changes.tallies, (row) => JSON.stringify([row.target, row.hour]));
+  replace(disk.learned, changes.learned, (row) => row.id);
   replace(disk.standings, changes.standings, (row) => row.remedy);
   replace(disk.notifications, changes.notifications, (row) => row.key);
   for (const [prefix, number] of Object.entries(changes.numbers ?? {})) disk.numbers.set(prefix, number);

@@ -1,7 +1,17 @@
 // The engine's memory: what the store returned at open, brought forward by each commit. Decisions read it through a Draft,
 // which collects their changes; only a committed draft reaches the world, so memory never runs ahead of the disk.
 import type { Incident, IncidentId, Issue, IssueId, RepairId, Transition } from "./issue/index.ts";
-import type { Changes, Comment, Notification, Opened, SeriesPoint, Settings, Standing, Tally } from "./ports.ts";
+import type {
+  Changes,
+  Comment,
+  Learned,
+  Notification,
+  Opened,
+  SeriesPoint,
+  Settings,
+  Standing,
+  Tally,
+} from "./ports.ts";
 import type { Repair } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TargetSpec, TimeMs } from "./signal/index.ts";
 
@@ -93,6 +103,7 @@ export class Draft {
   readonly #signals: EventSignal[] = [];
   readonly #tallies: Tally[] = [];
   readonly #series: SeriesPoint[] = [];
+  readonly #learned: Learned[] = [];
   #settings: Settings | null = null;
 
   constructor(world: World, now: TimeMs) {
@@ -143,18 +154,19 @@ export class Draft {
     return this.liveRepairs().find((repair) => repair.target === target);
   }
   standing(remedy: string): Standing {
-    return (
-      this.#standings.get(remedy) ??
-      this.#world.standings.get(remedy) ?? {
-        remedy,
-        verified: 0,
-        failed: 0,
-        recurred: 0,
-        demotedTo: null,
-        why: null,
-        at: this.now,
-      }
-    );
+    return {
+      remedy,
+      verified: 0,
+      failed: 0,
+      recurred: 0,
+      misfired: 0,
+      streak: 0,
+      shadow: { wouldFix: 0, wouldMisfire: 0 },
+      demotedTo: null,
+      why: null,
+      at: this.now,
+      ...(this.#standings.get(remedy) ?? this.#world.standings.get(remedy)),
+    };
   }
   get outbox(): readonly Notification[] {
     return merged(this.#world.outbox, this.#notifications).filter((notification) => notification.deliveredAt === null);
@@ -192,6 +204,9 @@ export class Draft {
   putSeries(point: SeriesPoint): void {
     this.#series.push(point);
   }
+  putLearned(learned: Learned): void {
+    this.#learned.push(learned);
+  }
   putSignal(signal: EventSignal): void {
     this.#signals.push(signal);
   }
@@ -217,6 +232,7 @@ export class Draft {
         this.#comments.length +
         this.#signals.length +
         this.#tallies.length +
+        this.#learned.length +
         this.#series.length ===
         0 &&
       this.#settings === null &&
@@ -234,6 +250,7 @@ export class Draft {
       signals: this.#signals,
       tallies: this.#tallies,
       series: this.#series,
+      learned: this.#learned,
       standings: [...this.#standings.values()],
       notifications: [...this.#notifications.values()],
       comments: this.#comments,

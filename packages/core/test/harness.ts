@@ -13,10 +13,12 @@ import {
   type Question,
   type Remedy,
   type Safety,
+  type ScalingRule,
   type Signal,
   type StepOutcome,
   type TargetSpec,
   type Transition,
+  type TuningRule,
 } from "@prunella/core";
 import { memoryDisk, memoryStore, type MemoryDisk, type MemoryStore } from "@prunella/core/testing";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
@@ -44,6 +46,10 @@ interface Service {
   exitSignal: string | null;
   lastLines: string[];
   heartbeats: boolean;
+  /** Requests per second by the second; null: it reports none. */
+  load: ((second: number) => number) | null;
+  /** Further metrics it reports, by the second. */
+  values: (second: number) => Readonly<Record<string, number>>;
 }
 
 export interface WorldOptions {
@@ -51,6 +57,8 @@ export interface WorldOptions {
   readonly remedies?: readonly Remedy[];
   readonly safety?: Partial<Safety>;
   readonly disk?: MemoryDisk;
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
   /** How the outside answers, where that matters from the first moment. */
   readonly answers?: Partial<TestWorld["answers"]>;
 }
@@ -126,6 +134,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         exitSignal: null,
         lastLines: [],
         heartbeats: true,
+        load: null,
+        values: () => ({}),
       },
     ]),
   );
@@ -212,6 +222,8 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     targets: specs,
     remedies: options.remedies ?? shippedRemedies,
     safety: { ...defaultSafety, ...options.safety },
+    scaling: options.scaling ?? [],
+    tuning: options.tuning ?? [],
   });
 
   function observeAll(): void {
@@ -240,7 +252,18 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         signals.push({ ...common, type: "stall", blockedMs: now() - service.stalledAt, cpuShare: service.stallCpu });
       service.rss += service.leakPerSecond;
       if (service.running)
-        signals.push({ ...common, type: "sample", values: { rssBytes: service.rss, cpuShare: 0.1 } });
+        signals.push({
+          ...common,
+          type: "sample",
+          values: {
+            rssBytes: service.rss,
+            cpuShare: 0.1,
+            ...service.values(Math.floor((now() - startAt) / 1_000)),
+            ...(service.load === null
+              ? {}
+              : { requestsPerSecond: service.load(Math.floor((now() - startAt) / 1_000)) }),
+          },
+        });
       if (service.running && service.heartbeats && service.spec.heartbeatMs !== undefined)
         signals.push({ ...common, type: "heartbeat", name: "main" });
     }

@@ -2,7 +2,7 @@
 // the node with the largest robust z-score of any of its metrics (N-sigma, BARO), below the symptom if one is known.
 import { findCause, rankCauses, type CauseInput } from "@prunella/detect";
 import { nezha, petshop, type Incident } from "./cause-data.ts";
-import { row, withDataSet } from "./data.ts";
+import { judged, row, withDataSet, type Target } from "./data.ts";
 
 type Ranker = (input: CauseInput) => readonly { readonly node: string }[];
 
@@ -13,7 +13,7 @@ const rankers: Readonly<Record<string, Ranker>> = {
 
 withDataSet("petshop", (at) => {
   const incidents = petshop(`${at}/low_traffic`);
-  report("PetShop low traffic (floor 0.62 / 0.89, goal 0.77 / 0.96)", incidents);
+  report("PetShop low traffic", incidents, { floor: 0.62, goal: 0.77 }, { floor: 0.89, goal: 0.96 });
   report(
     "PetShop, no symptom given",
     incidents.map((one) => ({
@@ -25,12 +25,13 @@ withDataSet("petshop", (at) => {
 
 withDataSet("nezha", (at) => {
   const day = `${at}/2022-08-22`;
-  report("Nezha Online Boutique, pods and edges (floor 0.55 / 0.78, goal 0.75 / 0.90)", nezha(day));
+  const title = "Nezha Online Boutique, pods and edges";
+  report(title, nezha(day), { floor: 0.55, goal: 0.75 }, { floor: 0.78, goal: 0.9 });
   report("Nezha, pods only", nezha(day, { edges: false }));
   report("Nezha, pods and edges, normal is the past only", nezha(day, { pastOnly: true }));
 });
 
-function report(title: string, incidents: readonly Incident[]): void {
+function report(title: string, incidents: readonly Incident[], firstTarget?: Target, threeTarget?: Target): void {
   console.log(`\n${title}`);
   for (const [name, rank] of Object.entries(rankers)) {
     const began = performance.now();
@@ -43,6 +44,9 @@ function report(title: string, incidents: readonly Incident[]): void {
       "top-3": `${three}/${incidents.length} (${(three / incidents.length).toFixed(3)})`,
       "ms each": milliseconds.toFixed(1),
     });
+    if (rank !== rankCauses) continue;
+    if (firstTarget !== undefined) judged(`${title}, top-1`, first / incidents.length, firstTarget);
+    if (threeTarget !== undefined) judged(`${title}, top-3`, three / incidents.length, threeTarget);
   }
   const standings = incidents.map(({ input, cause }) => {
     const { standing, ranking } = findCause(input);

@@ -36,6 +36,25 @@ export function seeded(seed: number): () => number {
   };
 }
 
+/** What a figure must reach, and what it aims at; `goal` below `floor` means that less is better. */
+export interface Target {
+  readonly floor: number;
+  readonly goal: number;
+}
+
+/** Begins every line that `main.ts` gathers into the closing table. */
+export const judgedMark = "= ";
+
+/** One figure against its floor and its goal, as a line that `main.ts` gathers. */
+export function judged(name: string, value: number, { floor, goal }: Target): void {
+  const reaches = (bound: number): boolean => (goal < floor ? value <= bound : value >= bound);
+  const verdict = reaches(goal) ? "goal reached" : reaches(floor) ? "floor reached" : "BELOW THE FLOOR";
+  const shown = [value, floor, goal].map((each) =>
+    Math.abs(each) >= 1_000 ? each.toFixed(0) : String(Number(each.toPrecision(3))),
+  );
+  console.log(`${judgedMark}${[name, ...shown, verdict].join(" | ")}`);
+}
+
 /** One row of a table: a name and its figures, aligned. */
 export function row(name: string, figures: Readonly<Record<string, string | number>>): void {
   const cells = Object.entries(figures).map(

@@ -2,7 +2,7 @@
 // Peers in the same run: Prometheus' predict_linear with a hold, and a static line.
 import process from "node:process";
 import { exhaustion } from "@prunella/detect";
-import { row, withDataSet } from "./data.ts";
+import { judged, row, withDataSet } from "./data.ts";
 import { judge, limit, makeCases, realNoise, stepMs, type Forecaster } from "./exhaustion-cases.ts";
 
 const count = Number(process.argv[2] ?? 400);
@@ -56,10 +56,14 @@ withDataSet("nab", (at) => {
     for (const [name, create] of Object.entries(rules)) {
       const { pointsPerSecond, ...figures } = judge(cases, create, () => performance.now());
       row(name, { ...figures, "points/s": String(pointsPerSecond) });
+      if (part !== "all" || name !== "exhaustion (default)") continue;
+      judged("exhaustion, early F1", figures.earlyF1, { floor: 0.75, goal: 0.85 });
+      judged("exhaustion, quiet cases disturbed", figures.disturbed, { floor: 0.3, goal: 0.12 });
+      judged("exhaustion, F1 with 30 min lead", figures.f1, { floor: 0.9, goal: 0.95 });
+      judged("exhaustion, median ETA error", figures.etaError, { floor: 0.15, goal: 0.1 });
     }
   }
   const state = exhaustion({ limit });
   for (let at = 0; at < 30 * 1_440; at++) state.update(at * stepMs, 50 + (at % 7));
   console.log(`\nstate after 30 days at one minute: ${JSON.stringify(state.snapshot()).length} bytes as JSON`);
-  console.log("floor: earlyF1 0.75, disturbed 0.30, f1 0.90, etaError 0.15; goal: 0.85, 0.12, 0.95, 0.10");
 });

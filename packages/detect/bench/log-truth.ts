@@ -1,9 +1,9 @@
 // Reads log samples with true templates and scores a parser on them: grouping accuracy (GA), parsing accuracy (PA), F1 of
 // grouping (FGA) and of templates (FTA), after Zhu et al. 2019, Liu et al. 2022 and Jiang et al. 2024. The data stays
 // outside the repository: SYSTEM_2k.csv files in a folder that the environment names.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import process from "node:process";
+import { dataSet } from "./data.ts";
 
 export interface LogSample {
   readonly name: string;
@@ -22,14 +22,13 @@ export interface LogScore {
 
 /** The samples, or the reason why there are none. */
 export function readLogSamples(): readonly LogSample[] | string {
-  const root = path.resolve(import.meta.dirname, "../../..");
-  const folder = path.join(process.env["PRUNELLA_BENCH_DATA"] ?? path.join(root, "../shared/data"), "loghub");
-  if (!existsSync(folder)) return `no data: ${folder} does not exist; name the data folder with PRUNELLA_BENCH_DATA`;
-  return readdirSync(folder)
+  const found = dataSet("loghub");
+  if ("missing" in found) return found.missing;
+  return readdirSync(found.at)
     .filter((name) => name.endsWith("_2k.csv"))
     .toSorted()
     .map((name) => {
-      const rows = readTable(readFileSync(path.join(folder, name), "utf8")).slice(1);
+      const rows = readTable(readFileSync(path.join(found.at, name), "utf8")).slice(1);
       return {
         name: name.replace("_2k.csv", ""),
         lines: rows.map((row) => row[1]!),

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
 import { LogMiner } from "@prunella/detect";
+import { judged } from "./data.ts";
 import { meanScore, readLogSamples, scoreLines, type LogSample, type LogScore } from "./log-truth.ts";
 
 interface Peer {
@@ -12,8 +13,13 @@ interface Peer {
   readonly seconds: number;
 }
 
-const targets = { GA: [0.87, 0.93], PA: [0.55, 0.75], FGA: [0.87, 0.92], FTA: [0.55, 0.7] } as const;
-const speedTargets = [60_000, 200_000] as const;
+const targets = {
+  GA: { floor: 0.87, goal: 0.93 },
+  PA: { floor: 0.55, goal: 0.75 },
+  FGA: { floor: 0.87, goal: 0.92 },
+  FTA: { floor: 0.55, goal: 0.7 },
+} as const;
+const speedTarget = { floor: 60_000, goal: 200_000 } as const;
 const rounds = 50;
 
 const samples = readLogSamples();
@@ -37,18 +43,18 @@ function run(all: readonly LogSample[]): void {
     const mean = meanScore(scores);
     console.log(row("mean", mean));
     if (truth === "corrected")
-      for (const key of ["GA", "FGA", "FTA", "PA"] as const) console.log(verdict(key, mean[key], targets[key]));
+      for (const key of ["GA", "FGA", "FTA", "PA"] as const) judged(`Loghub ${key}`, mean[key], targets[key]);
   }
   const lines = all.reduce((sum, { lines }) => sum + lines.length, 0);
   console.log(`\nspeed, processor time of one thread, ${String(lines)} lines`);
-  console.log(verdict("lines/s, first pass", lines / coldSeconds, speedTargets));
+  judged("lines/s, first pass of the process", lines / coldSeconds, speedTarget);
   const [, warmSeconds] = timed(() => {
     for (let round = 0; round < rounds; round += 1)
       all.forEach((sample, at) => {
         for (const line of sample.lines) miners[at]!.add(line);
       });
   });
-  console.log(verdict("lines/s, sustained", (lines * rounds) / warmSeconds, speedTargets));
+  judged("lines/s, sustained", (lines * rounds) / warmSeconds, speedTarget);
   const bytes = mined.reduce((sum, each) => sum + each.bytes, 0) / mined.length;
   console.log(`  bytes per template (snapshot)  ${bytes.toFixed(0)}`);
   console.log(`  bytes per template (heap)      ${heapBytes(all).toFixed(0)}`);
@@ -109,10 +115,4 @@ function runPeer(all: readonly LogSample[], masks: string): void {
 function row(name: string, score: LogScore): string {
   const cells = (["GA", "FGA", "FTA", "PA"] as const).map((key) => `${key} ${score[key].toFixed(3)}`);
   return `  ${name.padEnd(12)} ${cells.join("  ")}`;
-}
-
-function verdict(name: string, value: number, [floor, goal]: readonly [number, number]): string {
-  const reached = value >= goal ? "goal reached" : value >= floor ? "floor reached" : "BELOW THE FLOOR";
-  const shown = (each: number): string => (goal > 1 ? each.toFixed(0) : each.toFixed(3));
-  return `  ${name.padEnd(20)} ${shown(value)}  floor ${shown(floor)}  goal ${shown(goal)}  ${reached}`;
 }

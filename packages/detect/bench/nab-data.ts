@@ -1,8 +1,8 @@
 // Series with labelled anomaly windows in NAB's form (CSV with timestamp,value; a JSON of windows per file), read from
 // the folder PRUNELLA_BENCH_DATA names (default ../shared/data beside the repository). Nothing of it is kept here.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
-import process from "node:process";
+import { dataSet } from "./data.ts";
 
 export interface LabelledSeries {
   readonly name: string;
@@ -13,27 +13,27 @@ export interface LabelledSeries {
   readonly windows: readonly (readonly [first: number, last: number])[];
 }
 
-const root = path.resolve(import.meta.dirname, "../../..");
-export const dataFolder = path.resolve(root, process.env["PRUNELLA_BENCH_DATA"] ?? "../shared/data");
-
-/** The labelled sets by name; or, when the data is absent, the reason to print. */
+/** The labelled sets by name, each with its file of windows. */
 export const sources = {
-  nab: { data: "nab/data", windows: "nab/combined_windows.json" },
-  "cloud-monitoring": { data: "cloud-monitoring/data", windows: "cloud-monitoring/windows.json" },
+  nab: "combined_windows.json",
+  "cloud-monitoring": "windows.json",
 } as const;
 
+/** Why a set is not at hand; undefined when it is. */
 export function missing(source: keyof typeof sources): string | undefined {
-  const file = path.join(dataFolder, sources[source].windows);
-  return existsSync(file) ? undefined : `${file} is absent: name the data folder with PRUNELLA_BENCH_DATA`;
+  const found = dataSet(source);
+  return "missing" in found ? found.missing : undefined;
 }
 
 export function loadSeries(source: keyof typeof sources): LabelledSeries[] {
-  const { data, windows } = sources[source];
-  const labels = JSON.parse(readFileSync(path.join(dataFolder, windows), "utf8")) as Record<string, [string, string][]>;
+  const found = dataSet(source);
+  if ("missing" in found) throw new Error(found.missing);
+  const windows = path.join(found.at, sources[source]);
+  const labels = JSON.parse(readFileSync(windows, "utf8")) as Record<string, [string, string][]>;
   return Object.entries(labels)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, spans]) => {
-      const lines = readFileSync(path.join(dataFolder, data, name), "utf8")
+      const lines = readFileSync(path.join(found.at, "data", name), "utf8")
         .split(/\r?\n/)
         .filter(Boolean)
         .slice(1);

@@ -1,7 +1,26 @@
 // Draws docs/detect/*.svg: what each detector says about a series made here. `node packages/detect/bench/pictures.ts`.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { absence, anomaly, burnRate, changeRate, peers, quantileSketch, ratio, threshold } from "@prunella/detect";
+import {
+  absence,
+  anomaly,
+  burnRate,
+  changePoints,
+  changeRate,
+  exhaustion,
+  findCause,
+  HourlyCounts,
+  logWatch,
+  peers,
+  quantileSketch,
+  ratio,
+  remainingLife,
+  streamChanges,
+  threshold,
+  trainLife,
+  type LifeRow,
+  type TemplateFinding,
+} from "@prunella/detect";
 import { normal, seeded } from "../test/series/synthetic.ts";
 
 interface Line {
@@ -250,6 +269,228 @@ function drawQuantileSketch(): void {
   ]);
 }
 
+function drawExhaustion(): void {
+  const next = normal(seeded(12));
+  const minutes = 2 * 24 * 60;
+  const begins = 20 * 60;
+  const meets = 40 * 60;
+  // A collector's sawtooth, as a heap has it.
+  const usual = (i: number): number => 30 + (6 * (i % 25)) / 25 + next();
+  const leak = range(meets).map((i) => Math.min(100, usual(i) + 65 * Math.max(0, (i - begins) / (meets - begins))));
+  const levelling = range(minutes).map((i) => usual(i) + 45 * (1 - Math.exp(-Math.max(0, i - begins) / 200)));
+  const wave = leak.map((value, i) => Math.min(100, value + 6 * Math.sin((2 * Math.PI * i) / 360)));
+  const hours = (values: readonly number[]): number[] => {
+    const forecaster = exhaustion({ limit: 100 });
+    return values.map((value, i) => {
+      const verdict = forecaster.update(i * minute, value);
+      return verdict.firing ? verdict.secondsToLimit / 3600 : NaN;
+    });
+  };
+  const [told, quiet, waved] = [hours(leak), hours(levelling), hours(wave)];
+  // Drawn at every third minute: the picture stays small.
+  const drawn = (values: readonly number[]): number[] => values.filter((_, i) => i % 3 === 0);
+  const some = (values: readonly number[]): number[] =>
+    where(drawn(values).map((value) => !Number.isNaN(value))).filter((i) => i % 7 === 0);
+  draw("exhaustion", [
+    {
+      title: "A leak from the 20th hour on; the limit is met in the 40th",
+      lines: [{ label: "value (red: warning)", values: drawn(leak) }],
+      level: 100,
+      marks: some(told),
+      shaded: [[begins / 3, meets / 3]],
+    },
+    {
+      title: "Hours to the limit",
+      lines: [
+        { label: "told", values: drawn(told) },
+        { label: "true", values: drawn(leak.map((_, i) => (i < begins ? NaN : (meets - i) / 60))), colour: "#a0aec0" },
+      ],
+    },
+    {
+      title: "It levels off below the limit",
+      lines: [{ label: "value (red: warning)", values: drawn(levelling) }],
+      level: 100,
+      marks: some(quiet),
+    },
+    {
+      title: "Where it is weak: the leak with a wave of six hours on it is warnings come and go",
+      lines: [{ label: "value (red: warning)", values: drawn(wave) }],
+      level: 100,
+      marks: some(waved),
+      shaded: [[begins / 3, meets / 3]],
+    },
+  ]);
+}
+
+function drawChangePoints(): void {
+  const next = normal(seeded(13));
+  const trend = range(300).map((i) => {
+    const level = i < 80 ? 20 : i < 150 ? 35 : i < 220 ? 35 - 0.25 * (i - 150) : 17.5;
+    return level + 1.5 * next() + (i === 40 ? 12 : 0);
+  });
+  const found = changePoints([trend]).map(({ index }) => index);
+  const latency = range(600).map((i) => (i < 300 ? 40 : 46) + (i >= 450 ? -6 : 0) + 2 * next() + (i === 150 ? 40 : 0));
+  const detector = streamChanges();
+  const told: number[] = [];
+  const began: number[] = [];
+  for (const [i, value] of latency.entries()) {
+    const change = detector.update(i * 1000, value);
+    if (change === null) continue;
+    told.push(i);
+    began.push(Math.round(change.atMs / 1000));
+  }
+  draw("change-points", [
+    {
+      title: "A finished series: a step, the start and the end of a slope, and a spike that is no change",
+      lines: [{ label: "value (red: change point)", values: trend }],
+      marks: found,
+      shaded: [
+        [80, 80],
+        [150, 150],
+        [220, 220],
+      ],
+    },
+    {
+      title: `A stream at one point a second: changes at 300 and 450, told at ${told.join(" and ")}`,
+      lines: [{ label: "value (red: where it began)", values: latency }],
+      marks: began,
+      shaded: [
+        [300, 300],
+        [450, 450],
+      ],
+    },
+  ]);
+}
+
+function drawRemainingLife(): void {
+  const random = seeded(14);
+  const unitRows = (unit: number): LifeRow[] => {
+    const length = 120 + Math.floor(120 * random());
+    return range(length).map((i) => {
+      const wear = Math.exp((i - length) / 40);
+      return { unit, cycle: i + 1, values: [10 * wear + random(), 5 - 6 * wear + random(), random()] };
+    });
+  };
+  const model = trainLife(range(60).flatMap(unitRows), seeded(1), { trees: 60 });
+  const own = unitRows(1000);
+  const lives = own.map((_, i) => remainingLife(model, own.slice(0, i + 1))[0]!);
+  draw("remaining-life", [
+    {
+      title: "Two readings of a unit that the model has not seen",
+      lines: [
+        { label: "first", values: own.map(({ values }) => values[0]!) },
+        { label: "second", values: own.map(({ values }) => values[1]!), colour: "#2f855a" },
+      ],
+    },
+    {
+      title: "Cycles left, at most 125",
+      lines: [
+        { label: "told", values: lives.map(({ cycles }) => cycles) },
+        { label: "low and high", values: lives.map(({ low }) => low), colour: "#a0aec0" },
+        { label: "", values: lives.map(({ high }) => high), colour: "#a0aec0" },
+        { label: "true", values: own.map((_, i) => Math.min(125, own.length - 1 - i)), colour: "#dd6b20" },
+      ],
+    },
+  ]);
+}
+
+function drawCauses(): void {
+  const next = normal(seeded(15));
+  const [usual, during] = [60, 20];
+  // The store's slowness is in what everybody above it takes.
+  const times: Readonly<Record<string, (slow: number) => number>> = {
+    store: (slow) => 5 + 0.3 * next() + slow,
+    cart: (slow) => 12 + 0.6 * next() + slow,
+    web: (slow) => 30 + 2 * next() + slow,
+    search: () => 8 + 0.5 * next(),
+  };
+  const series = Object.fromEntries(
+    Object.entries(times).map(([node, time]) => [node, range(usual + during).map((i) => time(i < usual ? 0 : 40))]),
+  );
+  const part = (from: number, to?: number) =>
+    Object.fromEntries(
+      Object.entries(series).map(([node, values]) => [node, { latency_average: values.slice(from, to) }]),
+    );
+  const edges = [
+    { from: "web", to: "cart" },
+    { from: "web", to: "search" },
+    { from: "cart", to: "store" },
+  ];
+  const graph = { nodes: Object.keys(times), edges };
+  const { ranking, standing } = findCause({ graph, normal: part(0, usual), incident: part(usual) });
+  draw("causes", [
+    {
+      title: `web calls cart and search, cart calls store. ${standing}: ${ranking.map(({ node, score }) => `${node} ${score.toFixed(1)}`).join(", ")}`,
+      lines: Object.entries(series).map(([node, values], i) => ({
+        label: `${node}, ms`,
+        values,
+        colour: ["#c53030", "#dd6b20", "#2b6cb0", "#a0aec0"][i]!,
+      })),
+      shaded: [[usual, usual + during - 1]],
+    },
+  ]);
+}
+
+function drawLogs(): void {
+  const random = seeded(16);
+  const watch = logWatch();
+  const minutes = range(120);
+  const findings: TemplateFinding[] = [];
+  const counts = minutes.map((at) => {
+    const served = 20 + Math.floor(10 * random());
+    const refused = at < 70 || at >= 80 ? Math.floor(4 * random()) : 60;
+    const lines = [
+      ...range(served).map((i) => `GET /orders/${at * 100 + i} 200 ${i + 1} ms`),
+      ...range(refused).map((i) => `cannot reach store-${i % 3}: ECONNREFUSED`),
+      ...(at < 40 || at >= 95 ? ["cache refreshed"] : []),
+    ];
+    for (const [i, line] of lines.entries())
+      findings.push(...watch.line(line, (at + i / lines.length) * minute).findings);
+    findings.push(...watch.tick((at + 1) * minute - 1).findings);
+    return { served, refused };
+  });
+  const said = findings.map(({ kind, state, at }) => `${Math.floor(at / minute)} ${kind} ${state}`).join(", ");
+  const at = (kind: TemplateFinding["kind"]): number[] =>
+    findings.filter((one) => one.kind === kind && one.state === "firing").map((one) => Math.floor(one.at / minute));
+  draw("logs", [
+    {
+      title: said,
+      lines: [
+        { label: "cannot reach &lt;*&gt;", values: counts.map(({ refused }) => refused) },
+        { label: "GET &lt;*&gt;", values: counts.map(({ served }) => served), colour: "#a0aec0" },
+      ],
+      marks: at("rate-rose"),
+      shaded: [
+        [40, 94],
+        [70, 79],
+      ],
+    },
+  ]);
+}
+
+function drawErrors(): void {
+  const random = seeded(17);
+  const hour = 60 * minute;
+  const counts = new HourlyCounts(0);
+  const hours = range(10 * 24).map((i) => {
+    const usual = 6 + 4 * Math.sin((2 * Math.PI * i) / 24);
+    const events = Math.floor(2 * usual * random()) + (i >= 210 && i < 214 ? 90 : 0);
+    counts.add(i * hour, events);
+    return { events, ...counts.isEscalating(i * hour + hour - 1) };
+  });
+  draw("errors", [
+    {
+      title: "Events an hour of one archived failure, and the limit beyond which it escalates",
+      lines: [
+        { label: "events (red: escalating)", values: hours.map(({ events }) => events) },
+        { label: "limit", values: hours.map(({ limit }) => limit), colour: "#a0aec0" },
+      ],
+      marks: where(hours.map(({ isEscalating }) => isEscalating)),
+      shaded: [[210, 213]],
+    },
+  ]);
+}
+
 mkdirSync(folder, { recursive: true });
 for (const each of [
   drawAnomaly,
@@ -260,5 +501,11 @@ for (const each of [
   drawBurnRate,
   drawPeers,
   drawQuantileSketch,
+  drawExhaustion,
+  drawChangePoints,
+  drawRemainingLife,
+  drawCauses,
+  drawLogs,
+  drawErrors,
 ])
   each();

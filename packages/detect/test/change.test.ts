@@ -245,6 +245,28 @@ test("moves smaller than the smallest worth telling are learned, not told", () =
   );
 });
 
+// As long as the noise is no finer than a thousandth of the level: below that it is taken for rounding.
+test("neither unit nor offset of a stream moves its changes", () => {
+  const values = stretches(21, [
+    [150, 100, 0],
+    [120, 112, 0],
+    [120, 90, 0],
+  ]);
+  const told = (all: readonly number[]): string =>
+    stream(all)
+      .map(({ atMs, toldMs }) => `${atMs} ${toldMs}`)
+      .join();
+  for (const [scale, offset] of [
+    [3, 0],
+    [0.001, 0],
+    [1e9, 0],
+    [1, 500],
+    [-2, 70],
+  ] as const)
+    assert.equal(told(values.map((value) => value * scale + offset)), told(values), `times ${scale} plus ${offset}`);
+  assert.equal(stream(values).length, 2);
+});
+
 test("a restored stream detector goes on exactly where the other stopped", () => {
   const values = stretches(12, [
     [150, 100, 0],

@@ -39,6 +39,7 @@ interface Application {
 
 function watchApplication(report: (event: GuardReport) => void): Application {
   const marks = new Map<string, { at: number; value: number; calls: number; changed: boolean }>();
+  const gauges = new Map<string, { guard: string; name: string; state: string; values: object; counts: object }>();
   const beats = new Map<string, { at: number; changed: boolean }>();
   const actions = new Map<string, (argument: unknown) => unknown>();
   const unlisten = new Map<Guard, () => void>();
@@ -56,6 +57,18 @@ function watchApplication(report: (event: GuardReport) => void): Application {
     },
     heartbeat(name) {
       if (on && (beats.has(name) || beats.size < namesMax)) beats.set(name, { at: Date.now(), changed: true });
+    },
+    gauge(kind, name, values, counts = {}) {
+      const key = `${kind} ${name}`;
+      if (!on || (!gauges.has(key) && gauges.size >= namesMax)) return;
+      // Copied: the application may go on using its object.
+      gauges.set(key, {
+        guard: String(kind),
+        name: String(name),
+        state: "",
+        values: { ...values },
+        counts: { ...counts },
+      });
     },
     registerAction(name, perform) {
       if (on && (actions.has(name) || actions.size < actionsMax)) actions.set(name, perform);
@@ -98,8 +111,12 @@ function watchApplication(report: (event: GuardReport) => void): Application {
         unlisten.delete(guard);
         stop();
       }
-      if (present.size === 0) return undefined;
-      return { type: "guards", at: Date.now(), snapshots: [...present].map((guard) => guard.snapshot()) };
+      if (present.size === 0 && gauges.size === 0) return undefined;
+      return {
+        type: "guards",
+        at: Date.now(),
+        snapshots: [...[...present].map((guard) => guard.snapshot()), ...gauges.values()],
+      };
     },
     control(name, control, argument) {
       const guard = guards().find((each) => each.name === name);

@@ -239,6 +239,17 @@ export interface ProbeInterface {
   progress(name: string, value?: number): void;
   /** The part called `name` lives. */
   heartbeat(name: string): void;
+  /**
+   * How full something of the application's own is (a pool, a queue), for applications without the resilience library. `kind`
+   * is "pool" (values max, lent, waiting), "queue" (size, capacity, durable 0 or 1) or a word of its own; `counts` only ever
+   * grow (a pool's released, a queue's in and out). The last call of an interval counts; at most 100 names.
+   */
+  gauge(
+    kind: string,
+    name: string,
+    values: Readonly<Record<string, number>>,
+    counts?: Readonly<Record<string, number>>,
+  ): void;
   /** Offers a repair that the control plane may call; returns the way to take it back. At most 100. */
   registerAction(name: string, perform: (argument: unknown) => unknown): () => void;
 }

@@ -20,6 +20,8 @@ import process from "node:process";
 import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
+import { ownSample } from "./own-sample.ts";
+import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
 import { webFolder } from "./web.ts";
 
@@ -62,6 +64,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     { ...rulesOf(plan) },
   );
+  const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
@@ -72,7 +75,7 @@ export async function control(folder: DataFolder): Promise<Control> {
       instance.configure(rulesOf(next));
       log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
     },
-    onSignals: (events, observations) => instance.ingest([...events, ...observations]),
+    onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
@@ -96,6 +99,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       guards: (target) => guards.get(target) ?? [],
     },
     configuration: () => plan,
+    sources: sourcesOf(folder),
+    render: renderer,
   });
   announce(folder, server.url);
   const pruning = setInterval(

@@ -14,6 +14,7 @@ import type { Static, TSchema } from "typebox";
 import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
+import { claimRoutes } from "./routes/claims.ts";
 import { controlRoutes } from "./routes/controls.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -94,6 +95,7 @@ export async function application(options: ServerOptions): Promise<App> {
       const api = scope as unknown as App;
       statusRoutes(api, options, startedAt);
       targetRoutes(api, options);
+      claimRoutes(api, options);
       issueRoutes(api, options);
       incidentRoutes(api, options);
       repairRoutes(api, options);

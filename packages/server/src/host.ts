@@ -1,6 +1,7 @@
 // What the server stands on: the running engine, or the data folder alone when no control plane runs (the command line's
 // way of reading). Everything that changes something goes through `command` and `ingest`.
-import type { Clock, Engine, Log, Store } from "@prunella/core";
+import type { Claim, Report } from "@prunella/contract";
+import type { CatalogueMode, Clock, DrillProof, Engine, Log, LongRun, Store } from "@prunella/core";
 
 /** The part of an engine that the API needs. */
 export type EngineFace = Pick<Engine, "world" | "views" | "context" | "command" | "ingest" | "listen" | "health">;
@@ -24,6 +25,22 @@ export interface AgentFace {
   guards(target: string): readonly unknown[];
 }
 
+export interface ReportSources {
+  /** Failure modes that are known beforehand. */
+  readonly catalogue?: () => readonly CatalogueMode[];
+  /** Runs of drills, newest first. */
+  readonly drills?: () => Promise<readonly DrillProof[]>;
+  /** Stress, soak and load runs that were recorded, newest first. */
+  readonly longRuns?: () => Promise<readonly LongRun[]>;
+  /** Incidents for which a notification was delivered. */
+  readonly notified?: () => Promise<ReadonlySet<string>>;
+}
+
+export interface Render {
+  readonly report: (report: Report, format: "markdown" | "html") => string;
+  readonly issues: (issues: readonly Claim[]) => string;
+}
+
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port; the address is in the result. */
@@ -38,6 +55,10 @@ export interface ServerOptions {
   readonly agent: AgentFace;
   /** The configuration in force, as JSON. */
   readonly configuration: () => unknown;
+  /** Where reports find what is not in the store; absent: there is none of it. */
+  readonly sources?: ReportSources;
+  /** Reports and issues as text for people; absent: they are told as JSON only. */
+  readonly render?: Render;
   /** Folder of the built web UI; absent: a plain status page answers at "/". */
   readonly web?: string;
 }

@@ -11,6 +11,7 @@ import {
   type Notification,
   type Order,
   type Remedy,
+  type Repair,
   type Safety,
 } from "@prunella/core";
 import type { MemoryDisk } from "@prunella/core/testing";
@@ -149,10 +150,27 @@ export class Invariants {
       );
       demand(live.length <= 1, `3: ${live.map((each) => each.id).join(" and ")} are live on ${repair.target}`);
       if (repair.state.name === "ended") marks.add(`repair ${repair.state.outcome}`);
+      if (repair.state.name === "ended") this.#undone(repair);
       demand(repair.steps.length <= 2 * repair.remedy.steps.length, `${repair.id} has more steps than its remedy`);
     }
     demand(disk.incidents.size < 5_000, "10: incidents grow without bound");
     if (changes.settings?.storm != null) marks.add("storm");
+    if (changes.standings?.some((standing) => standing.demotedTo !== null)) marks.add("a remedy was demoted");
+  }
+
+  /** Whatever did not help was undone, as far as it can be, before the run ended; a crash in between changes nothing. */
+  #undone(repair: Repair): void {
+    if (repair.state.name !== "ended" || repair.state.outcome !== "failed") return;
+    const broken = repair.steps.some((step) => step.undo && step.outcome?.kind !== "succeeded");
+    for (const [at, step] of repair.remedy.steps.entries()) {
+      const done = repair.steps.some(
+        (record) => !record.undo && record.key.endsWith(`step${at}`) && record.outcome?.kind === "succeeded",
+      );
+      const undone = repair.steps.some((record) => record.undo && record.key.endsWith(`undo${at}`));
+      if (!done || step.undo === null) continue;
+      demand(undone || broken, `27: ${repair.id} failed and step ${at + 1} was not undone`);
+      if (undone) this.#of.marks.add("a run was undone");
+    }
   }
 
   /** 9: called recovered only after it really was good for the window, as far as its checks can see. */

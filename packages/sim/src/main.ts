@@ -1,5 +1,6 @@
 // `npm run sim`: seeds, swarm faults, crash walks, harm pairs, shrinking. Exit status 0: no invariant broke; 1: one did;
 // 2: bad usage. The last line sums up.
+import { shippedRemedies } from "@prunella/core";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -8,6 +9,7 @@ import { parseArgs } from "node:util";
 import type { BugName } from "./bugs.ts";
 import { bugs } from "./bugs.ts";
 import { noFaults } from "./faults.ts";
+import { configuredRemedies } from "./remedies.ts";
 import { run, type RunOptions, type RunResult } from "./run.ts";
 import { scenarios, walk } from "./walk.ts";
 
@@ -56,12 +58,13 @@ function book(result: RunResult): RunResult {
   return result;
 }
 
-/** Every third seed also meets a takeover or a pause. */
+/** Every third seed also meets a takeover or a pause; every fifth has configured remedies and a person who answers. */
 export function optionsOf(seed: number, more: Partial<RunOptions> = {}): RunOptions {
   return {
     seed,
     ...(seed % 6 === 1 ? { takeoverAt: 60_000 } : {}),
     ...(seed % 6 === 4 ? { pause: { from: 40_000, to: 120_000 } } : {}),
+    ...(seed % 5 === 2 ? { remedies: [...configuredRemedies, ...shippedRemedies], person: true } : {}),
     ...more,
   };
 }
@@ -217,6 +220,10 @@ async function main(): Promise<number> {
       "repair failed",
       "repair cancelled",
       "an issue regressed",
+      "a person's approve was taken",
+      "a person's refuse was taken",
+      "a run was undone",
+      "a remedy was demoted",
     ]) {
       if (marks.has(mark)) continue;
       console.error(`never reached: ${mark}; the simulation has lost its teeth`);

@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly story?: (line: string) => void;
   readonly bug?: BugName;
   readonly remedies?: readonly Remedy[];
+  /** Somebody answers what is proposed: agrees, refuses, agrees twice, or stays away. */
+  readonly person?: boolean;
   readonly safety?: Partial<Safety>;
 }
 
@@ -93,7 +95,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const plant = new Plant(now, (signal) => void outbox.push({ signal, sending: false }));
   const marks = new Set<string>();
   const remedies = options.remedies ?? shippedRemedies;
-  const safety: Safety = { ...defaultSafety, globalPerHour: 30, ...options.safety };
+  const safety: Safety = { ...defaultSafety, globalPerHour: 30, approvalTimeoutMs: 120_000, ...options.safety };
   const invariants = new Invariants({ plant, disk, remedies, safety, marks, now });
   const bug = options.bug === undefined ? null : bugs[options.bug];
   let failure: string | null = null;
@@ -354,6 +356,29 @@ export async function run(options: RunOptions): Promise<RunResult> {
     };
     scheduler.at(options.pause.from, "pause", command("pause"));
     scheduler.at(options.pause.to, "resume", command("resume"));
+  }
+  if (options.person === true) {
+    const mind = stream(seed, "person");
+    const answered = new Set<string>();
+    const look = (): void => {
+      for (const repair of disk.repairs.values()) {
+        if (repair.state.name !== "proposed" || answered.has(repair.id)) continue;
+        answered.add(repair.id);
+        const answer = mind.pick(["approve", "approve", "approve twice", "refuse", "stay away"] as const);
+        if (answer === "stay away") continue;
+        const ask = (): void => {
+          const command = answer === "refuse" ? "refuse" : "approve";
+          for (let each = 0; each < (answer === "approve twice" ? 2 : 1); each += 1)
+            void current()
+              ?.engine?.command({ type: command, repair: repair.id, by: "person:sim" })
+              .then(() => marks.add(`a person's ${command} was taken`))
+              .catch(() => marks.add("a person's answer was refused or lost"));
+        };
+        scheduler.at(mind.between(1_000, 60_000), answer, ask);
+      }
+      scheduler.at(1_000, "person", look);
+    };
+    scheduler.at(1_000, "person", look);
   }
   scheduler.at(lengthMs, "faults stop", () => void (dice.healed = true));
 

@@ -43,6 +43,18 @@ export function connect(file: string, options: ConnectOptions): Database {
   }
 }
 
+/** Opens an existing file for reading only: nothing is created, configured or migrated. */
+export function connectReadOnly(file: string, lockTimeoutMs: number): Database {
+  const sqlite = new DatabaseSync(file, { timeout: lockTimeoutMs, readOnly: true });
+  try {
+    sqlite.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
+    return { sqlite, queries: queriesOver(sqlite), inode: statSync(file).ino };
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
 /** Brings the schema to the newest version. A file that a newer Prunella wrote is refused and left as it is. */
 export async function migrate({ sqlite, queries }: Database): Promise<void> {
   const applied = appliedMigrations(sqlite);
@@ -63,7 +75,7 @@ export async function migrate({ sqlite, queries }: Database): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-function appliedMigrations(sqlite: DatabaseSync): string[] {
+export function appliedMigrations(sqlite: DatabaseSync): string[] {
   const table = sqlite.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'kysely_migration'").get();
   if (table === undefined) return [];
   return sqlite

@@ -14,6 +14,7 @@ import {
   type IncidentQuery,
   type Issue,
   type IssueQuery,
+  type Learned,
   type Opened,
   type Page,
   type Repair,
@@ -51,7 +52,7 @@ type Read = Pick<
   | "transitions"
   | "signals"
 > &
-  Pick<Store, "series" | "tallies" | "comments">;
+  Pick<Store, "series" | "tallies" | "comments" | "learned">;
 
 export function queries(database: Kysely<Tables>): Read {
   const byId = async <T>(table: "issues" | "incidents" | "repairs", id: string): Promise<T | null> =>
@@ -134,12 +135,17 @@ export function queries(database: Kysely<Tables>): Read {
     async tallies(query): Promise<readonly Tally[]> {
       let select = database
         .selectFrom("tallies")
-        .select(["target", "hour", "watchedMs", "goodMs", "requests", "errors"])
+        .select(["target", "hour", "watchedMs", "goodMs", "requests", "errors", "latency"])
         .where("hour", ">=", query.from)
         .where("hour", "<", query.to);
       if (query.target !== undefined) select = select.where("target", "=", query.target);
-      return (await select.orderBy("hour").orderBy("target").execute()).map((row) => ({ ...row }));
+      return (await select.orderBy("hour").orderBy("target").execute()).map((row) => ({
+        ...row,
+        latency: JSON.parse(row.latency) as Tally["latency"],
+      }));
     },
+    learned: async (): Promise<readonly Learned[]> =>
+      parsed<Learned>(await database.selectFrom("learned").select("body").orderBy("id").execute()),
     comments: async (issue) =>
       parsed<Comment>(
         await database

@@ -10,7 +10,7 @@ const dayMs = 24 * 3_600_000;
 export interface Retention {
   /** Age in ms after which signals and delivered notifications go. Default 7 days. */
   readonly signalsMs: number;
-  /** Age in ms after which minutes of metrics go. Default 30 days. */
+  /** Age in ms after which minutes of metrics go, and what was learned but not written again since. Default 30 days. */
   readonly seriesMs: number;
   /** Age in ms after which hourly tallies go. Default 400 days. */
   readonly talliesMs: number;
@@ -64,6 +64,7 @@ export async function prune(
   await all("signals", "at", now - retention.signalsMs);
   await all("series", "at", now - retention.seriesMs);
   await all("tallies", "hour", now - retention.talliesMs);
+  await all("learned", "at", now - retention.seriesMs);
   await all("notifications", "deliveredAt", now - retention.signalsMs);
 
   let tooLarge = false;

@@ -170,6 +170,7 @@ function changesOf(table: Table, row: Row): Changes {
     case "transitions":
     case "signals":
     case "comments":
+    case "learned":
       return { at: 0, [table]: body() };
     case "standings":
       return { at: 0, standings: body<Standing>("remedy") };

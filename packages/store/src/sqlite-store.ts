@@ -205,6 +205,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     signals: reading((read, query: Parameters<Store["signals"]>[0]) => read.signals(query)),
     series: reading((read, query: Parameters<Store["series"]>[0]) => read.series(query)),
     tallies: reading((read, query: Parameters<Store["tallies"]>[0]) => read.tallies(query)),
+    learned: reading((read) => read.learned()),
     comments: reading((read, issue: string) => read.comments(issue)),
     prune(now) {
       // A prune that is still at it does the work of a second one too.
@@ -215,7 +216,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     stats: () =>
       guarded("read", async () => {
         const { database, commits } = held();
-        return stats(database, file, acknowledgedBefore + commits.acknowledged);
+        return statsOf(database, file, acknowledgedBefore + commits.acknowledged);
       }),
     async close() {
       await opening.catch(() => undefined);
@@ -225,7 +226,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
   };
 }
 
-function stats({ sqlite }: Database, file: string, acknowledged: number): StoreStats {
+export function statsOf({ sqlite }: Database, file: string, acknowledged: number): StoreStats {
   const rows: Record<string, number> = {};
   for (const table of countedTables) {
     const span = sqlite.prepare(`SELECT min(seq) AS low, max(seq) AS high FROM ${table}`).get();

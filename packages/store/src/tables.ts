@@ -60,10 +60,13 @@ export interface Tables {
     goodMs: number;
     requests: number;
     errors: number;
+    /** Counts per bucket, JSON. */
+    latency: string;
   };
   standings: Row & { id: string; body: string };
   notifications: Row & { id: string; dueAt: number; deliveredAt: number | null; body: string };
   comments: Stored & { issue: string; at: number };
+  learned: Row & { id: string; at: number; body: string };
   numbers: Row & { id: string; number: number };
 }
 
@@ -79,5 +82,6 @@ export const countedTables = [
   "standings",
   "notifications",
   "comments",
+  "learned",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];

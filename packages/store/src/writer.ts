@@ -23,11 +23,12 @@ export function writer(database: DatabaseSync): Writer {
   const repair = replace(database, "repairs", "ord issue incident target remedy state createdAt endedAt body");
   const standing = replace(database, "standings", "body");
   const notification = replace(database, "notifications", "dueAt deliveredAt body");
+  const learned = replace(database, "learned", "at body");
   const number = replace(database, "numbers", "number");
   const transition = append(database, "transitions", "ord issue incident target at body");
   const signal = append(database, "signals", "ord target type at body");
   const comment = append(database, "comments", "ord issue at body");
-  const tally = replace(database, "tallies", "watchedMs goodMs requests errors", "target hour");
+  const tally = replace(database, "tallies", "watchedMs goodMs requests errors latency", "target hour");
   const point = replace(database, "series", "min mean max last count", "name at");
   const findName = database.prepare("SELECT seq FROM seriesNames WHERE target = ? AND metric = ?");
   const addName = database.prepare("INSERT INTO seriesNames (target, metric) VALUES (?, ?)");
@@ -88,10 +89,19 @@ export function writer(database: DatabaseSync): Writer {
       for (const row of changes.series ?? [])
         point.run(nameOf(row), row.at, row.min, row.mean, row.max, row.last, row.count);
       for (const row of changes.tallies ?? [])
-        tally.run(row.target, row.hour, row.watchedMs, row.goodMs, row.requests, row.errors);
+        tally.run(
+          row.target,
+          row.hour,
+          row.watchedMs,
+          row.goodMs,
+          row.requests,
+          row.errors,
+          JSON.stringify(row.latency),
+        );
       for (const row of changes.standings ?? []) standing.run(row.remedy, JSON.stringify(row));
       for (const row of changes.notifications ?? [])
         notification.run(row.key, row.dueAt, row.deliveredAt, JSON.stringify(row));
+      for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
       for (const [prefix, last] of Object.entries(changes.numbers ?? {})) number.run(prefix, last);
       if (changes.settings !== undefined) settings.run(JSON.stringify(changes.settings));
     },

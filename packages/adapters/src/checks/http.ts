@@ -4,6 +4,7 @@
 import type * as Http from "node:http";
 import type * as Https from "node:https";
 import type { TLSSocket } from "node:tls";
+import type { CheckFacts } from "@prunella/core";
 import { result, type CheckResult, type How } from "./result.ts";
 
 /** Connections of all HTTP checks together; checks beyond it wait for one within their own time limit. */
@@ -47,9 +48,9 @@ function attempt(
 ): Promise<CheckResult | "stale"> {
   return new Promise((resolve) => {
     let request: Http.ClientRequest;
-    const finish = (ok: boolean, message: string): void => {
+    const finish = (ok: boolean, message: string, facts?: CheckFacts): void => {
       clearTimeout(timer);
-      resolve(result(ok, startedAt, message));
+      resolve(result(ok, startedAt, message, facts));
     };
     const timer = setTimeout(
       () => {
@@ -73,14 +74,20 @@ function attempt(
     request.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       if (request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE")) resolve("stale");
-      else resolve(result(false, startedAt, text(error)));
+      else resolve(result(false, startedAt, text(error), codeOf(error)));
     });
     request.on("response", (response) => {
       const latencyMs = performance.now() - startedAt;
-      const certificate = how.certificateDaysMin === null ? null : daysLeft(response.socket as TLSSocket);
+      const endsAt = how.url.startsWith("https:") ? certificateEnd(response.socket as TLSSocket) : null;
+      const certificate = endsAt === null ? null : Math.floor((endsAt - Date.now()) / dayMs);
+      const skew = clockSkewOf(response.headers.date, latencyMs);
+      const facts: CheckFacts = {
+        ...(endsAt === null ? {} : { certificateEndsAt: endsAt }),
+        ...(skew === null ? {} : { clockSkewMs: skew }),
+      };
       collect(response, how.bodyIncludes === null ? 0 : bodyBytesMax, (body) => {
         const problem = judge(how, response.statusCode ?? 0, body, latencyMs, certificate);
-        finish(problem === null, problem ?? `${response.statusCode} in ${Math.round(latencyMs)} ms`);
+        finish(problem === null, problem ?? `${response.statusCode} in ${Math.round(latencyMs)} ms`, facts);
       });
     });
     request.end();
@@ -121,9 +128,21 @@ function collect(response: Http.IncomingMessage, bytesMax: number, done: (body: 
   response.once("end", end);
 }
 
-function daysLeft(socket: TLSSocket): number | null {
+function certificateEnd(socket: TLSSocket): number | null {
   const ends = Date.parse(socket.getPeerCertificate().valid_to);
-  return Number.isNaN(ends) ? null : Math.floor((ends - Date.now()) / dayMs);
+  return Number.isNaN(ends) ? null : ends;
+}
+
+/** The answer's Date header against our clock; null where there is none, or where they agree within a header's exactness. */
+function clockSkewOf(date: string | undefined, latencyMs: number): number | null {
+  const theirs = date === undefined ? Number.NaN : Date.parse(date);
+  if (Number.isNaN(theirs)) return null;
+  const skew = theirs - (Date.now() - latencyMs / 2);
+  return Math.abs(skew) < 2_000 ? null : Math.round(skew);
+}
+
+function codeOf(error: NodeJS.ErrnoException): CheckFacts {
+  return error.code === undefined ? {} : { code: error.code };
 }
 
 function text(error: unknown): string {

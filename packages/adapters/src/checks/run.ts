@@ -1,6 +1,8 @@
 // One run of one check, whatever its kind.
 import type { CheckPlan } from "../plan.ts";
 import { commandCheck } from "./command.ts";
+import { dnsCheck } from "./dns.ts";
+import { expiryCheck } from "./expiry.ts";
 import { fileAgeCheck } from "./file-age.ts";
 import type { Heartbeats } from "./heartbeat.ts";
 import { httpCheck } from "./http.ts";
@@ -22,6 +24,10 @@ export function runCheck(check: CheckPlan, timeoutMs: number, heartbeats: Heartb
       return processCheck(how);
     case "file-age":
       return fileAgeCheck(how);
+    case "expiry":
+      return expiryCheck(how);
+    case "dns":
+      return dnsCheck(how, timeoutMs);
     case "heartbeat":
       return Promise.resolve(heartbeats.check(how));
     default:

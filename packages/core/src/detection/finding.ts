@@ -2,23 +2,7 @@
 // set that holds, so a lost or doubled signal changes nothing.
 import type { TargetKey, TimeMs } from "../signal/index.ts";
 
-/** The kinds the shipped detectors know; configuration, alerts and plugins may name others. */
-export const knownKinds = [
-  "port-taken",
-  "start-failed",
-  "crash",
-  "killed",
-  "event-loop-blocked",
-  "heartbeat-missed",
-  "memory-leak",
-  "unhealthy",
-  "dependency-down",
-  "error",
-  "guard-tripped",
-  "signals-lost",
-  "loop-stalled",
-  "store-failing",
-] as const;
+/** The kinds the shipped detectors know; configuration, alerts and plugins may name others. Facts about each: kinds.ts. */
 export type FaultKind = string;
 
 export type Severity = "critical" | "medium" | "low";
@@ -43,9 +27,17 @@ export interface Finding {
   readonly ripe: boolean;
   /** New occurrences since the last time the set was taken. */
   readonly events: number;
-  /** When the newest of its events happened, for faults that are told by events; absent for those that hold as a level. */
-  readonly lastAt?: TimeMs;
+  /** When a forecast says that the limit is reached; absent: no forecast. */
+  readonly deadlineAt?: TimeMs;
   readonly evidence: readonly Evidence[];
+  /** When the newest of these events happened, by its sender's clock; one from before a fix does not speak against it. */
+  readonly lastAt?: TimeMs;
+  /** Release in which it happened, where the sender names one. */
+  readonly release?: string;
+  /** How it was told apart from other errors. */
+  readonly grouping?: { readonly basis: string; readonly why: readonly string[] };
+  /** It occurs so much more often than before that an ignored issue should be looked at again: why. */
+  readonly escalating?: string;
 }
 
 /** A dated, recorded fact. Text may come from outside and is never interpreted. */
@@ -63,6 +55,11 @@ export interface Evidence {
     | "change"
     | "dependency"
     | "stall"
+    | "route"
+    | "call"
+    | "gauge"
+    | "lock"
+    | "folder"
     | "note";
   readonly summary: string;
   /** Longer text: a stack, last lines. At most 16 kB; cut in the middle beyond. */

@@ -1,6 +1,10 @@
 // What is known about one target at this moment, kept from its signals. It lives in memory only: signals repeat, so a
 // restarted control plane sees the same again within a second. Every collection in it is bounded.
-import type { ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
+import type { ErrorContext, ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
+import { forgetProcess, gather, newGathered, type Gathered } from "./gathered.ts";
+import { groupError, type ErrorGroup } from "./learned/errors.ts";
+import type { Forecast, Resource } from "./learned/forecast.ts";
+import { sloTrackers, type SloTrackers } from "./slo.ts";
 
 /** Samples kept for slopes: ten minutes at one a second; the oldest goes. */
 export const samplesMax = 600;
@@ -9,15 +13,24 @@ export const errorGroupsMax = 100;
 /** Addresses of outgoing calls kept per target; the longest quiet one goes. */
 export const addressesMax = 50;
 
+/** The agent speaks of each service once a second; a silence longer than this is a gap in what is known, ms. */
+export const gapMs = 5_000;
+
 export interface TargetView {
   readonly spec: TargetSpec;
+  /** Counts for its service level objectives. */
+  readonly slos: SloTrackers;
   process: ProcessView | null;
   readonly checks: Map<string, CheckView>;
   stall: { readonly since: TimeMs; readonly at: TimeMs; readonly blockedMs: number; readonly cpuShare: number } | null;
   heartbeatAt: TimeMs | null;
   readonly samples: { readonly at: TimeMs; readonly values: Readonly<Record<string, number>> }[];
   readonly errors: Map<string, ErrorView>;
+  /** What will run out, as the patient forecasts say; kept by the learner. */
+  readonly forecasts: Map<Resource, Forecast>;
   readonly outgoing: Map<string, { at: TimeMs; errorAt: TimeMs | null; lastError: string | null }>;
+  /** Requests, calls, gauges, files, locks, folders, past ends. */
+  readonly gathered: Gathered;
   readonly reported: Map<
     string,
     { readonly finding: ReportedFinding; readonly at: TimeMs; readonly since: TimeMs; events: number }
@@ -35,6 +48,8 @@ export interface TargetView {
   } | null;
   /** Last time anything was heard of the target. */
   seenAt: TimeMs | null;
+  /** End of the last silence about the target (the machine slept, the agent was away): what was due meanwhile starts anew. */
+  gapEndedAt: TimeMs | null;
   /** Start of the present stretch without a fault; null while a fault holds. Kept by detect(). */
   healthySince: TimeMs | null;
   /** Last moment at which it was seen good. */
@@ -78,6 +93,8 @@ export interface LastExit {
 export interface ErrorView {
   readonly error: ErrorFacts;
   readonly origin: string;
+  readonly context: ErrorContext | null;
+  readonly group: ErrorGroup;
   readonly since: TimeMs;
   at: TimeMs;
   events: number;
@@ -87,18 +104,22 @@ export interface ErrorView {
 export function newView(spec: TargetSpec): TargetView {
   return {
     spec,
+    slos: sloTrackers(spec.slos ?? []),
     process: null,
     checks: new Map(),
     stall: null,
     heartbeatAt: null,
     samples: [],
     errors: new Map(),
+    forecasts: new Map(),
     outgoing: new Map(),
+    gathered: newGathered(),
     reported: new Map(),
     trips: new Map(),
     lastExit: null,
     startFailed: null,
     seenAt: null,
+    gapEndedAt: null,
     healthySince: null,
     goodAt: null,
     changes: [],
@@ -107,7 +128,9 @@ export function newView(spec: TargetSpec): TargetView {
 
 /** Takes one signal in. Late ones (older than what is known) do not turn a level back. */
 export function observe(view: TargetView, signal: Signal): void {
+  if (view.seenAt !== null && signal.at - view.seenAt > gapMs) view.gapEndedAt = signal.at;
   view.seenAt = Math.max(view.seenAt ?? signal.at, signal.at);
+  gather(view.gathered, signal);
   switch (signal.type) {
     case "started":
       setProcess(view, { running: true, pid: signal.pid, since: signal.at, wanted: true });
@@ -161,8 +184,12 @@ export function observe(view: TargetView, signal: Signal): void {
       view.heartbeatAt = Math.max(view.heartbeatAt ?? signal.at, signal.at);
       return;
     case "sample":
+      view.slos.sample(signal.at, signal.values);
       view.samples.push({ at: signal.at, values: signal.values });
       if (view.samples.length > samplesMax) view.samples.shift();
+      return;
+    case "traffic":
+      view.slos.traffic(signal);
       return;
     case "outgoing":
       view.outgoing.delete(signal.address);
@@ -174,7 +201,7 @@ export function observe(view: TargetView, signal: Signal): void {
       dropOldest(view.outgoing, addressesMax);
       return;
     case "error":
-      observeError(view, signal.at, signal.origin, signal.error);
+      observeError(view, signal.at, signal.origin, signal.error, signal.context ?? null);
       return;
     case "guard": {
       const key = `${signal.guard} ${signal.name}`;
@@ -222,6 +249,13 @@ export function observe(view: TargetView, signal: Signal): void {
       });
       return;
     }
+    case "routes":
+    case "gauges":
+    case "files":
+    case "locks":
+    case "folders":
+      // Taken in above.
+      return;
     default:
       signal satisfies never;
   }
@@ -241,6 +275,7 @@ function setProcess(view: TargetView, next: ProcessView): void {
     view.samples.length = 0;
     view.checks.clear();
     view.outgoing.clear();
+    forgetProcess(view.gathered);
   }
 }
 
@@ -282,13 +317,26 @@ function observeCheck(view: TargetView, signal: Extract<Signal, { type: "check" 
   if (check.failuresInRow >= role.failures && !starting) check.failing = true;
 }
 
-function observeError(view: TargetView, at: TimeMs, origin: string, error: ErrorFacts): void {
-  const key = errorGroup(error);
-  const known = view.errors.get(key);
-  view.errors.delete(key);
-  view.errors.set(key, {
+/** One failure reported twice (a probe sees what is also printed) counts once when the reports come within this, ms. */
+const sameReportMs = 5_000;
+
+function observeError(
+  view: TargetView,
+  at: TimeMs,
+  origin: string,
+  error: ErrorFacts,
+  context: ErrorContext | null,
+): void {
+  const group = groupError(error, context ?? {});
+  const known = view.errors.get(group.fingerprint);
+  const repeated = known !== undefined && known.origin !== origin && Math.abs(at - known.at) <= sameReportMs;
+  if (repeated && origin === "log") return;
+  view.errors.delete(group.fingerprint);
+  view.errors.set(group.fingerprint, {
     error,
     origin,
+    context,
+    group,
     since: Math.min(known?.since ?? at, at),
     // A late one is counted, and does not make the newest older.
     at: Math.max(known?.at ?? at, at),
@@ -296,16 +344,6 @@ function observeError(view: TargetView, at: TimeMs, origin: string, error: Error
     total: (known?.total ?? 0) + 1,
   });
   dropOldest(view.errors, errorGroupsMax);
-}
-
-/** Errors of one type from one place are one group: name, code and first frame, or the message with its numbers taken out. */
-export function errorGroup(error: ErrorFacts): string {
-  const frame = error.stack?.split("\n").find((line) => /^\s*at /.test(line) && !line.includes("node:internal"));
-  const place =
-    frame === undefined
-      ? error.message.replace(/\d+/g, "0").slice(0, 120)
-      : (/at (?:async )?([^ (]+)/.exec(frame)?.[1] ?? "");
-  return [error.name, error.code, place].filter((part) => part !== null && part !== "").join(" ");
 }
 
 function dropOldest<V>(map: Map<string, V>, max: number): void {

@@ -1,6 +1,6 @@
 // From an incident to its root cause: which evidence to gather first, and what all of it says. The evidence is gathered
 // outside; nothing here waits. A question that is not answered never holds a repair back for longer than its timeout.
-import type { Evidence, Json } from "../detection/index.ts";
+import { causeIn, type Evidence, type Json } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
 import type { Question } from "../ports.ts";
 
@@ -49,16 +49,77 @@ export function rootCause(incident: Incident): string {
     case "killed":
       return `${incident.summary}${suffix(exit?.summary)}`;
     case "crash":
-    case "start-failed":
-      if (error !== undefined) return `${error.summary}${suffix(firstFrame(error.text))}`;
-      return `${incident.summary}${suffix(lastErrorLine(found("log")?.text))}`;
+    case "start-failed": {
+      const how =
+        error === undefined
+          ? `${incident.summary}${suffix(lastErrorLine(found("log")?.text))}`
+          : `${error.summary}${suffix(firstFrame(error.text))}`;
+      return causedBy(incident, how);
+    }
     case "heartbeat-missed":
-      return `${incident.summary}${suffix(stack === undefined ? undefined : `main thread in ${stack.summary}`)}`;
+      return causedBy(
+        incident,
+        `${incident.summary}${suffix(stack === undefined ? undefined : `main thread in ${stack.summary}`)}`,
+      );
     case "error":
       return `${incident.summary}${suffix(firstFrame(error?.text))}`;
-    default:
+    case "descriptor-leak":
+    case "pool-exhausted":
+    case "queue-growth":
+    case "disk-filling":
+    case "disk-full":
+    case "inodes-exhausted":
+    case "certificate-expiring":
+    case "token-expiring":
+    case "clock-skew":
+    case "zombie-children":
+    case "too-many-threads":
+      return `${incident.summary}${suffix(incident.evidence.find((each) => each.what !== "note")?.summary)}`;
+    case "stale-lock":
       return incident.summary;
+    default:
+      return causedBy(incident, incident.summary);
   }
+}
+
+/** The words of the causes that evidence establishes, the most fundamental first; remedies ask for them. */
+export function causesOf(incident: Pick<Incident, "evidence">): string[] {
+  return [...new Set(incident.evidence.map(causeIn).filter((cause) => cause !== null))];
+}
+
+/** Evidence of the first cause that has any, or undefined. */
+export function establishing(incident: Pick<Incident, "evidence">, causes: readonly string[]): Evidence | undefined {
+  return incident.evidence.find((evidence) => causes.includes(causeIn(evidence) ?? ""));
+}
+
+/** What makes a sentence of its own before how it showed; loops and exceptions only add to it. */
+const leading: readonly string[] = [
+  "config-syntax",
+  "config-changed",
+  "release-changed",
+  "poison-record",
+  "stale-lock",
+  "disk-full",
+  "descriptors",
+  "memory",
+  "name-resolution",
+  "certificate",
+  "dependency",
+  "permission",
+  "recent-change",
+];
+
+function causedBy(incident: Incident, how: string): string {
+  const cause = incident.evidence
+    .filter((evidence) => leading.includes(causeIn(evidence) ?? ""))
+    .sort((a, b) => leading.indexOf(causeIn(a) ?? "") - leading.indexOf(causeIn(b) ?? ""))[0];
+  const loop = incident.evidence.find((evidence) => causeIn(evidence) === "crash-loop");
+  const exception = cause === undefined ? incident.evidence.find((each) => causeIn(each) === "exception") : undefined;
+  const shown = `${how}${exception === undefined ? "" : suffix(`${exception.summary}${suffix(firstFrame(exception.text))}`)}`;
+  return `${cause === undefined ? shown : `${cause.summary}; shown by: ${shown}`}${suffix(loop?.summary)}`.slice(
+    0,
+    1_000,
+  );
 }
 
 /** Whether the owner of a taken port is a process that Prunella started and lost track of. */

@@ -2,10 +2,12 @@
 // number of targets and metricsMax.
 import type { TargetView } from "../detection/index.ts";
 import type { SeriesPoint, Tally } from "../ports.ts";
-import type { TargetKey, TimeMs } from "../signal/index.ts";
+import { addLatency, noLatency, type TargetKey, type TimeMs } from "../signal/index.ts";
 
 export interface Books {
   sample(target: TargetKey, at: TimeMs, values: Readonly<Record<string, number>>): void;
+  /** Requests that were answered, into the hour in which they were. */
+  traffic(target: TargetKey, at: TimeMs, of: Pick<Tally, "requests" | "errors" | "latency">): void;
   watch(view: TargetView, now: TimeMs, passedMs: number): void;
   /** The hours being summed, whole: writing them again replaces what was written before. Hours that are over are let go. */
   tallies(now: TimeMs): Tally[];
@@ -22,6 +24,14 @@ export function newBooks(known: readonly Tally[] = []): Books {
   const tallies = new Map<string, Tally>(known.map((tally) => [`${tally.target} ${tally.hour}`, tally]));
   const minutes = new Map<string, SeriesPoint>();
   const metrics = new Map<TargetKey, Set<string>>();
+
+  function tallyOf(target: TargetKey, at: TimeMs): { readonly key: string; readonly tally: Tally } {
+    const hour = Math.floor(at / hourMs) * hourMs;
+    const key = `${target} ${hour}`;
+    const empty: Tally = { target, hour, watchedMs: 0, goodMs: 0, requests: 0, errors: 0, latency: noLatency };
+    return { key, tally: tallies.get(key) ?? empty };
+  }
+
   return {
     sample(target, at, values) {
       const names = metrics.get(target) ?? new Set<string>();
@@ -48,25 +58,21 @@ export function newBooks(known: readonly Tally[] = []): Books {
         );
       }
     },
+    traffic(target, at, { requests, errors, latency }) {
+      const { key, tally } = tallyOf(target, at);
+      tallies.set(key, {
+        ...tally,
+        requests: tally.requests + requests,
+        errors: tally.errors + errors,
+        latency: addLatency(tally.latency, latency),
+      });
+    },
     watch(view, now, passedMs) {
-      const hour = Math.floor(now / hourMs) * hourMs;
-      const key = `${view.spec.key} ${hour}`;
-      const tally = tallies.get(key) ?? {
-        target: view.spec.key,
-        hour,
-        watchedMs: 0,
-        goodMs: 0,
-        requests: 0,
-        errors: 0,
-      };
-      const sample = view.samples.at(-1)?.values;
-      const seconds = passedMs / 1000;
+      const { key, tally } = tallyOf(view.spec.key, now);
       tallies.set(key, {
         ...tally,
         watchedMs: tally.watchedMs + passedMs,
         goodMs: tally.goodMs + (view.healthySince === null ? 0 : passedMs),
-        requests: tally.requests + (sample?.["requestsPerSecond"] ?? 0) * seconds,
-        errors: tally.errors + (sample?.["errorsPerSecond"] ?? 0) * seconds,
       });
     },
     tallies(now) {

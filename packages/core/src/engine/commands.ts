@@ -2,8 +2,8 @@
 // not fit the present state is refused with the reason. Two at the same instant cannot both win: decisions follow one
 // another, and the second sees what the first did.
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
-import { dismiss, move, type Issue, type Snooze } from "../issue/index.ts";
-import { createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
+import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
+import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 
@@ -33,6 +33,8 @@ export type Command = { readonly by: string } & (
       readonly why: string;
     }
   | { readonly type: "promote"; readonly remedy: string }
+  /** Issues of somebody else's report, kept as claims. */
+  | { readonly type: "import"; readonly claims: readonly Claim[] }
 );
 
 export interface Done {
@@ -41,6 +43,8 @@ export interface Done {
   /** False when the state already was as asked, or there was nothing left to do. */
   readonly changed: boolean;
   readonly message: string;
+  /** Of an import: what became of each row, in order. */
+  readonly rows?: readonly ClaimResult[];
 }
 
 /** Longest text a person may attach, characters. */
@@ -150,7 +154,8 @@ export function carryOut(draft: Draft, command: Command): Done {
     case "verdict": {
       const incident = draft.incident(command.incident);
       if (incident === undefined) throw new NotFoundError("incident", command.incident);
-      draft.putIncident({ ...incident, verdict: command.verdict });
+      bookVerdict(draft, incident, command.verdict);
+      draft.putIncident({ ...(draft.incident(incident.id) ?? incident), verdict: command.verdict });
       draft.transition({
         subject: "incident",
         subjectId: incident.id,
@@ -163,6 +168,11 @@ export function carryOut(draft: Draft, command: Command): Done {
         why: "was it real?",
       });
       return done(incident.id, `${incident.id} is judged ${command.verdict ?? "no more"}`);
+    }
+    case "import": {
+      const rows = importClaims(draft, command.claims, command.by);
+      const taken = rows.filter((row) => row.taken === "new" || row.taken === "changed").length;
+      return { id: "", changed: taken > 0, message: `${taken} of ${rows.length} rows were taken`, rows };
     }
     case "act":
       return act(draft, command);
@@ -193,7 +203,9 @@ function approve(draft: Draft, repair: Repair, by: string): Done {
     endRepair(draft, repair, "cancelled", `approved by ${by}, but the fault was gone`);
     return unchanged(repair.id, "the fault is gone; nothing was done");
   }
-  const next: Repair = { ...repair, state: { name: "scheduled", at: draft.now }, approvedBy: by };
+  const { step } = repair.state;
+  const state = { name: "scheduled", at: draft.now, ...(step === undefined ? {} : { step }) } as const;
+  const next: Repair = { ...repair, state, approvedBy: by };
   draft.putRepair(next);
   transition(draft, next, "proposed", `approved by ${by}`);
   return done(repair.id, `${repair.id} is approved`);

@@ -3,14 +3,21 @@
 // they meet in the ledger's lane and in wakes. Everything decided here is decided by a stage (see flow.ts).
 import { boundedQueue, dualLoop, type GuardEvent, type Reporting } from "@prunella/resilience";
 import {
+  defaultDetection,
   detect,
   eventsTaken,
   fingerprintOf,
+  newLearner,
   newView,
   observe,
+  sloTrackers,
   whyGone,
+  type Detection,
   type Detector,
   type Finding,
+  type LearnedFace,
+  type Learner,
+  type LogLine,
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
@@ -27,17 +34,25 @@ import {
   type TargetSpec,
   type TimeMs,
 } from "../signal/index.ts";
+import { scale, tune, type ScalingMemory, type ScalingRule, type TuningRule } from "../tuning/index.ts";
 import type { Draft, World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
+import { recallSlos, sloPoints } from "./slo-books.ts";
 import { learn, reconcile, resume, take, watchWeather, type Context, type Effect } from "./reconcile.ts";
 
 export interface EngineOptions {
   readonly targets: readonly TargetSpec[];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
+  /** Services whose number of instances follows their load. */
+  readonly scaling?: readonly ScalingRule[];
+  /** Numbers that are moved towards a better measured objective. */
+  readonly tuning?: readonly TuningRule[];
   readonly detectors?: readonly Detector[];
+  /** What is learned and which rules hold; everything is on by default. */
+  readonly detection?: Detection;
   /** Period of the detection loop, ms (default 1,000). */
   readonly detectionMs?: number;
   /** Period of the healing loop, ms (default 1,000). */
@@ -46,17 +61,26 @@ export interface EngineOptions {
   readonly signalsMax?: number;
   /** Signals taken in one iteration (default 2,000); the rest waits for the next, which follows at once. */
   readonly signalsPerTickMax?: number;
+  /** Log lines held while they wait (default 20,000); beyond it the oldest are not analysed (they are in their files) and counted. */
+  readonly linesMax?: number;
 }
 
 export interface Engine {
   /** Takes signals in. Resolves when every event among them is stored; rejects when the store cannot. */
   ingest(signals: readonly Signal[]): Promise<void>;
+  /**
+   * Lines of one target's output, in the order in which they were written. Not stored: they are in their files; what is
+   * learned from them is.
+   */
+  lines(target: TargetKey, lines: readonly LogLine[]): void;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety">): void;
+  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection">): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
+  /** The recent past of metrics, and templates of logs; for reading only. */
+  readonly learned: LearnedFace;
   readonly context: () => Context;
   /** Hears of each committed change, isolated; returns the way to stop. */
   listen(listener: (change: EngineChange) => void): () => void;
@@ -76,6 +100,8 @@ export interface EngineHealth {
   readonly signalsWaiting: number;
   readonly signalsTaken: number;
   readonly signalsShed: number;
+  readonly linesWaiting: number;
+  readonly linesShed: number;
   readonly effectsInFlight: number;
   readonly storeFailures: number;
   readonly lastStoreFailure: string | null;
@@ -91,6 +117,13 @@ interface Waiting {
 const boundMs = 5_000;
 /** Tallies and minutes of metrics are committed this often, ms. */
 const booksMs = 15_000;
+/** Log lines analysed in one iteration; the rest waits for the next, which follows at once. About 30 ms of work. */
+const linesPerTickMax = 5_000;
+/** Learned state written at once, and at a stop, characters of JSON… */
+const savedAtOnce = 400_000;
+/** …written this often, ms: a crash costs a minute of what was learned. */
+const learnedMs = 60_000;
+const savedAtStop = 32_000_000;
 /** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
 const notifyDelayMsMax = 300_000;
 const notifyTimeoutMs = 10_000;
@@ -109,9 +142,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     startupMs: 0,
     labels: {},
   };
-  let configured = { targets: withSelf(options.targets), remedies: options.remedies, safety: options.safety };
+  let configured = rulesOf(options);
+  const scalingMemory: ScalingMemory = new Map();
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
+  const learner: Learner = newLearner(await ports.store.learned());
+  learner.configure(options.detection ?? defaultDetection, configured.targets);
   // How processes ended is told once; after a restart of ours it is read back, so a fault keeps its name.
   const ends = await ports.store.signals({ type: "exited", from: clock.now() - 24 * hourMs, limit: 200 });
   for (const signal of ends.items.toReversed()) {
@@ -122,6 +158,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     Object.assign(view, { process: null, seenAt: null });
     eventsTaken(view);
   }
+  for (const view of views.values()) await recallSlos(ports.store, view, clock.now());
   const signalsPerTickMax = options.signalsPerTickMax ?? 2_000;
   const queue = boundedQueue<Waiting>({
     name: "signals",
@@ -133,17 +170,25 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       waiting.stored?.(new StoreError("unavailable", "more signals than can be taken in; send again later"));
     },
   });
+  const lines = boundedQueue<{ readonly target: TargetKey; readonly line: LogLine }>({
+    name: "log-lines",
+    system,
+    capacity: options.linesMax ?? 20_000,
+    policy: "drop-oldest",
+    onShed: () => (counts.linesShed += 1),
+  });
   const dirty = new Set<TargetKey>(configured.targets.map((target) => target.key));
   const lookAt = new Map<TargetKey, TimeMs>();
   const inFlight = new Map<string, Effect | "notification">();
   const listeners = new Set<(change: EngineChange) => void>();
-  const counts = { taken: 0, shed: 0, storeFailures: 0 };
+  const counts = { taken: 0, shed: 0, linesShed: 0, storeFailures: 0 };
   const last = {
     detectionAt: null as TimeMs | null,
     healingAt: null as TimeMs | null,
     storeFailure: null as string | null,
     booksAt: clock.now(),
     tallyAt: clock.now(),
+    learnedAt: clock.now(),
   };
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
@@ -151,6 +196,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   let storeFailingSince: TimeMs | null = null;
   let storeFailedAt = -1;
   let alarmedOf: TimeMs | null = null;
+
+  const extra: readonly Detector[] = [...(options.detectors ?? []), (view, now) => learner.findings(view, now)];
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -171,6 +218,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     },
   });
 
+  function rulesOf(of: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning">) {
+    const { remedies, safety, scaling = [], tuning = [] } = of;
+    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning };
+  }
+
   function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
     return [...targets.filter((target) => target.key !== ownTarget), self];
   }
@@ -183,6 +235,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       inFlight: new Set(inFlight.keys()),
       fence: ledger.epoch,
       random: () => system.random(),
+      edges: learner.edges(clock.now()),
+      investigate: (incident) => learner.evidence(incident, views),
     };
   }
 
@@ -246,12 +300,20 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (isEvent(signal)) events.push(signal);
       if (view === undefined) continue;
       observe(view, signal);
+      learner.observe(signal, view);
       touched.add(signal.target);
       if (signal.type === "sample") books.sample(signal.target, signal.at, signal.values);
+      if (signal.type === "check" && signal.ok)
+        books.sample(signal.target, signal.at, { [`checkLatencyMs.${signal.check}`]: signal.latencyMs });
+      // A late or early clock of the sender must not open an hour that is over, or one that is not yet.
+      if (signal.type === "traffic") books.traffic(signal.target, clock.now(), signal);
     }
     counts.taken += batch.length;
     const now = clock.now();
-    const found = new Map([...views].map(([key, view]) => [key, detect(view, now, options.detectors)]));
+    readLines(now, touched);
+    const found = new Map(
+      [...views].map(([key, view]) => [key, learner.escalated(key, detect(view, now, extra), now)]),
+    );
     try {
       const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
       const changed = await transact(
@@ -274,6 +336,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
         needs,
       );
       for (const view of views.values()) eventsTaken(view);
+      learner.taken();
       for (const { stored } of batch) stored?.();
       for (const incident of changed) dirty.add(incident.target);
       // What is cleared, verified or suppressed depends on views too: look again where anything is open.
@@ -284,7 +347,25 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       throw error;
     } finally {
       last.detectionAt = clock.now();
-      if (queue.size > 0) loops.first.wake();
+      if (queue.size > 0 || lines.size > 0) loops.first.wake();
+    }
+  }
+
+  /** Log lines through the miner; errors with stacks found in them join those that probes report. */
+  function readLines(now: TimeMs, touched: Set<TargetKey>): void {
+    const byTarget = new Map<TargetKey, LogLine[]>();
+    for (const { target, line } of lines.takeAll(linesPerTickMax)) {
+      const own = byTarget.get(target) ?? [];
+      byTarget.set(target, own);
+      own.push(line);
+    }
+    for (const [target, own] of byTarget) if (views.has(target)) learner.lines(target, own);
+    learner.advance(now);
+    for (const { target, at, error } of learner.takeErrors()) {
+      const view = views.get(target);
+      if (view === undefined) continue;
+      observe(view, { id: "", type: "error", target, at, origin: "log", error });
+      touched.add(target);
     }
   }
 
@@ -300,12 +381,19 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     const passedMs = Math.min(5_000, now - last.tallyAt);
     last.tallyAt = now;
     for (const view of views.values())
-      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000)
+      if (view.spec.kind !== "self" && view.seenAt !== null && now - view.seenAt < 10_000) {
         books.watch(view, now, passedMs);
+        view.slos.watched(now, passedMs, view.healthySince !== null);
+      }
     if (now - last.booksAt < booksMs) return;
     last.booksAt = now;
     for (const tally of books.tallies(now)) draft.putTally(tally);
     for (const point of books.takeSeries(now)) draft.putSeries(point);
+    for (const [target, view] of views)
+      for (const count of view.slos.take(now)) for (const point of sloPoints(target, count)) draft.putSeries(point);
+    if (now - last.learnedAt < learnedMs) return;
+    last.learnedAt = now;
+    for (const row of learner.save(now, savedAtOnce)) draft.putLearned(row);
   }
 
   // ---- healing: diagnosis -> repair -> verification -> report
@@ -322,7 +410,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
     for (const incident of ledger.world.incidents.values())
       if (!lookAt.has(incident.target)) dirty.add(incident.target);
-    await transact([], (draft) => watchWeather(draft, context()));
+    const adjusted = await transact([], (draft) => {
+      watchWeather(draft, context());
+      return [
+        ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
+        tune(draft, configured.tuning, views),
+      ];
+    });
+    for (const key of adjusted) if (key !== null) dirty.add(key);
     for (const key of [...dirty]) {
       dirty.delete(key);
       try {
@@ -388,7 +483,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       const repair: Repair | undefined = effect.type === "question" ? undefined : draft.repair(effect.repair);
       switch (effect.type) {
         case "question":
-          learn(draft, effect.incident, result as Parameters<typeof learn>[2]);
+          learn(draft, effect.incident, result as Parameters<typeof learn>[2], context());
           return null;
         case "order":
           return repair === undefined ? null : take(draft, context(), repair, effect.key, result as StepOutcome);
@@ -474,13 +569,13 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
    * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the notifier, once
    * for each time it fails for long, and again until it was delivered.
    */
-  function alarmOfStore(error: StoreError): void {
+  function alarmOfStore(reason: StoreError): void {
     const since = storeFailingSince;
     if (since === null || fenced || stopping || clock.now() - since < storeAlarmMs) return;
     const key = `store-failing:${since}`;
     if (alarmedOf === since || inFlight.has(key)) return;
     inFlight.set(key, "notification");
-    const text = `Repairs hold and signals are refused until it takes commits again. ${error.message}`;
+    const text = `Repairs hold and signals are refused until it takes commits again. ${reason.message}`;
     const alarm = notification(clock.now(), key, "self", "Prunella's store takes no commits", text, {
       severity: "critical",
       issue: null,
@@ -548,8 +643,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       return ledger.world;
     },
     views,
+    learned: learner.read,
     context,
-    guards: [queue, loops.first, loops.second],
+    guards: [queue, lines, loops.first, loops.second],
     async ingest(signals) {
       if (fenced) throw fencedError();
       const stored: Promise<void>[] = [];
@@ -571,9 +667,14 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (urgent || queue.size > signalsPerTickMax / 2) loops.first.wake();
       await Promise.all(stored);
     },
+    lines(target, given) {
+      for (const line of given) lines.offer({ target, line });
+      if (lines.size > linesPerTickMax / 2) loops.first.wake();
+    },
     async command(command) {
       if (fenced) throw fencedError();
       if ("issue" in command) await ledger.recallIssue(command.issue);
+      if (command.type === "import") for (const claim of command.claims) await ledger.recallIssue(claim.id);
       if (command.type === "merge") await ledger.recallIssue(command.into);
       const ended =
         command.type === "verdict" && !ledger.world.incidents.has(command.incident)
@@ -593,15 +694,21 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = { targets: withSelf(next.targets), remedies: next.remedies, safety: next.safety };
+      configured = rulesOf(next);
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {
         const known = views.get(target.key);
         // What was seen so far is kept; only the specification is new.
-        views.set(target.key, known === undefined ? newView(target) : { ...known, spec: target });
+        views.set(
+          target.key,
+          known === undefined
+            ? newView(target)
+            : { ...known, spec: target, slos: sloTrackers(target.slos ?? [], known.slos) },
+        );
       }
       ledger.setTargets(configured.targets);
+      learner.configure(next.detection ?? defaultDetection, configured.targets);
     },
     listen(listener) {
       listeners.add(listener);
@@ -613,6 +720,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       signalsWaiting: queue.size,
       signalsTaken: counts.taken,
       signalsShed: counts.shed,
+      linesWaiting: lines.size,
+      linesShed: counts.linesShed,
       effectsInFlight: inFlight.size,
       storeFailures: counts.storeFailures,
       lastStoreFailure: last.storeFailure,
@@ -624,6 +733,11 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       clearTimer.cancel();
       for (const stop of stopListening) stop();
       await loops.stop();
+      if (fenced) return;
+      // What was learned since the last turn; a store that fails now costs that and nothing else.
+      await transact([], (draft) => {
+        for (const row of learner.save(clock.now(), savedAtStop)) draft.putLearned(row);
+      }).catch((error: unknown) => log.write("warn", "learned-not-saved", { message: message(error) }));
     },
   };
 }

@@ -1,22 +1,36 @@
 // reconcile(target): looks at the state of one target as it is, asks the stages what should hold now, and answers with a
 // draft of changes and at most one effect. Level-triggered: run twice, or after a lost event, it comes to the same.
 // Pure: the engine commits the draft first and only then performs the effect.
-import type { TargetView } from "../detection/index.ts";
+import { factsOfKind, type LearnedEdges, type TargetView } from "../detection/index.ts";
 import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
-import { callPerson, escalate, notification, rank, recover, snoozeOver, move, type Incident } from "../issue/index.ts";
+import {
+  callPerson,
+  escalate,
+  notification,
+  rank,
+  recover,
+  snoozeOver,
+  move,
+  withEvidence,
+  type Incident,
+} from "../issue/index.ts";
 import type { Order, Question } from "../ports.ts";
 import {
   attemptOf,
   begin,
+  bookReturn,
   chooseRemedy,
   createRepair,
   describe,
   endRepair,
+  heldBack,
   isRepeatable,
+  judgeShadow,
   mayRepair,
   modeOf,
   orderAgain,
   record,
+  resolve,
   returnsOf,
   startAt,
   undoFrom,
@@ -40,6 +54,10 @@ export interface Context {
   readonly inFlight: ReadonlySet<string>;
   readonly fence: number;
   readonly random: () => number;
+  /** Dependencies learned from outgoing calls, beside the declared ones. */
+  readonly edges?: LearnedEdges;
+  /** What the learned state adds to an incident that is being diagnosed. */
+  readonly investigate?: (incident: Incident) => Incident["evidence"];
 }
 
 export type Effect =
@@ -68,26 +86,33 @@ export function reconcile(draft: Draft, context: Context, target: TargetSpec): N
   settle(draft, context, target);
   const repair = draft.liveRepairOf(target.key);
   if (repair !== undefined) return advance(draft, context, target, repair);
-  const incident = primary(draft, target.key);
-  if (incident === null) return draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
-  return handle(draft, context, target, incident);
+  let next: Next = draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
+  for (const incident of standing(draft, target.key)) {
+    next = sooner(next, handle(draft, context, target, incident));
+    // One effect, and one run, at a time; an incident for which nothing can be done now stands in no other's way.
+    if (next.effect !== null || draft.liveRepairOf(target.key) !== undefined) return next;
+  }
+  return next;
 }
 
-/** The incident to act on: the one on this target that no other explains; worst first. */
-function primary(draft: Draft, target: TargetKey): Incident | null {
-  const own = draft.incidentsOf(target).filter((incident) => incident.state === "open" && incident.firing);
-  return (
-    own
-      .filter((incident) => incident.causedBy === null)
-      .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt)[0] ?? null
-  );
+/** The incidents to act on: those on this target that no other explains; worst first. */
+function standing(draft: Draft, target: TargetKey): Incident[] {
+  return draft
+    .incidentsOf(target)
+    .filter((incident) => incident.state === "open" && incident.firing && incident.causedBy === null)
+    .sort((a, b) => rank(b.severity) - rank(a.severity) || a.detectedAt - b.detectedAt);
+}
+
+function sooner(a: Next, b: Next): Next {
+  const lookAt = a.lookAt === null || b.lookAt === null ? (a.lookAt ?? b.lookAt) : Math.min(a.lookAt, b.lookAt);
+  return { effect: b.effect ?? a.effect, lookAt };
 }
 
 /** Brings causes up to date, ends what is over, wakes what was snoozed. */
 function settle(draft: Draft, context: Context, target: TargetSpec): void {
   const live = draft.liveRepairOf(target.key);
   for (const incident of draft.incidentsOf(target.key)) {
-    const cause = incident.firing ? causeOf(incident, draft.incidents(), draft.targets) : null;
+    const cause = incident.firing ? causeOf(incident, draft.incidents(), draft.targets, context.edges) : null;
     const causedBy = incident.firing ? (cause?.id ?? null) : incident.causedBy;
     if (causedBy !== incident.causedBy) {
       draft.putIncident({ ...incident, causedBy, standsSince: causedBy === null ? draft.now : incident.standsSince });
@@ -173,7 +198,7 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
   const view = context.views.get(incident.target);
   const clearedAt = incident.clearedAt ?? draft.now;
   // Requests' own faults and Prunella's own end with their silence; a target must be seen healthy.
-  const judgedByHealth = incident.kind in healthBound;
+  const judgedByHealth = factsOfKind(incident.kind).whole;
   const since = judgedByHealth ? (view?.healthySince ?? null) : clearedAt;
   if (since === null || draft.now - Math.max(since, clearedAt) < selfClearMs) return;
   const by = incident.state === "handed-over" ? "person" : incident.causedBy !== null ? "cause" : "itself";
@@ -183,20 +208,8 @@ function clearIfOver(draft: Draft, context: Context, incident: Incident): void {
     itself: "it cleared by itself",
   }[by];
   recover(draft, incident, Math.max(since, clearedAt), by, why);
+  judgeShadow(draft, incident, Math.max(since, clearedAt));
 }
-
-/** Kinds that speak of the target as a whole, so that its health decides when they are over. */
-const healthBound: Readonly<Record<string, true>> = {
-  crash: true,
-  killed: true,
-  "start-failed": true,
-  "port-taken": true,
-  "event-loop-blocked": true,
-  "heartbeat-missed": true,
-  unhealthy: true,
-  "dependency-down": true,
-  "memory-leak": true,
-};
 
 function handle(draft: Draft, context: Context, target: TargetSpec, incident: Incident): Next {
   const question = incident.diagnosedAt === null ? questionFor(incident) : null;
@@ -206,11 +219,14 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
       ? later(draft, tickMs)
       : { effect: { type: "question", key, incident: incident.id, question }, lookAt: draft.now + tickMs };
   }
-  const diagnosed = incident.diagnosedAt === null ? diagnose(draft, incident) : incident;
+  const diagnosed = incident.diagnosedAt === null ? diagnose(draft, incident, context) : incident;
   noteRecurrence(draft, context, target, diagnosed);
   const suspect = suspiciousDependency(draft, context, target, diagnosed);
   if (suspect !== null) return hold(draft, diagnosed, `cause: ${suspect} is being looked at first`, draft.now + 250);
-  const remedy = chooseRemedy(draft, diagnosed, target, context.remedies);
+  const quietAt = quieterMoment(context.views.get(target.key), diagnosed, draft.now);
+  if (quietAt !== null) return hold(draft, diagnosed, "ripeness: it waits for a quieter moment", quietAt);
+  const chosen = chooseRemedy(draft, diagnosed, target, context.remedies);
+  const remedy = chosen === null ? null : resolve(chosen, diagnosed);
   if (remedy === null) return withoutRemedy(draft, target, diagnosed);
   if (diagnosed.kind === "port-taken" && !ownerIsOurs(diagnosed) && remedy.source === "shipped") {
     escalate(draft, diagnosed, `the port belongs to somebody else: ${diagnosed.rootCause ?? diagnosed.summary}`);
@@ -220,7 +236,16 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
   const verdict = mayRepair(draft, caseOf(context, target, diagnosed, remedy));
   if (!verdict.allowed) return refused(draft, diagnosed, verdict);
   if (mode === "observe") {
-    escalate(draft, diagnosed, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
+    const shadow = {
+      remedy: remedy.name,
+      actions: remedy.steps.map((step) => step.action.type),
+      at: draft.now,
+      withinMs: remedy.verify.withinMs,
+      scored: false,
+    };
+    const watched = { ...diagnosed, shadow: diagnosed.shadow ?? shadow };
+    draft.putIncident(watched);
+    escalate(draft, watched, `${remedy.name} only observes; it would have done: ${steps(remedy)}`);
     return nothing;
   }
   const attempt = attemptOf(draft, target.key, remedy);
@@ -262,9 +287,14 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
 }
 
 /** Books the root cause as far as it is known. */
-function diagnose(draft: Draft, incident: Incident): Incident {
+function diagnose(draft: Draft, incident: Incident, context: Pick<Context, "investigate">): Incident {
   const cause = rootCause(incident);
-  const next: Incident = { ...incident, diagnosedAt: draft.now, rootCause: cause };
+  const next: Incident = {
+    ...incident,
+    diagnosedAt: draft.now,
+    rootCause: cause,
+    evidence: withEvidence(incident.evidence, context.investigate?.(incident) ?? []),
+  };
   draft.putIncident(next);
   draft.transition({
     subject: "incident",
@@ -302,16 +332,9 @@ function noteRecurrence(draft: Draft, _context: Context, target: TargetSpec, inc
     return;
   if (draft.now - last.state.at > last.remedy.recurrence.windowMs) return;
   draft.putRepair({ ...last, recurredAt: draft.now });
-  const standing = draft.standing(last.remedy.name);
   const returns = returnsOf(draft, target, last.remedy);
   const tooMany = returns >= last.remedy.recurrence.max;
-  const demote = tooMany && last.remedy.recurrence.then === "stop";
-  draft.putStanding({
-    ...standing,
-    recurred: standing.recurred + 1,
-    at: draft.now,
-    ...(demote ? { demotedTo: "suggest", why: `${returns} returns within its recurrence window` } : {}),
-  });
+  bookReturn(draft, last, returns, tooMany);
   draft.transition({
     subject: "repair",
     subjectId: last.id,
@@ -340,7 +363,7 @@ function suspiciousDependency(
 ): TargetKey | null {
   if (incident.certainty === "witnessed" && incident.kind !== "crash" && incident.kind !== "start-failed") return null;
   if (draft.now - incident.detectedAt >= suspicionMs) return null;
-  for (const key of dependenciesOf(target.key, draft.targets)) {
+  for (const key of dependenciesOf(target.key, draft.targets, context.edges)) {
     const view = context.views.get(key);
     if (view === undefined) continue;
     const checks = [...view.checks.values()];
@@ -354,6 +377,26 @@ function suspiciousDependency(
       return key;
   }
   return null;
+}
+
+/** Traffic above this share of its median of the last ten minutes is a busy moment. */
+const busyShare = 0.7;
+/** A limit that is this near is not waited for, ms. */
+const deadlineMarginMs = 60_000;
+
+/** When to look again because a limit is still far and the traffic is dense now; null: there is nothing to wait for. */
+function quieterMoment(view: TargetView | undefined, incident: Incident, now: TimeMs): TimeMs | null {
+  if (incident.deadlineAt === undefined || incident.deadlineAt - now <= deadlineMarginMs) return null;
+  const rates = (view?.samples ?? [])
+    .map((sample) => sample.values["requestsPerSecond"])
+    .filter((rate) => rate !== undefined);
+  if (rates.length < 60) return null;
+  const sorted = rates.toSorted((a, b) => a - b);
+  const median = sorted[sorted.length >> 1] ?? 0;
+  const recent = rates.slice(-5).reduce((sum, rate) => sum + rate, 0) / 5;
+  // Even traffic has no quieter moment to wait for.
+  const quiet = (sorted[Math.floor(sorted.length / 5)] ?? 0) <= busyShare * median;
+  return quiet && recent > busyShare * median ? now + tickMs : null;
 }
 
 function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Next {
@@ -403,7 +446,13 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
     case "scheduled": {
       if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
       if (draft.now < state.at) return later(draft, state.at - draft.now);
-      if (incident !== null && incident.state === "open") {
+      if (incident === null && repair.approvedBy === "policy") {
+        const held = heldBack(draft, target);
+        if (held !== null) return cancel(draft, repair, `${held.guard}: ${held.reason}`);
+      }
+      if (incident !== null && incident.state === "handed-over" && repair.approvedBy === "policy")
+        return cancel(draft, repair, "a person has been called for it meanwhile");
+      if (incident !== null) {
         // Once more right before acting: everything may have changed while it waited.
         const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
@@ -415,6 +464,7 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         }
       }
       const order = begin(draft, repair, context.fence);
+      if (order === null) return later(draft, 0);
       return { effect: { type: "order", key: order.key, repair: repair.id, order }, lookAt: draft.now + tickMs };
     }
     case "acting":
@@ -446,11 +496,12 @@ function verify(
     case "verified":
       endRepair(draft, repair, "verified", `healthy for ${Math.round(repair.remedy.verify.windowMs / 1000)} s`);
       for (const incident of draft.incidentsOf(target.key)) {
+        if (!incident.firing) judgeShadow(draft, incident, judgement.recoveredAt);
         // Whatever else was wrong with the target and is gone now was gone by this repair too: one cause, one repair.
         if (!incident.firing)
           recover(
             draft,
-            incident,
+            draft.incident(incident.id) ?? incident,
             judgement.recoveredAt,
             "repair",
             `${repair.id} (${repair.remedy.name}) held: ${steps(repair.remedy)}`,
@@ -528,12 +579,18 @@ export function resume(
 }
 
 /** Evidence has come, or will not: the incident is diagnosed with what there is. */
-export function learn(draft: Draft, incidentId: string, evidence: Incident["evidence"][number] | null): void {
+export function learn(
+  draft: Draft,
+  incidentId: string,
+  evidence: Incident["evidence"][number] | null,
+  context: Pick<Context, "investigate"> = {},
+): void {
   const incident = draft.incident(incidentId);
   if (incident === undefined || incident.diagnosedAt !== null) return;
   diagnose(
     draft,
     evidence === null ? incident : { ...incident, evidence: [...incident.evidence.slice(0, 19), evidence] },
+    context,
   );
 }
 
@@ -545,7 +602,7 @@ export function watchWeather(draft: Draft, context: Context): void {
     .filter(
       (incident) =>
         incident.certainty === "inferred" &&
-        causeOf(incident, draft.incidents(), draft.targets) === null &&
+        causeOf(incident, draft.incidents(), draft.targets, context.edges) === null &&
         incident.firing &&
         ripeOrExternal(incident) &&
         incident.detectedAt > draft.now - context.safety.stormWindowMs &&

@@ -1,9 +1,10 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
-import { fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
+import { causeIn, factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
 import type { TargetKey } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
+import { judgeRegression } from "@prunella/detect";
 import { issueId, move, prefixOf } from "./status.ts";
 
 /** Evidence kept per incident; the first entries stay, the newest of the rest replace the oldest. */
@@ -21,10 +22,9 @@ export function fold(
 ): void {
   const firing = new Set<string>();
   for (const finding of findings) {
-    if (isOld(draft, finding)) continue;
     const issue = fileIssue(draft, finding);
     firing.add(issue.id);
-    foldIncident(draft, issue, finding, drill);
+    if (!isLateReport(draft, issue, finding)) foldIncident(draft, woken(draft, issue, finding), finding, drill);
   }
   for (const incident of draft.incidentsOf(target)) {
     if (!incident.firing || firing.has(incident.issue)) continue;
@@ -43,15 +43,23 @@ export function fold(
   }
 }
 
-/** Every event of it happened before its issue was resolved: it tells nothing new, however late it arrives. */
-function isOld(draft: Draft, finding: Finding): boolean {
-  const issue = issueFor(draft, finding);
-  return (
-    finding.lastAt !== undefined &&
-    issue?.status === "fixed" &&
-    issue.fixedAt !== null &&
-    finding.lastAt <= issue.fixedAt
-  );
+/**
+ * Is this a report of what happened before the issue was fixed, or in a release that cannot carry the fix? It is counted
+ * and speaks against nothing.
+ */
+function isLateReport(draft: Draft, issue: Issue, finding: Finding): boolean {
+  if (issue.status !== "fixed" || finding.lastAt === undefined || issue.fixedAt === null) return false;
+  const open = issue.incident === null ? undefined : draft.incident(issue.incident);
+  if (open !== undefined && open.state !== "ended") return false;
+  const event = { at: finding.lastAt, ...(finding.release === undefined ? {} : { release: finding.release }) };
+  return !judgeRegression(event, issue.resolution ?? { mode: "now", at: issue.fixedAt }).isRegression;
+}
+
+/** An ignored failure that has come to occur far more often is looked at again. */
+function woken(draft: Draft, issue: Issue, finding: Finding): Issue {
+  return issue.status === "ignored" && finding.escalating !== undefined
+    ? move(draft, issue, "in-progress", "detection", `escalating: ${finding.escalating}`)
+    : issue;
 }
 
 /** The issue on file for a finding, followed to the one it was merged into. */
@@ -90,6 +98,7 @@ function fileIssue(draft: Draft, finding: Finding): Issue {
     mergedInto: null,
     origin: "found",
     sections: {},
+    ...(finding.grouping === undefined ? {} : { grouping: finding.grouping }),
   };
   draft.putIssue(issue);
   draft.transition({
@@ -138,10 +147,7 @@ function refresh(draft: Draft, issue: Issue, finding: Finding): Issue {
 
 /** Kinds whose findings carry counts of separate events, as opposed to one level that holds. */
 function countsEvents(finding: Finding): boolean {
-  return (
-    finding.events > 0 &&
-    ["error", "crash", "killed", "start-failed", "guard-tripped", "signals-lost", "port-taken"].includes(finding.kind)
-  );
+  return finding.events > 0 && factsOfKind(finding.kind).counted;
 }
 
 function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boolean): void {
@@ -151,15 +157,20 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     const counted = countsEvents(finding);
     const same =
       known.ripe === finding.ripe && known.down === finding.down && rank(finding.severity) <= rank(known.severity);
-    if (!reopened && !counted && same) return;
+    // What has become ripe has more to show than when it was first seen.
+    const renewed = reopened || counted || (finding.ripe && !known.ripe);
+    if (!renewed && same) return;
     draft.putIncident({
       ...known,
       firing: true,
       clearedAt: null,
       ripe: finding.ripe,
       down: finding.down,
+      ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
       severity: rank(finding.severity) > rank(known.severity) ? finding.severity : known.severity,
-      evidence: reopened || counted ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      evidence: renewed ? withEvidence(known.evidence, finding.evidence) : known.evidence,
+      // New evidence of another cause asks for another diagnosis.
+      diagnosedAt: renewed && namesMore(known.evidence, finding.evidence) ? null : known.diagnosedAt,
     });
     if (reopened) {
       draft.transition({
@@ -208,6 +219,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     blockedBy: null,
     drill,
     verdict: null,
+    ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };
   draft.putIncident(incident);
   draft.transition({
@@ -272,6 +284,11 @@ export function snoozeOver(issue: Issue, now: number): boolean {
 
 function ratePerHour(issue: Issue, now: number): number {
   return issue.occurrences / Math.max(1, (now - issue.firstSeen) / 3_600_000);
+}
+
+function namesMore(known: readonly Evidence[], more: readonly Evidence[]): boolean {
+  const before = new Set(known.map(causeIn));
+  return more.some((evidence) => !before.has(causeIn(evidence)));
 }
 
 export function rank(severity: Severity): number {

@@ -1,6 +1,7 @@
 // An issue is a failure mode of a target, tracked until it is gone; an incident is one occurrence of it.
 // Invariants: one live issue per fingerprint; every change of status is a stored transition with who, when and why.
 import type { Evidence, FaultKind, Severity } from "../detection/index.ts";
+import type { Resolution } from "@prunella/detect";
 import type { TargetKey, TimeMs } from "../signal/index.ts";
 
 /** "CRIT-001", "MED-002", "LOW-003", "PERF-004": prefix by severity or class, numbered on per prefix. */
@@ -44,6 +45,10 @@ export interface Issue {
   readonly origin: "found" | "imported";
   /** Imported text kept word for word, by heading; empty for issues that were found. */
   readonly sections: Readonly<Record<string, string>>;
+  /** For errors: what they were grouped by, in sentences. */
+  readonly grouping?: { readonly basis: string; readonly why: readonly string[] };
+  /** How it was resolved, when a release was named; without one it is resolved now, in every release. */
+  readonly resolution?: Resolution;
 }
 
 export type Snooze =
@@ -96,6 +101,16 @@ export interface Incident {
   readonly escalation: string | null;
   /** The guard that holds a repair back at the moment, and why; null when none does. */
   readonly blockedBy: string | null;
+  /** What an observing remedy would have done, to be scored when it is over; absent: none observed. */
+  readonly shadow?: {
+    readonly remedy: string;
+    readonly actions: readonly string[];
+    readonly at: TimeMs;
+    readonly withinMs: number;
+    readonly scored: boolean;
+  };
+  /** When a forecast says that the limit is reached; acting may wait for a quieter moment until shortly before. */
+  readonly deadlineAt?: TimeMs;
   /** A drill caused it: kept out of production KPIs. */
   readonly drill: boolean;
   /** A person's verdict: was it real? */

@@ -1,13 +1,15 @@
 // A repair's life up to verification: proposed, scheduled, acting step by step. The intent of a step is in the record (and
 // committed) before its order leaves; only then may the effect happen. Invariant 2 is kept here.
 import { assert } from "../errors.ts";
-import type { Incident } from "../issue/index.ts";
+import { notification, type Incident } from "../issue/index.ts";
 import type { Order } from "../ports.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import { backoffMs } from "./check.ts";
+import { describe } from "./describe.ts";
 import { actionFacts, type Action, type Remedy } from "./remedy.ts";
 import type { Repair, RepairOutcome, RepairState, StepOutcome } from "./repair.ts";
+import { bookRun } from "./standing.ts";
 
 /** An executor gets this much longer than a step's own timeout to answer, ms; after that the outcome is unknown. */
 export const answerGraceMs = 5_000;
@@ -71,7 +73,7 @@ export function startAt(draft: Draft, remedy: Remedy, attempt: number, random: (
 }
 
 /** Stores the intent of the first step and returns the order that may leave once it is committed. */
-export function begin(draft: Draft, repair: Repair, fence: number): Order {
+export function begin(draft: Draft, repair: Repair, fence: number): Order | null {
   assert(repair.state.name === "scheduled", `${repair.id} begins from scheduled, not ${repair.state.name}`);
   if (repair.incident !== null) {
     const incident = draft.incident(repair.incident);
@@ -84,13 +86,16 @@ export function begin(draft: Draft, repair: Repair, fence: number): Order {
         blockedBy: null,
       });
   }
-  return intend(draft, { ...repair, startedAt: draft.now }, 0, false, fence);
+  const from = repair.state.step ?? 0;
+  const running = { ...repair, startedAt: repair.startedAt ?? draft.now };
+  return from < repair.remedy.steps.length ? intend(draft, running, from, false, fence) : watch(draft, running);
 }
 
-function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence: number): Order {
+function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence: number): Order | null {
   const planned = repair.remedy.steps[step];
   assert(planned !== undefined, `${repair.id} has a step ${step}`);
   const action: Action = undo ? (planned.undo ?? { type: "wait", forMs: 0 }) : planned.action;
+  if (action.type === "approve") return ask(draft, repair, step, action.text, planned.timeoutMs);
   const key = `${repair.id}.${undo ? "undo" : "step"}${step}`;
   assert(!repair.steps.some((record) => record.key === key), `step ${key} is intended once`);
   const next: Repair = {
@@ -106,7 +111,26 @@ function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence
   };
   draft.putRepair(next);
   transition(draft, next, repair.state.name, describe(action));
+  if (action.type === "notify") tell(draft, next, key, "notice", action.text);
   return { key, fence, target: repair.target, action, timeoutMs: planned.timeoutMs };
+}
+
+/** A run stops here until a person lets it go on; who refuses, or stays silent, leaves what was done as it is. */
+function ask(draft: Draft, repair: Repair, step: number, text: string, timeoutMs: number): null {
+  const next: Repair = {
+    ...repair,
+    state: { name: "proposed", expiresAt: draft.now + timeoutMs, asks: true, step: step + 1 },
+  };
+  draft.putRepair(next);
+  transition(draft, next, repair.state.name, text);
+  tell(draft, next, `${repair.id}.step${step}`, "approval", text);
+  return null;
+}
+
+function tell(draft: Draft, repair: Repair, key: string, kind: "notice" | "approval", text: string): void {
+  const incident = repair.incident === null ? undefined : draft.incident(repair.incident);
+  const about = { severity: "medium", issue: repair.issue, id: repair.incident, target: repair.target } as const;
+  draft.notify(notification(draft.now, `${kind}:${key}`, kind, `${repair.id}: ${text}`, repair.why, incident ?? about));
 }
 
 /** The same order again, after a crash, when the executor never heard of its key. */
@@ -192,15 +216,7 @@ export function endRepair(draft: Draft, repair: Repair, outcome: RepairOutcome, 
   const next: Repair = { ...repair, state: { name: "ended", at: draft.now, outcome }, why };
   draft.putRepair(next);
   transition(draft, next, repair.state.name, why);
-  if (repair.startedAt !== null && outcome !== "cancelled") {
-    const standing = draft.standing(repair.remedy.name);
-    draft.putStanding({
-      ...standing,
-      at: draft.now,
-      verified: standing.verified + (outcome === "verified" ? 1 : 0),
-      failed: standing.failed + (outcome === "verified" ? 0 : 1),
-    });
-  }
+  if (repair.startedAt !== null && outcome !== "cancelled") bookRun(draft, next, outcome === "verified");
   return next;
 }
 
@@ -224,31 +240,6 @@ export function transition(draft: Draft, repair: Repair, from: string | null, wh
     by: "healing",
     why,
   });
-}
-
-/** One action in words, for people and for the approval that shows exactly what would happen. */
-export function describe(action: Action): string {
-  switch (action.type) {
-    case "restart":
-      return action.graceful ? "restart, letting it finish its work" : "replace the process (SIGKILL)";
-    case "start":
-    case "stop":
-      return action.type;
-    case "signal":
-      return `send ${action.signal}`;
-    case "free-port":
-      return action.port === null ? "free the port it needs" : `free port ${action.port}`;
-    case "exec":
-      return `run ${action.argv.join(" ")}`;
-    case "http":
-      return `${action.method} ${action.url}`;
-    case "wait":
-      return `wait ${action.forMs} ms`;
-    case "plugin":
-      return `plugin action ${action.name}`;
-    default:
-      return action satisfies never;
-  }
 }
 
 function current(draft: Draft, repair: Repair): Repair {

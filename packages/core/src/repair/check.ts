@@ -1,6 +1,6 @@
 // Checks a remedy when it is loaded. What can never work as meant is refused here, with the field, the rule and the remedy.
 import { InvalidInputError } from "../errors.ts";
-import { actionFacts, type Remedy } from "./remedy.ts";
+import { actionFacts, otherKinds, type Remedy } from "./remedy.ts";
 
 /** Longest list of steps, and the most runs a budget may allow. */
 export const stepsMax = 20;
@@ -13,6 +13,8 @@ export function checkRemedy(remedy: Remedy, path: string): void {
   };
   if (remedy.when.kinds.length === 0)
     refuse("when.kind", "names no kind of fault, which would mean every one", "name at least one kind, such as crash");
+  if (remedy.when.kinds.includes(otherKinds) && remedy.source !== "shipped")
+    refuse("when.kind", `${otherKinds} is for what is shipped`, "name the kinds of fault one by one");
   if (remedy.when.kinds.some((kind) => kind === "*" || kind.trim() === ""))
     refuse("when.kind", "is a wildcard", "name the kinds of fault one by one");
   if (remedy.when.target !== null && (remedy.when.target === "*" || remedy.when.target.trim() === ""))

@@ -1,29 +1,29 @@
 // Which remedy an incident calls for next. The most specific definition wins; one that has failed this incident gives way to
 // the one it names as next; after the last, a person.
 import type { Incident } from "../issue/index.ts";
-import type { TargetSpec } from "../signal/index.ts";
+import { causesOf } from "../diagnosis/index.ts";
+import type { TargetSpec, TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
-import { actionFacts, type Mode, type Remedy } from "./remedy.ts";
+import { actionFacts, isHarmless, type Remedy } from "./remedy.ts";
+import type { Repair } from "./repair.ts";
+import { fits, specificity } from "./when.ts";
 
-/** Remedies whose `when` fits, most specific first: named target, then labels, then configuration before shipped. */
+/** Remedies whose `when` fits, most specific first (when.ts). */
 export function remediesFor(
-  incident: Pick<Incident, "kind">,
+  incident: Pick<Incident, "kind"> & Partial<Pick<Incident, "evidence">>,
   target: TargetSpec,
   remedies: readonly Remedy[],
+  now: TimeMs = 0,
 ): Remedy[] {
+  const causes = causesOf({ evidence: incident.evidence ?? [] });
   return (
     remedies
-      .filter((remedy) => remedy.when.kinds.includes(incident.kind))
-      .filter(
-        (remedy) =>
-          remedy.when.target === null || remedy.when.target === target.key || remedy.when.target === target.group,
-      )
-      .filter((remedy) => Object.entries(remedy.when.labels).every(([label, value]) => target.labels[label] === value))
+      .filter((remedy) => fits(remedy.when, { kind: incident.kind, causes, target, now }))
       // What only works on a process of ours is no remedy for anything else.
       .filter(
         (remedy) =>
           target.kind === "service" ||
-          !remedy.steps.some((step) => step.action.type !== "wait" && actionFacts[step.action.type].ownProcessOnly),
+          !remedy.steps.some((step) => !isHarmless(step.action) && actionFacts[step.action.type].ownProcessOnly),
       )
       .map((remedy, at) => ({ remedy, at }))
       .sort((a, b) => specificity(b.remedy) - specificity(a.remedy) || a.at - b.at)
@@ -38,31 +38,20 @@ export function chooseRemedy(
   target: TargetSpec,
   remedies: readonly Remedy[],
 ): Remedy | null {
-  const fitting = remediesFor(incident, target, remedies);
+  const fitting = remediesFor(incident, target, remedies, draft.now);
   const first = fitting[0] ?? null;
-  const last = draft
-    .repairs()
-    .filter((repair) => repair.incident === incident.id && repair.state.name === "ended")
-    .at(-1);
+  const last = endedFor(draft, incident).at(-1);
   if (last === undefined || last.state.name !== "ended") return first;
   if (last.state.outcome === "cancelled") return remedies.find((remedy) => remedy.name === last.remedy.name) ?? first;
+  // More is known now than when the last one was chosen: what fits the established cause comes first.
+  const tried = new Set(endedFor(draft, incident).map((repair) => repair.remedy.name));
+  const better = fitting.find((each) => !tried.has(each.name) && specificity(each) > specificity(last.remedy));
+  if (better !== undefined) return better;
   const following =
     last.remedy.next === null ? null : (remedies.find((remedy) => remedy.name === last.remedy.next) ?? null);
   return following ?? remedies.find((remedy) => remedy.name === last.remedy.name) ?? null;
 }
 
-/** The mode in force: the configured one, unless the remedy's record demoted it. */
-export function modeOf(remedy: Remedy, draft: Draft): { readonly mode: Mode; readonly why: string | null } {
-  const standing = draft.standing(remedy.name);
-  if (standing.demotedTo !== null && (remedy.mode === "auto" || remedy.mode === "approve"))
-    return { mode: standing.demotedTo, why: standing.why };
-  return { mode: remedy.mode, why: null };
-}
-
-function specificity(remedy: Remedy): number {
-  return (
-    (remedy.when.target === null ? 0 : 4) +
-    (Object.keys(remedy.when.labels).length > 0 ? 2 : 0) +
-    (remedy.source === "shipped" ? 0 : 1)
-  );
+function endedFor(draft: Draft, incident: Pick<Incident, "id">): Repair[] {
+  return draft.repairs().filter((repair) => repair.incident === incident.id && repair.state.name === "ended");
 }

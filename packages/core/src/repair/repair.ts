@@ -6,9 +6,15 @@ import type { Action, Remedy } from "./remedy.ts";
 
 export type RepairState =
   /** A proposal (suggest) or a request (approve) that waits for a person until it expires. */
-  | { readonly name: "proposed"; readonly expiresAt: TimeMs; readonly asks: boolean }
+  | {
+      readonly name: "proposed";
+      readonly expiresAt: TimeMs;
+      readonly asks: boolean;
+      /** The step to go on with, where a step before it asks; absent: the first. */
+      readonly step?: number;
+    }
   /** Allowed, and to be started at `at` (back-off). */
-  | { readonly name: "scheduled"; readonly at: TimeMs }
+  | { readonly name: "scheduled"; readonly at: TimeMs; readonly step?: number }
   /** The intent of step `step` is stored; its effect may or may not have happened. */
   | {
       readonly name: "acting";

@@ -2,7 +2,16 @@
 // interval. Definitions follow the catalogue; drills and production are never mixed. Nothing is typed in.
 import type { Incident } from "../issue/index.ts";
 import type { SeriesPoint, Tally } from "../ports.ts";
-import type { TimeMs } from "../signal/index.ts";
+import {
+  addLatency,
+  latencyQuantile,
+  latencyTotal,
+  noLatency,
+  ownTarget,
+  type LatencyCounts,
+  type TargetKey,
+  type TimeMs,
+} from "../signal/index.ts";
 
 export interface Records {
   readonly from: TimeMs;
@@ -35,10 +44,17 @@ export interface Kpis {
   /** Good time / watched time, ms. */
   readonly availability: Rate;
   readonly errorRate: Rate;
-  /** Worst minute-p95 of each target, median over the targets, ms; null when no service reports latency. */
+  /** Of all requests of the period together, from one merged histogram, ms; null when no service reports latency. */
   readonly latencyMsP95: number | null;
+  /** Requests that the percentile is over. */
+  readonly latencyCount: number;
+  /** Highest minute of any service. */
   readonly memoryBytesMax: number | null;
+  /** Mean over services and minutes, in cores. */
   readonly cpuShareMean: number | null;
+  /** The same of Prunella itself: agent and control plane together. */
+  readonly ownMemoryBytesMax: number | null;
+  readonly ownCpuShareMean: number | null;
   /** Incidents recovered with no person's step / incidents that ended; those that cleared by themselves and false ones are left out and stated. */
   readonly autoRecovery: Rate;
   readonly clearedByThemselves: number;
@@ -46,7 +62,21 @@ export interface Kpis {
   readonly repair: Durations;
   /** Incidents judged false / incidents judged. */
   readonly falsePositives: Rate;
+  /** Each target by itself, worst availability first; at most targetsMax. */
+  readonly targets: readonly TargetKpis[];
 }
+
+export interface TargetKpis {
+  readonly target: TargetKey;
+  readonly availability: Rate;
+  readonly errorRate: Rate;
+  readonly latencyMsP95: number | null;
+  readonly memoryBytesMax: number | null;
+  readonly cpuShareMean: number | null;
+}
+
+/** Targets listed one by one in KPIs; the figures over all of them are whole. */
+export const targetsMax = 500;
 
 /** Shorter than this, cleared untouched and never confirmed by a person: counted as false, ms. */
 export const falseBelowMs = 5_000;
@@ -67,7 +97,11 @@ export function kpis(records: Records, drills: boolean): Kpis {
   const judged = incidents.filter((incident) => incident.endedAt !== null || incident.verdict !== null);
   const watched = sum(records.tallies, (tally) => tally.watchedMs);
   const requests = Math.round(sum(records.tallies, (tally) => tally.requests));
-  const of = (metric: string): SeriesPoint[] => records.series.filter((point) => point.metric === metric);
+  const of = (metric: string): SeriesPoint[] =>
+    records.series.filter((point) => point.metric === metric && point.target !== ownTarget);
+  const own = (metric: string): SeriesPoint[] =>
+    records.series.filter((point) => point.metric === metric && point.target === ownTarget);
+  const latency = mergedLatency(records.tallies);
   return {
     from: records.from,
     to: records.to,
@@ -76,9 +110,18 @@ export function kpis(records: Records, drills: boolean): Kpis {
       watched,
     ),
     errorRate: rate(Math.min(requests, Math.round(sum(records.tallies, (tally) => tally.errors))), requests),
-    latencyMsP95: median(worstPerTarget(of("latencyMsP95"))),
+    latencyMsP95: latencyQuantile(latency, 0.95),
+    latencyCount: Math.round(latencyTotal(latency)),
     memoryBytesMax: maxOf(of("rssBytes").map((point) => point.max)),
     cpuShareMean: mean(of("cpuShare").map((point) => point.mean)),
+    ownMemoryBytesMax: together(
+      maxOf(own("agentRssBytes").map((point) => point.max)),
+      maxOf(own("controlRssBytes").map((point) => point.max)),
+    ),
+    ownCpuShareMean: together(
+      mean(own("agentCpuShare").map((point) => point.mean)),
+      mean(own("controlCpuShare").map((point) => point.mean)),
+    ),
     autoRecovery: rate(auto.length, ended.length),
     clearedByThemselves: real.filter(clearedUntouched).length,
     detection: durations(real.map((incident) => incident.detectedAt - incident.beganAt)),
@@ -88,7 +131,53 @@ export function kpis(records: Records, drills: boolean): Kpis {
         .map((incident) => Math.max(0, (incident.recoveredAt ?? 0) - incident.detectedAt)),
     ),
     falsePositives: rate(judged.filter(isFalse).length, judged.length),
+    targets: drills ? [] : perTarget(records),
   };
+}
+
+function perTarget(records: Records): TargetKpis[] {
+  const keys = new Set([...records.tallies, ...records.series].map((each) => each.target));
+  keys.delete(ownTarget);
+  const tallies = grouped(records.tallies);
+  const series = grouped(records.series);
+  return [...keys]
+    .map((target): TargetKpis => {
+      const hours = tallies.get(target) ?? [];
+      const points = series.get(target) ?? [];
+      const requests = Math.round(sum(hours, (tally) => tally.requests));
+      return {
+        target,
+        availability: timeShare(
+          sum(hours, (tally) => tally.goodMs),
+          sum(hours, (tally) => tally.watchedMs),
+        ),
+        errorRate: rate(Math.min(requests, Math.round(sum(hours, (tally) => tally.errors))), requests),
+        latencyMsP95: latencyQuantile(mergedLatency(hours), 0.95),
+        memoryBytesMax: maxOf(points.filter(({ metric }) => metric === "rssBytes").map((point) => point.max)),
+        cpuShareMean: mean(points.filter(({ metric }) => metric === "cpuShare").map((point) => point.mean)),
+      };
+    })
+    .sort((a, b) => (a.availability.share ?? 2) - (b.availability.share ?? 2) || (a.target < b.target ? -1 : 1))
+    .slice(0, targetsMax);
+}
+
+function grouped<T extends { readonly target: TargetKey }>(rows: readonly T[]): Map<TargetKey, T[]> {
+  const groups = new Map<TargetKey, T[]>();
+  for (const row of rows) {
+    const group = groups.get(row.target);
+    if (group === undefined) groups.set(row.target, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function mergedLatency(tallies: readonly Tally[]): LatencyCounts {
+  return tallies.reduce((all, tally) => addLatency(all, tally.latency), noLatency);
+}
+
+/** Of two parts of one whole; one that is not known counts as nothing, unless neither is. */
+function together(a: number | null, b: number | null): number | null {
+  return a === null && b === null ? null : (a ?? 0) + (b ?? 0);
 }
 
 function clearedUntouched(incident: Incident): boolean {
@@ -136,19 +225,6 @@ export function durations(values: readonly number[]): Durations {
 
 function quantile(sorted: readonly number[], q: number): number | null {
   return sorted.length === 0 ? null : (sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? null);
-}
-
-function worstPerTarget(points: readonly SeriesPoint[]): number[] {
-  const worst = new Map<string, number>();
-  for (const point of points) worst.set(point.target, Math.max(worst.get(point.target) ?? 0, point.max));
-  return [...worst.values()];
-}
-
-function median(values: readonly number[]): number | null {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
 }
 
 function mean(values: readonly number[]): number | null {

@@ -1,2 +1,3 @@
 export * from "./target.ts";
+export * from "./latency.ts";
 export * from "./signal.ts";

@@ -1,5 +1,7 @@
 // A signal is one observation of one target. Events are acknowledged once stored and never lost; observations repeat by
 // themselves (the next one tells the same truth), so a lost one does no harm and costs no disk write.
+import type { ErrorException } from "@prunella/detect";
+import type { LatencyCounts } from "./latency.ts";
 import type { TargetKey } from "./target.ts";
 
 /** Times are milliseconds since 1970-01-01T00:00:00Z on a clock that never goes backwards (see ports.ts). */
@@ -34,7 +36,12 @@ export type EventSignal = Common & { readonly id: string } & (
         readonly error?: ErrorFacts;
       }
     | { readonly type: "start-failed"; readonly reason: string; readonly lastLines: readonly string[] }
-    | { readonly type: "error"; readonly origin: string; readonly error: ErrorFacts }
+    | {
+        readonly type: "error";
+        readonly origin: string;
+        readonly error: ErrorFacts;
+        readonly context?: ErrorContext;
+      }
     | {
         readonly type: "change";
         readonly what: "config" | "deploy" | "restart" | "environment";
@@ -68,18 +75,112 @@ export type ObservationSignal = Common &
         readonly ok: boolean;
         readonly latencyMs: number;
         readonly message: string;
+        readonly facts?: CheckFacts;
       }
     | { readonly type: "stall"; readonly blockedMs: number; readonly cpuShare: number }
     | { readonly type: "heartbeat"; readonly name: string }
     | { readonly type: "sample"; readonly values: Readonly<Record<string, number>> }
+    /** Requests answered since the last one of these from the same process; each request is in exactly one. */
+    | {
+        readonly type: "traffic";
+        readonly requests: number;
+        readonly errors: number;
+        readonly latency: LatencyCounts;
+      }
     | {
         readonly type: "outgoing";
         readonly address: string;
         readonly count: number;
         readonly errors: number;
         readonly lastError: string | null;
+        /** Time to the answer's head that 95 % of the calls stayed below, ms; absent: not measured (not HTTP). */
+        readonly latencyMsP95?: number | null;
       }
+    | { readonly type: "routes"; readonly intervalMs: number; readonly routes: readonly RouteFacts[] }
+    | { readonly type: "gauges"; readonly gauges: readonly GaugeFacts[] }
+    | { readonly type: "files"; readonly files: readonly FileFacts[] }
+    | { readonly type: "locks"; readonly locks: readonly LockFacts[] }
+    | { readonly type: "folders"; readonly folders: readonly FolderFacts[] }
   );
+
+/** What a check saw besides its verdict; each is absent where the check cannot know it. */
+export interface CheckFacts {
+  /** When the certificate that was shown, or the token in the file, ends. */
+  readonly certificateEndsAt?: TimeMs;
+  readonly tokenEndsAt?: TimeMs;
+  /** How long before its end it should be spoken of, ms. */
+  readonly warnMs?: number;
+  /** The answer's own clock against this machine's, ms; positive: it is ahead. Exact to a second. */
+  readonly clockSkewMs?: number;
+  /** The network error's code, such as ECONNREFUSED or ENOTFOUND. */
+  readonly code?: string;
+}
+
+/** Requests to one route over one interval, as the probe counted them. At most 30 routes a signal, the busiest. */
+export interface RouteFacts {
+  readonly route: string;
+  readonly count: number;
+  readonly errors: number;
+  readonly clientErrors: number;
+  readonly aborted: number;
+  /** Null where nothing was answered. */
+  readonly latencyMsP50: number | null;
+  readonly latencyMsP95: number | null;
+  readonly latencyMsMax: number | null;
+}
+
+/** How full something inside the application is (a pool, a queue, a breaker…), as its guard or its own gauge says. */
+export interface GaugeFacts {
+  readonly guard: string;
+  readonly name: string;
+  readonly state: string;
+  readonly values: Readonly<Record<string, number>>;
+  /** Only ever grow. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** A declared configuration file, or the link to the release in use, against how it was when the target last ran well. */
+export interface FileFacts {
+  readonly path: string;
+  readonly role: "config" | "release";
+  /** good: as when it last ran well; changed or missing: not so; unknown: it has not run well with any yet. */
+  readonly state: "good" | "changed" | "missing" | "unknown";
+  /** Last change, or when it was found missing. */
+  readonly changedAt: TimeMs;
+  /** What is wrong with its syntax (JSON, YAML), or null. */
+  readonly syntax: string | null;
+  /** What differs from the last good one, at most 2,000 characters, secrets blacked out; "" when nothing does. */
+  readonly difference: string;
+  /** There is a good one to go back to. */
+  readonly restorable: boolean;
+}
+
+/** A declared lock file that exists. */
+export interface LockFacts {
+  readonly path: string;
+  /** The process it names, or null when it names none. */
+  readonly pid: number | null;
+  /** That process lives (and is older than the lock); null: it cannot be said. */
+  readonly ownerAlive: boolean | null;
+  readonly since: TimeMs;
+}
+
+/** A declared folder, and the file system that holds it. */
+export interface FolderFacts {
+  readonly path: string;
+  readonly use: "log" | "cache" | "data";
+  readonly bytes: number;
+  readonly files: number;
+  /** Most it may hold by declaration; null: as much as the disk. */
+  readonly bytesMax: number | null;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Null: the file system does not count them. */
+  readonly freeInodes: number | null;
+  readonly totalInodes: number | null;
+  /** The file that grew most since the last look, or null. */
+  readonly growing: string | null;
+}
 
 export type Signal = EventSignal | ObservationSignal;
 
@@ -100,6 +201,39 @@ export interface ErrorFacts {
   readonly message: string;
   readonly code: string | null;
   readonly stack: string | null;
+}
+
+/**
+ * What the reporter of an error knows besides it; everything is optional and untrusted text. Whoever takes an error in cuts
+ * it to these bounds: strings 2,000 characters, 100 tags of 200 + 200 characters, 100 breadcrumbs, 50 frames an exception.
+ */
+export interface ErrorContext {
+  readonly platform?: string;
+  readonly level?: string;
+  readonly logger?: string;
+  readonly transaction?: string;
+  /** It is a message, not an exception: `error.message` is grouped with its parameters taken out. */
+  readonly isMessage?: boolean;
+  /** The message with its parameters left out, where the logger knows it. */
+  readonly messageTemplate?: string;
+  readonly release?: string;
+  readonly environment?: string;
+  readonly server?: string;
+  /** The sender's own grouping; may hold "{{ default }}". */
+  readonly fingerprint?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Method, URL and the like; headers and bodies are not kept. */
+  readonly request?: Readonly<Record<string, string>>;
+  readonly user?: Readonly<Record<string, string>>;
+  /** Oldest first. */
+  readonly breadcrumbs?: readonly {
+    readonly at: TimeMs | null;
+    readonly category: string;
+    readonly level: string;
+    readonly message: string;
+  }[];
+  /** Oldest first: the last was finally thrown. Absent: read from the error's stack. */
+  readonly exceptions?: readonly ErrorException[];
 }
 
 /** True for signals that must be stored before they are acknowledged. */

@@ -22,9 +22,29 @@ export interface TargetSpec {
   readonly heartbeatMs?: number;
   /** Memory limit in bytes against which growth is forecast; absent: the heap limit the probe reports, if any. */
   readonly memoryBytesMax?: number;
+  /** Descriptors (open files) at which growth is forecast to end badly; absent: the limit the kernel sets for the process. */
+  readonly descriptorsMax?: number;
+  /** Threads above which something is wrong; absent: 500. */
+  readonly threadsMax?: number;
+  /** Folders whose files are records that the target works on; one that kills it again and again is known by its name. */
+  readonly recordFolders?: readonly string[];
   /** Time in ms from start within which a target may still be unhealthy (start-up). Default 30,000. */
   readonly startupMs: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** What it promises to those who use it; absent: nothing. At most one of each objective. */
+  readonly slos?: readonly SloSpec[];
+}
+
+export type SloObjective = "availability" | "errors" | "p95" | "memory" | "cpu";
+
+export interface SloSpec {
+  readonly objective: SloObjective;
+  /** Share that must be good, above 0 and below 1: of the time for availability, memory and cpu, of requests for the others. */
+  readonly goal: number;
+  /** Milliseconds for p95, bytes for memory, cores for cpu; null for availability and errors. */
+  readonly limit: number | null;
+  /** The time the error budget is for, ms. */
+  readonly windowMs: number;
 }
 
 export interface CheckRole {

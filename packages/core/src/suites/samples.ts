@@ -1,6 +1,6 @@
 // Complete records for suites and tests: every field set, so that a test names only the fields it is about.
 import type { Incident, Issue, Transition } from "../issue/index.ts";
-import type { Comment, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
+import type { Comment, Learned, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
 import type { Remedy, Repair } from "../repair/index.ts";
 import type { EventSignal } from "../signal/index.ts";
 
@@ -133,11 +133,32 @@ export function sampleSeriesPoint(over: Partial<SeriesPoint> = {}): SeriesPoint 
 }
 
 export function sampleTally(over: Partial<Tally> = {}): Tally {
-  return { target: "api", hour: 0, watchedMs: 3_600_000, goodMs: 3_590_000, requests: 1_000, errors: 3, ...over };
+  return {
+    target: "api",
+    hour: 0,
+    watchedMs: 3_600_000,
+    goodMs: 3_590_000,
+    requests: 1_000,
+    errors: 3,
+    latency: [0, 990, 10],
+    ...over,
+  };
 }
 
 export function sampleStanding(remedy: string, over: Partial<Standing> = {}): Standing {
-  return { remedy, verified: 1, failed: 0, recurred: 0, demotedTo: null, why: null, at: 1_000, ...over };
+  return {
+    remedy,
+    verified: 1,
+    failed: 0,
+    recurred: 0,
+    misfired: 0,
+    streak: 1,
+    shadow: { wouldFix: 0, wouldMisfire: 0 },
+    demotedTo: null,
+    why: null,
+    at: 1_000,
+    ...over,
+  };
 }
 
 export function sampleNotification(key: string, over: Partial<Notification> = {}): Notification {
@@ -160,6 +181,10 @@ export function sampleNotification(key: string, over: Partial<Notification> = {}
 
 export function sampleComment(id: string, over: Partial<Comment> = {}): Comment {
   return { id, issue: "CRIT-001", at: 1_000, by: "person:anna", text: "looking at it", ...over };
+}
+
+export function sampleLearned(id: string, over: Partial<Learned> = {}): Learned {
+  return { id, at: 1_000, state: { version: 1, mean: 0.25, seen: [1, null, "\u{1f33f}"] }, ...over };
 }
 
 export const sampleSettings: Settings = {

@@ -8,6 +8,7 @@ import {
   sampleComment,
   sampleIncident,
   sampleIssue,
+  sampleLearned,
   sampleNotification,
   sampleRemedy,
   sampleRepair,
@@ -527,16 +528,21 @@ export const storeSuite: readonly StoreCase[] = [
         signals: [sampleSignal("kept", { at: now - 7 * dayMs }), sampleSignal("gone", { at: now - 7 * dayMs - 1 })],
         series: [sampleSeriesPoint({ at: now - 30 * dayMs }), sampleSeriesPoint({ at: now - 30 * dayMs - 1 })],
         tallies: [sampleTally({ hour: now - 400 * dayMs }), sampleTally({ hour: now - 400 * dayMs - 1 })],
+        learned: [
+          sampleLearned("metric api a", { at: now - 30 * dayMs }),
+          sampleLearned("metric api b", { at: now - 30 * dayMs - 1 }),
+        ],
         notifications: [sampleNotification("old", { deliveredAt: 1 }), sampleNotification("new", { deliveredAt: now })],
       });
       const { store } = place;
       equal((await store.stats()).oldestSignalAt, 1_000);
       const { deleted } = await store.prune(now);
-      equal(deleted, 2 + 2 + 2 + 1);
+      equal(deleted, 2 + 2 + 2 + 1 + 2);
       equal((await store.prune(now)).deleted, 0, "the second prune finds nothing");
       equal(ids((await store.signals({})).items), ["kept"]);
       equal((await store.series({ target: "api", from: 0, to: now })).length, 1);
       equal((await store.tallies({ from: 0, to: now })).length, 1);
+      equal(ids(await store.learned()), ["metric api a"]);
       equal([(await store.issue("CRIT-001"))?.id, (await store.incident("INC-1"))?.id], ["CRIT-001", "INC-1"]);
       equal([(await store.repair("REP-1"))?.id, ids((await store.transitions({})).items)], ["REP-1", ["T1"]]);
       equal(ids(await store.comments("CRIT-001")), ["C1"]);
@@ -560,7 +566,7 @@ export const storeSuite: readonly StoreCase[] = [
     equal(stats.commits - before.commits, 1);
     for (const name of ["issues", "incidents", "repairs", "transitions", "signals", "series", "tallies"])
       equal(stats.rows[name], 1, name);
-    for (const name of ["standings", "notifications", "comments"]) equal(stats.rows[name], 1, name);
+    for (const name of ["standings", "notifications", "comments", "learned"]) equal(stats.rows[name], 1, name);
     assert(Number.isFinite(stats.bytes) && stats.bytes >= 0, "bytes is a size");
   }),
 
@@ -574,6 +580,18 @@ export const storeSuite: readonly StoreCase[] = [
     await refused("unavailable", store.issue("CRIT-001"));
     await store.open();
     await holdsEverything(store);
+  }),
+
+  storeCase("what was learned is replaced whole and comes back after a reopen, by id", async (place) => {
+    const write = await writer(place.store);
+    equal(await place.store.learned(), []);
+    await write({ at: 1, learned: [sampleLearned("b"), sampleLearned("a")] });
+    const last = sampleLearned("b", { at: 2, state: [1.5, { deep: [null, true] }] });
+    await write({ at: 2, learned: [last] });
+    equal(await place.store.learned(), [sampleLearned("a"), last]);
+    const again = await place.reopen();
+    await again.open();
+    equal(await again.learned(), [sampleLearned("a"), last]);
   }),
 
   {
@@ -618,6 +636,7 @@ function everything(): Changes {
     standings: [sampleStanding("restart")],
     notifications: [sampleNotification("n1")],
     comments: [sampleComment("C1")],
+    learned: [sampleLearned("metric api cpuShare")],
   };
 }
 
@@ -634,6 +653,7 @@ async function holdsEverything(store: Store): Promise<void> {
       series: await store.series({ target: "api", from: 0, to: dayMs }),
       tallies: await store.tallies({ from: 0, to: dayMs }),
       comments: await store.comments("CRIT-001"),
+      learned: await store.learned(),
     },
     { ...all, settings: undefined, numbers: undefined, standings: undefined, notifications: undefined },
   );

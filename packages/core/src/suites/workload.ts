@@ -7,6 +7,7 @@ import { memoryDisk, memoryStore } from "../testing.ts";
 import {
   sampleIncident,
   sampleIssue,
+  sampleLearned,
   sampleNotification,
   sampleRepair,
   sampleSeriesPoint,
@@ -102,6 +103,7 @@ async function sameAnswers(
   await both((from) => walk((after) => from.signals({ ...between, ...paging, after })), "signals");
   await both((from) => from.series({ target, ...range }), "series");
   await both((from) => from.tallies(range), "tallies");
+  await both((from) => from.learned(), "learned");
   const number = whole(30);
   await both((from) => from.issue(`LOW-${number}`), "issue");
   await both((from) => from.issueByFingerprint(`f${number % 5}`), "by fingerprint");
@@ -151,6 +153,7 @@ function randomChanges(whole: (below: number) => number, now: number): Changes {
     signals: some(() => sampleSignal(`s${whole(900)}`, { at: now - whole(9) * hourMs, target: target() })),
     series: some(() => sampleSeriesPoint({ target: target(), at: now - whole(60), metric: pick(["a", "b"], whole) })),
     tallies: some(() => sampleTally({ target: target(), hour: now - whole(3) * hourMs, errors: whole(9) })),
+    learned: some(() => sampleLearned(`metric ${whole(9)}`, { at: now - whole(40) * 24 * hourMs, state: whole(9) })),
     numbers: whole(3) === 0 ? { LOW: whole(99), [pick(["T", "MED"], whole)]: whole(99) } : {},
     standings: some(() => sampleStanding(pick(["restart", "failover"], whole), { failed: whole(9) })),
     notifications: some(() =>

@@ -1,8 +1,8 @@
 // Did the repair hold? Judged on what was watched of the target since, never on "the step exited 0". Invariant 9: nothing
 // is called recovered until it was seen healthy for the whole window; silence is not health.
-import { staleMs, type TargetView } from "../detection/index.ts";
+import { speaksAgainstHealth, staleMs, type TargetView } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
-import type { Repair } from "../repair/index.ts";
+import type { Objective, Repair } from "../repair/index.ts";
 import type { TimeMs } from "../signal/index.ts";
 
 export type Judgement =
@@ -37,7 +37,10 @@ export function judge(
       return { verdict: "failed", why: `the fault still holds: ${firing.summary}` };
     if (view.healthySince !== null && firing === undefined) {
       const recoveredAt = Math.max(view.healthySince, repair.startedAt ?? since);
-      if (now - recoveredAt >= repair.remedy.verify.windowMs) return { verdict: "verified", recoveredAt };
+      if (now - recoveredAt >= repair.remedy.verify.windowMs) {
+        const worse = shortOf(repair.remedy.verify.objective, view, Math.max(recoveredAt, since));
+        return worse === null ? { verdict: "verified", recoveredAt } : { verdict: "failed", why: worse };
+      }
     }
   }
   if (now < deadlineAt) return { verdict: "watching" };
@@ -47,7 +50,29 @@ export function judge(
   return { verdict: "failed", why: "it did not become healthy in time" };
 }
 
-/** Single errors and guard trips do not speak against a repair of the process. */
+/** Faults of single requests, and what stands beside the target's work, do not speak against a repair of the process. */
 function isOfTheWhole(incident: Incident): boolean {
-  return incident.kind !== "error" && incident.kind !== "guard-tripped" && incident.kind !== "signals-lost";
+  return speaksAgainstHealth(incident.kind);
+}
+
+/** Why an objective was not reached; null when it was, or none was set. No data is not better. */
+function shortOf(objective: Objective | undefined, view: TargetView, from: TimeMs): string | null {
+  if (objective === undefined) return null;
+  const { metric, goal, baseline, marginShare } = objective;
+  const value = valueOf(view, metric, from);
+  if (value === null) return `${metric} was not measured`;
+  const better = goal === "lower" ? baseline - value : value - baseline;
+  return better > marginShare * Math.abs(baseline)
+    ? null
+    : `${metric} went from ${baseline.toPrecision(3)} to ${value.toPrecision(3)}, which is not ${goal} by ${Math.round(marginShare * 100)} %`;
+}
+
+/** Median of a metric since a time; null with fewer than ten values. */
+export function valueOf(view: TargetView, metric: string, from: TimeMs): number | null {
+  const values = view.samples
+    .filter((sample) => sample.at >= from)
+    .map((sample) => sample.values[metric])
+    .filter((value): value is number => value !== undefined && Number.isFinite(value))
+    .toSorted((a, b) => a - b);
+  return values.length < 10 ? null : (values[values.length >> 1] ?? null);
 }

@@ -1,4 +1,4 @@
 // Scorer interface: rank({ graph, normal, incident, symptom? }) -> [{ node, score, why }], likeliest first. See README.md.
-import { rankCauses } from "../../src/cause/ranking.ts";
+import { detect } from "./detect.mjs";
 
-export const rank = (input) => rankCauses(input);
+export const rank = (input) => detect.rankCauses(input);

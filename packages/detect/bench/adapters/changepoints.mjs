@@ -1,4 +1,4 @@
 // Scorer interface: detect(series) -> [indices]; series is one array per dimension, null = missing.
-import { changePoints } from "../../src/change/segmentation.ts";
+import { detect as detectors } from "./detect.mjs";
 
-export const detect = (series) => changePoints(series).map((change) => change.index);
+export const detect = (series) => detectors.changePoints(series).map((change) => change.index);

@@ -1,8 +1,8 @@
 // Scorer interface: createForecaster({ limit, stepMs }) -> { update(timeMs, value) -> seconds to the limit | null }.
-import { exhaustion } from "../../src/forecast/exhaustion.ts";
+import { detect } from "./detect.mjs";
 
 export function createForecaster({ limit, stepMs }) {
-  const forecaster = exhaustion({ limit, resolutionMs: 5 * stepMs });
+  const forecaster = detect.exhaustion({ limit, resolutionMs: 5 * stepMs });
   return {
     update(timeMs, value) {
       const verdict = forecaster.update(timeMs, value);

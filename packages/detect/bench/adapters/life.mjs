@@ -1,17 +1,17 @@
 // Scorer interface: train(rows) -> model; predict(model, rows) -> cycles left per unit, in the order of the units' first
 // rows. A row is the file's line as numbers: [unit, cycle, readings...]. See README.md.
-import { remainingLife, trainLife } from "../../src/life/remaining-life.ts";
+import { detect } from "./detect.mjs";
 
 const SEED = 20_240_101;
 
 const lifeRows = (rows) => rows.map(([unit, cycle, ...values]) => ({ unit, cycle, values }));
 
 export function train(rows) {
-  return trainLife(lifeRows(rows), mulberry32(SEED));
+  return detect.trainLife(lifeRows(rows), mulberry32(SEED));
 }
 
 export function predict(model, rows) {
-  return remainingLife(model, lifeRows(rows)).map(({ cycles }) => cycles);
+  return detect.remainingLife(model, lifeRows(rows)).map(({ cycles }) => cycles);
 }
 
 function mulberry32(seed) {

@@ -1,9 +1,8 @@
-// The log miner as a template scorer expects it: one parser for one program's lines, the shipped configuration.
-import { LogMiner } from "../../src/logs/index.ts";
+// Scorer interface: createParser() -> { add(line) -> id, template(id) -> text }. One parser for one program's lines.
+import { detect } from "./detect.mjs";
 
-/** @returns {{ add(line: string): string, template(id: string): string }} */
 export function createParser() {
-  const miner = new LogMiner();
+  const miner = new detect.LogMiner();
   return {
     add: (line) => miner.add(line),
     template: (id) => miner.template(id) ?? "",

@@ -1,8 +1,8 @@
-// The anomaly detector behind the interface of the NAB scorer: createDetector() -> { update(timeMs, value) -> score }.
-// Runs from source: Node strips the types. Scores are those of the shipped detector, 0.5 and more being an alarm.
-import { anomaly } from "../../src/series/index.ts";
+// Scorer interface: createDetector() -> { update(timeMs, value) -> score }. Scores are those of the shipped detector; from
+// 0.5 on it is an alarm.
+import { detect } from "./detect.mjs";
 
 export function createDetector() {
-  const detector = anomaly();
+  const detector = detect.anomaly();
   return { update: (at, value) => detector.update({ at, value }).score };
 }

@@ -43,10 +43,12 @@ export class HourlyCounts {
     return this.counts[0]!;
   }
 
-  /** The limit for the hour that runs at `now`, from the whole hours before it. */
+  /** The limit for the hour that runs at `now`, from the whole hours before it; in its first hour, from that hour. */
   limit(now: number): EscalationLimit {
     this.advance(now);
-    return escalationLimit(this.counts.slice(1).toReversed(), now - this.firstAt);
+    const isFirstHour = this.hour === Math.floor(this.firstAt / hourMs);
+    const known = isFirstHour ? this.counts.slice(0, 1) : this.counts.slice(1);
+    return escalationLimit(known.toReversed(), now - this.firstAt);
   }
 
   /** More events in this hour than the limit allows, and at least `eventsMin`. */

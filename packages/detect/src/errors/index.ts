@@ -27,6 +27,7 @@ export {
   type FingerprintRule,
 } from "./fingerprint-rules.ts";
 export { applyStackRules, parseStackRules, type FrameAction, type StackRule } from "./stack-rules.ts";
+export { errorGrouper, type ErrorGrouper, type ErrorGrouperOptions, type GroupedError } from "./grouper.ts";
 export { ErrorGroups, type Assignment, type ErrorGroupsOptions, type ErrorGroupsSnapshot } from "./groups.ts";
 export { compareReleases, parseVersion, type ReleaseComparison, type ReleaseOrder, type Version } from "./releases.ts";
 export { judgeRegression, type OccurrenceOfResolved, type RegressionVerdict, type Resolution } from "./regression.ts";

@@ -75,6 +75,9 @@ const calmBuckets = 3;
 /** Buckets closed at once after a pause; older ones are skipped, they hold no lines. */
 const catchUpMax = 240;
 
+/** The id under which a template is known now; undefined when it is not known any more. */
+export type CurrentId = (id: string) => string | undefined;
+
 export class TemplateWatch {
   private readonly options: Required<TemplateWatchOptions>;
   private readonly templates = new Map<string, Watched>();
@@ -83,8 +86,14 @@ export class TemplateWatch {
   private lastAt = 0;
   private lines = 0;
   private forgotten = 0;
+  private readonly currentId: CurrentId;
 
-  constructor(options: TemplateWatchOptions = {}) {
+  /**
+   * `currentId` is the miner's: templates that it merged go on as one. Without it, what was merged is reported as
+   * disappeared and its older twin as risen, unless the caller calls `merge`.
+   */
+  constructor(options: TemplateWatchOptions = {}, currentId: CurrentId = (id) => id) {
+    this.currentId = currentId;
     this.options = {
       bucketMs: 60_000,
       learnMs: 600_000,
@@ -160,7 +169,29 @@ export class TemplateWatch {
     return findings;
   }
 
-  /** A merged template: what was learned of `from` is dropped, `into` goes on. */
+  /** Two templates turned out to be one: `into` goes on with the lines and rates of both. */
+  merge(from: string, into: string): void {
+    const younger = this.templates.get(from);
+    if (younger === undefined || from === into) return;
+    this.templates.delete(from);
+    const older = this.templates.get(into);
+    if (older === undefined) {
+      this.templates.set(into, { ...younger, id: into });
+      return;
+    }
+    // Rates of independent streams add up, and so do their variances; the gaps of both together are not longer
+    // than the longer of the two.
+    older.mean += younger.mean;
+    older.variance += younger.variance;
+    older.seen += younger.seen;
+    older.open += younger.open;
+    older.buckets = Math.max(older.buckets, younger.buckets);
+    older.gapMax = Math.max(older.gapMax, younger.gapMax);
+    older.lastAt = Math.max(older.lastAt, younger.lastAt);
+    older.isErrorLike ||= younger.isErrorLike;
+  }
+
+  /** What was learned of a template is dropped. */
   forget(id: string): void {
     this.templates.delete(id);
   }
@@ -175,8 +206,12 @@ export class TemplateWatch {
     return { version: 1, startedAt, bucketAt, lastAt, lines, forgotten, templates };
   }
 
-  static restore(snapshot: TemplateWatchSnapshot, options: TemplateWatchOptions = {}): TemplateWatch {
-    const watch = new TemplateWatch(options);
+  static restore(
+    snapshot: TemplateWatchSnapshot,
+    options: TemplateWatchOptions = {},
+    currentId?: CurrentId,
+  ): TemplateWatch {
+    const watch = new TemplateWatch(options, currentId);
     watch.startedAt = snapshot.startedAt;
     watch.bucketAt = snapshot.bucketAt;
     watch.lastAt = snapshot.lastAt;
@@ -199,6 +234,7 @@ export class TemplateWatch {
 
   private closeBucket(findings: TemplateFinding[]): void {
     const { bucketMs, bucketsMin, learnMs } = this.options;
+    for (const id of this.templates.keys()) this.merge(id, this.currentId(id) ?? id);
     const end = this.bucketAt;
     const isLearning = end - this.startedAt < learnMs;
     let total = 0;

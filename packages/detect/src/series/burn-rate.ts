@@ -104,7 +104,8 @@ export function burnRate(options: BurnRateOptions, from?: BurnRateSnapshot): Bur
 
   return {
     update({ at, good, bad }) {
-      if (Number.isFinite(at) && good >= 0 && bad >= 0 && Number.isFinite(good + bad))
+      // What cannot be counted exactly is no count; sums of counts then stay finite.
+      if (Number.isFinite(at) && good >= 0 && bad >= 0 && good + bad <= Number.MAX_SAFE_INTEGER)
         for (const { long, short } of states) {
           long.add(at, good, bad);
           short.add(at, good, bad);

@@ -68,7 +68,7 @@ export function quantileSketch(options: QuantileSketchOptions = {}, from?: Quant
     collapsed += positive.merge(other.positive) + negative.merge(other.negative) + other.collapsed;
     zeros += other.zeros;
     count += other.count;
-    sum += other.sum;
+    sum = Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, sum + other.sum));
     ignored += other.ignored;
     min = Math.min(min, other.min ?? Infinity);
     max = Math.max(max, other.max ?? -Infinity);
@@ -84,7 +84,7 @@ export function quantileSketch(options: QuantileSketchOptions = {}, from?: Quant
       if (Math.abs(value) < zeroBelow) zeros += times;
       else collapsed += (value > 0 ? positive : negative).add(binOf(Math.abs(value)), times);
       count += times;
-      sum += value * times;
+      sum = Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, sum + value * times));
       min = Math.min(min, value);
       max = Math.max(max, value);
     },

@@ -57,7 +57,8 @@ export function ratio(options: RatioOptions, from?: RatioSnapshot): Ratio {
   return {
     update({ at, part, total }) {
       const before = hold;
-      const usable = Number.isFinite(at) && part >= 0 && total >= 0 && Number.isFinite(part + total);
+      // What cannot be counted exactly is no count; sums of counts then stay finite.
+      const usable = Number.isFinite(at) && part >= 0 && total >= 0 && part + total <= Number.MAX_SAFE_INTEGER;
       if (usable) window.add(at, part, total);
       const [parts, totals] = window.sums();
       if (!usable || totals < totalMin) {

@@ -169,6 +169,14 @@ test("a failure escalates when an hour goes beyond its limit", () => {
   );
 });
 
+test("a failure does not escalate in its very first hour, there is nothing to compare with", () => {
+  const counts = new HourlyCounts(5 * hour + 1);
+  counts.add(5 * hour + 1, 500);
+  assert.equal(counts.isEscalating(5 * hour + 2).isEscalating, false);
+  counts.add(6 * hour, 5_001);
+  assert.equal(counts.isEscalating(6 * hour + 1).isEscalating, true);
+});
+
 test("late events count in their hour, those older than a week not at all, and a long pause empties the week", () => {
   const counts = new HourlyCounts(0);
   counts.add(200 * hour, 5);

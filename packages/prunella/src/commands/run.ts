@@ -65,7 +65,13 @@ export function runCommands(cli: Cli): void {
   program
     .command("check")
     .description("check the configuration: line, field, rule, remedy")
-    .action(async () => {
+    .option("--schema", "print the JSON Schema of prunella.yaml instead, for editors")
+    .action(async (given: { schema?: boolean }) => {
+      if (given.schema === true) {
+        const { configurationSchema } = await import("../config/schema.ts");
+        process.stdout.write(`${JSON.stringify(configurationSchema(), null, 2)}\n`);
+        return;
+      }
       const file = configuration();
       if (file === null) throw new UsageError("there is no prunella.yaml here; name one with -c FILE");
       const plan = (await makePlan([], { file, name: "", host: "", port: "0" })) as {

@@ -1,66 +1,33 @@
 // `status`: one screen that answers whether everything is all right, what is being healed, and what needs a person.
+import type { Status, Target } from "@prunella/contract";
 import process from "node:process";
-import { table, text, type Cli, type Row } from "../cli.ts";
+import { teach, type Cli } from "../cli.ts";
+import { statusLines } from "../screen/status.ts";
+
+/** What a status fits into when the output is no terminal. */
+const screenDefault = { columns: 80, rows: 24 };
 
 export function statusCommand(cli: Cli): void {
-  const { program, ask, say } = cli;
-  program
+  const { program, ask, askList, say, paint } = cli;
+  const status = program
     .command("status")
-    .description("is everything all right, what is being healed, what needs me")
-    .action(async () => {
-      const status = (await ask("GET", "/api/v1/status")) as Row & {
-        verdict: string;
-        summary: string;
-        needsPerson: Row[];
-        approvals: Row[];
-        healing: Row[];
-        targets: Record<string, number>;
-        openIssues: number;
+    .description("is everything all right, what is being healed, what needs me; exit status 1 when something does")
+    .option("--all", "every line, also beyond one screen")
+    .action(async (given: { all?: boolean }) => {
+      const now = (await ask("GET", "/api/v1/status")) as Status;
+      const targets = (await askList("/api/v1/targets", 5_000)).items as unknown as readonly Target[];
+      // The prompt that follows takes a line too.
+      const screen = {
+        columns: process.stdout.columns ?? screenDefault.columns,
+        rows: given.all === true ? Number.MAX_SAFE_INTEGER : (process.stdout.rows ?? screenDefault.rows) - 1,
       };
-      const targets = (await ask("GET", "/api/v1/targets?limit=500")) as { items: Row[] };
-      say(status, () =>
-        [
-          status.summary,
-          "",
-          ...table(
-            targets.items.map((each) => [
-              text(each["key"]),
-              text(each["state"]),
-              each["pid"] === null ? "" : `pid ${text(each["pid"])}`,
-              (each["openIssues"] as string[]).join(" "),
-            ]),
-          ),
-          ...(status.healing.length > 0
-            ? [
-                "",
-                "being healed:",
-                ...status.healing.map(
-                  (each) =>
-                    `  ${text(each["id"])} ${text(each["target"])}: ${text(each["remedy"])}, ${text(each["state"])}`,
-                ),
-              ]
-            : []),
-          ...(status.approvals.length > 0
-            ? [
-                "",
-                "waits for your decision:",
-                ...status.approvals.map(
-                  (each) =>
-                    `  ${text(each["id"])} ${text(each["target"])}: ${(each["plan"] as string[]).join(", then ")}  (prunella repairs approve ${text(each["id"])})`,
-                ),
-              ]
-            : []),
-          ...(status.needsPerson.length > 0
-            ? [
-                "",
-                "needs you:",
-                ...status.needsPerson.map(
-                  (each) => `  ${text(each["id"])} ${text(each["title"])}\n      ${text(each["needsPerson"])}`,
-                ),
-              ]
-            : []),
-        ].join("\n"),
-      );
-      if (status.verdict === "needs-person") process.exitCode = 1;
+      say(now, () => statusLines(now, targets, screen, paint).join("\n"));
+      if (now.verdict === "needs-person") process.exitCode = 1;
     });
+  teach(status, [
+    ["status", "one screen, worst first"],
+    ["status --all", "every target, every decision"],
+    ["status --json", "the same for programs"],
+    ["status > /dev/null || page-someone", "exit status 1: something needs a person; 3: nothing answers"],
+  ]);
 }

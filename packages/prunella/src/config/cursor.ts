@@ -144,6 +144,26 @@ export class Cursor {
     return fallback;
   }
 
+  /** A share as people write it: "50%", 0.5. */
+  share(fallback: number, min: number, max: number): number {
+    if (!this.exists) return fallback;
+    const text = String(this.scalar ?? "").trim();
+    const found = /^\d+(?:\.\d+)?\s*%$/.test(text)
+      ? Number.parseFloat(text) / 100
+      : text === ""
+        ? Number.NaN
+        : Number(text);
+    if (found >= min && found <= max) return found;
+    this.problem(`must be a share from ${min * 100} % to ${max * 100} %`, "write for example 50%");
+    return fallback;
+  }
+
+  /** A value as it was written: "+1" is not 1. */
+  get source(): string {
+    const node: unknown = this.node;
+    return isScalar(node) ? (node.source ?? String(node.value)) : "";
+  }
+
   oneOf<T extends string>(values: readonly T[], fallback: T): T {
     if (!this.exists) return fallback;
     const value = this.scalar;

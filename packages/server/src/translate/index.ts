@@ -3,3 +3,4 @@ export * from "./targets.ts";
 export * from "./status.ts";
 export * from "./remedies.ts";
 export * from "./kpis.ts";
+export * from "./report.ts";

@@ -3,6 +3,7 @@ import type { Kpis as KpisJson } from "@prunella/contract";
 import {
   againstTargets,
   kpis,
+  ownTarget,
   type Incident,
   type Issue,
   type IssueQuery,
@@ -19,16 +20,12 @@ export const recordsMax = 10_000;
 /** Minutes of metrics read for one report at most; a longer period looks at its latest part. */
 export const seriesPointsMax = 300_000;
 const pageSize = 500;
-const metrics = ["latencyMsP95", "rssBytes", "cpuShare"] as const;
+const metrics = ["rssBytes", "cpuShare"] as const;
+const ownMetrics = ["agentRssBytes", "controlRssBytes", "agentCpuShare", "controlCpuShare"] as const;
 const minuteMs = 60_000;
 
-export async function recordsOf(
-  store: Store,
-  targets: readonly string[],
-  from: number,
-  to: number,
-  target?: string,
-): Promise<Records> {
+/** Incidents detected in a period, newest first, at most recordsMax. */
+export async function incidentsOf(store: Store, from: number, to: number, target?: string): Promise<Incident[]> {
   const incidents: Incident[] = [];
   let after: string | null = null;
   do {
@@ -42,12 +39,26 @@ export async function recordsOf(
     incidents.push(...page.items);
     after = page.next;
   } while (after !== null && incidents.length < recordsMax);
+  return incidents;
+}
+
+export async function recordsOf(
+  store: Store,
+  targets: readonly string[],
+  from: number,
+  to: number,
+  target?: string,
+): Promise<Records> {
+  const incidents = await incidentsOf(store, from, to, target);
   const minutes = Math.floor(seriesPointsMax / Math.max(1, targets.length * metrics.length));
   const seriesFrom = Math.max(from, to - minutes * minuteMs);
   const series: SeriesPoint[] = [];
   for (const key of targets)
     for (const metric of metrics) series.push(...(await store.series({ target: key, metric, from: seriesFrom, to })));
-  const tallies = await store.tallies({ from, to });
+  if (target === undefined)
+    for (const metric of ownMetrics)
+      series.push(...(await store.series({ target: ownTarget, metric, from: seriesFrom, to })));
+  const tallies = await store.tallies({ from, to, ...(target === undefined ? {} : { target }) });
   return { from, to, incidents, tallies, series };
 }
 
@@ -76,7 +87,16 @@ export function kpisJson(of: Kpis): KpisJson {
     detection: of.detection,
     repair: of.repair,
     falsePositives: rateJson(of.falsePositives),
-    rows: againstTargets(of).map((row) => ({ ...row })),
+    rows: againstTargets(of).map(({ name, target, value, met, count, of: total, low, high }) => ({
+      name,
+      target,
+      value,
+      met,
+      count,
+      of: total,
+      low,
+      high,
+    })),
   };
 }
 
@@ -84,7 +104,7 @@ export function kpisFrom(records: Records, drills: boolean): KpisJson {
   return kpisJson(kpis(records, drills));
 }
 
-function rateJson(rate: Rate): KpisJson["availability"] {
+export function rateJson(rate: Rate): KpisJson["availability"] {
   return {
     share: rate.share,
     count: rate.count,

@@ -35,6 +35,10 @@ export function remedyJson(engine: EngineFace, remedy: Remedy, now: number): Rem
     verified: standing.verified,
     failed: standing.failed,
     recurred: standing.recurred,
+    misfired: standing.misfired,
+    streak: standing.streak,
+    shadow: standing.shadow,
+    earns: remedy.earns?.verified ?? null,
     solution: remedy.solution,
   };
 }

@@ -1,6 +1,6 @@
 // The answer to "is everything all right?", put together from what is in memory: no query, no wait.
 import type { Status } from "@prunella/contract";
-import { stages, type Stage } from "@prunella/core";
+import { hasOccurred, stages, type Stage } from "@prunella/core";
 import process from "node:process";
 import type { ServerOptions } from "../host.ts";
 import { issueJson, repairJson, time } from "./records.ts";
@@ -29,7 +29,10 @@ export function statusJson(
   const repairs = [...world.repairs.values()].filter((repair) => repair.state.name !== "ended");
   const approvals = repairs.filter((repair) => repair.state.name === "proposed");
   const healing = repairs.filter((repair) => repair.state.name !== "proposed");
-  const open = issues.filter((issue) => issue.status === "pending" || issue.status === "in-progress");
+  // A claim of somebody else's report is no open issue of this system until it occurs here.
+  const open = issues.filter(
+    (issue) => hasOccurred(issue) && (issue.status === "pending" || issue.status === "in-progress"),
+  );
   const needsPerson = issues.filter((issue) => issue.needsPerson !== null && issue.status !== "ignored");
   const targets: Record<string, number> = {};
   for (const spec of world.targets.values()) {

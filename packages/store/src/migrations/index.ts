@@ -1,6 +1,13 @@
 import type { Migration } from "kysely/migration";
 import * as records from "./0001-records.ts";
+import * as learned from "./0002-learned.ts";
+import * as latency from "./0005-latency.ts";
 import * as web from "./0006-web.ts";
 
 /** Forward only, each in one transaction, each depending on 0001 alone; never edited once released. */
-export const migrations: Readonly<Record<string, Migration>> = { "0001-records": records, "0006-web": web };
+export const migrations: Readonly<Record<string, Migration>> = {
+  "0001-records": records,
+  "0002-learned": learned,
+  "0005-latency": latency,
+  "0006-web": web,
+};

@@ -1,0 +1,10 @@
+export * from "./config.ts";
+export * from "./kinds.ts";
+export { bucketMs, aloneScore } from "./anomalies.ts";
+export { groupError, errorOfLines, type ErrorGroup } from "./errors.ts";
+export { forecastOf, type Forecast, type Resource } from "./forecast.ts";
+export { changeEvidence, movesOf, type Change, type Move } from "./change-points.ts";
+export type { LearnedEdges } from "./causes.ts";
+export type { Point } from "./history.ts";
+export type { LogLine, LogTemplate } from "./logs.ts";
+export { newLearner, type LearnedFace, type Learner } from "./learner.ts";

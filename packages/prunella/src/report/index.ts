@@ -1,0 +1,3 @@
+export * from "./issues-markdown.ts";
+export * from "./report-markdown.ts";
+export * from "./report-html.ts";

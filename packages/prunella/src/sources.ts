@@ -1,0 +1,66 @@
+// What reports are made of beside the store: long runs recorded as files of the data folder; and how reports become text.
+import type { LongRun } from "@prunella/core";
+import type { Render, ReportSources } from "@prunella/server";
+import { readdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import type { DataFolder } from "./folder.ts";
+import { issuesMarkdown, reportHtml, reportMarkdown } from "./report/index.ts";
+
+/** Recorded runs that are read, newest first, and bytes of one of them at most; a larger file is no record of ours. */
+export const longRunsMax = 50;
+export const longRunBytesMax = 64_000;
+
+export const renderer: Render = {
+  report: (report, format) => (format === "markdown" ? reportMarkdown(report) : reportHtml(report)),
+  issues: (issues) => issuesMarkdown(issues),
+};
+
+export function sourcesOf(folder: DataFolder): ReportSources {
+  return { longRuns: () => longRunsOf(path.join(folder.path, "evidence")) };
+}
+
+/** Reads recorded runs; what is no such record is passed over. */
+export async function longRunsOf(place: string): Promise<LongRun[]> {
+  const names = await readdir(place).catch(() => []);
+  const runs: LongRun[] = [];
+  for (const name of names
+    .filter((each) => each.endsWith(".json"))
+    .sort()
+    .slice(-500)) {
+    const file = path.join(place, name);
+    try {
+      if ((await stat(file)).size > longRunBytesMax) continue;
+      const run = asLongRun(JSON.parse(await readFile(file, "utf8")));
+      if (run !== null) runs.push(run);
+    } catch {
+      // Half written, or somebody else's.
+    }
+  }
+  return runs.sort((a, b) => b.at - a.at).slice(0, longRunsMax);
+}
+
+/** A record that was read, checked field by field; null when it is none. */
+export function asLongRun(value: unknown): LongRun | null {
+  if (typeof value !== "object" || value === null) return null;
+  const of = value as Record<string, unknown>;
+  const { kind, at, coveredMs, passed, summary, figures, command } = of;
+  if (kind !== "stress" && kind !== "soak" && kind !== "load") return null;
+  if (typeof at !== "number" || !Number.isFinite(at) || Math.abs(at) > 8.64e15) return null;
+  if (typeof coveredMs !== "number" || !Number.isFinite(coveredMs)) return null;
+  if (typeof passed !== "boolean" || typeof summary !== "string" || typeof command !== "string") return null;
+  if (!Array.isArray(figures)) return null;
+  return {
+    kind,
+    at,
+    coveredMs,
+    passed,
+    summary: summary.slice(0, 500),
+    command: command.slice(0, 500),
+    figures: figures.slice(0, 100).flatMap((figure: unknown) => {
+      const { name, value: shown } = (figure ?? {}) as { name?: unknown; value?: unknown };
+      return typeof name === "string" && typeof shown === "string"
+        ? [{ name: name.slice(0, 200), value: shown.slice(0, 500) }]
+        : [];
+    }),
+  };
+}
