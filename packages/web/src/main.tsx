@@ -14,6 +14,14 @@ import { router } from "./router.tsx";
 
 void queryClient.prefetchQuery(queries.status());
 liveLine();
+// What a key press may open is fetched while nothing else is to do, so that the first one is as quick as the next.
+window.addEventListener("load", () => {
+  const idle = window.requestIdleCallback ?? ((then: () => void) => window.setTimeout(then, 1_000));
+  idle(() => {
+    void import("./shell/palette.tsx");
+    void import("./ui/ask.tsx");
+  });
+});
 const place = document.getElementById("root");
 if (place !== null)
   createRoot(place).render(

@@ -74,7 +74,8 @@ export default function Palette({ close, shortcuts }: { readonly close: () => vo
         run: () => void navigate({ to: "/targets/$key", params: { key: target.key } }),
       })),
     ];
-    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    // What is typed filters at once: Enter right after the last key must run what was meant.
+    const words = text.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const fitting = all.filter((entry) => words.every((word) => entry.name.toLowerCase().includes(word)));
     const issues: Entry[] = (found.data?.items ?? []).map((issue) => ({
       id: `issue:${issue.id}`,
@@ -84,7 +85,7 @@ export default function Palette({ close, shortcuts }: { readonly close: () => vo
       run: () => void navigate({ to: "/issues/$id", params: { id: issue.id } }),
     }));
     return [...fitting.slice(0, entriesMax), ...issues].slice(0, entriesMax + 6);
-  }, [found.data, navigate, shortcuts, status.data, targets.data, wanted]);
+  }, [found.data, navigate, shortcuts, status.data, targets.data, text]);
 
   const chosen = Math.min(at, entries.length - 1);
   const run = (entry: Entry | undefined): void => {
