@@ -240,10 +240,11 @@ test("a link to an incident opens it; a reload in the middle of a repair goes on
   assert.ok(incident);
   await page.goto(`${running.url}/issues/${incident.issue}?incident=${incident.id}&scale=minutes`);
   await page.getByRole("heading", { name: `The story of ${incident.id}` }).waitFor({ timeout: msMax });
+  // Minutes are written once they have passed.
   await page
     .getByRole("img", { name: /from .* to/ })
     .first()
-    .waitFor({ timeout: msMax });
+    .waitFor({ timeout: 150_000 });
   // Behind each chart there is a table.
   await page.locator("details.chart-table summary").first().click();
   await page.getByRole("columnheader", { name: "Highest" }).first().waitFor({ timeout: msMax });

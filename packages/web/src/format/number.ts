@@ -20,6 +20,7 @@ export function share(value: number | null): string {
   const percent = value * 100;
   if (percent === 0 || percent === 100) return `${percent} %`;
   // 99.99 must not read 100, nor 0.004 read 0.
+  if (percent > 0 && percent < 0.01) return "<0.01 %";
   return `${percent > 99 || percent < 1 ? cut(percent, 2) : cut(percent, 1)} %`;
 }
 

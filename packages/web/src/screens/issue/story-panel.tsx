@@ -22,11 +22,15 @@ const scales: readonly { readonly scale: Scale; readonly name: string }[] = [
 ];
 /** Charts follow an incident that goes on this often, ms. */
 const followMs = 5_000;
+/** So long after its end they stay as they are, ms. */
+const settleMs = 150_000;
 
 export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonly incident: Incident }) {
   const { scale: asked } = issueRoute.useSearch();
   const scale = scales.find((each) => each.scale === asked)?.scale ?? "incident";
   const isOver = incident.endedAt !== null;
+  // The minutes around its end are written after they have passed.
+  const isSettled = incident.endedAt !== null && Date.now() - Date.parse(incident.endedAt) > settleMs;
   const ticking = useNow(isOver ? 3_600_000 : 1_000);
   const repairs = useQuery(queries.issueRepairs(issue.id));
   const transitions = useQuery(queries.issueTransitions(issue.id));
@@ -100,7 +104,7 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
           to={to}
           marks={marks}
           gutter={gutterPx}
-          refreshMs={isOver ? null : followMs}
+          refreshMs={isSettled ? null : followMs}
         />
         <details className="fold" open>
           <summary>What happened, step by step ({story.marks.length})</summary>
