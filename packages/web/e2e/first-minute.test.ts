@@ -70,7 +70,7 @@ test(
     await running.break("api", "hang");
     await page.getByRole("heading", { level: 1, name: "Healing" }).waitFor({ timeout: msMax });
     await page.getByText("replace-blocked").first().waitFor({ timeout: msMax });
-    await page.getByRole("link", { name: "api: healing" }).waitFor({ timeout: msMax });
+    await page.getByRole("link", { name: /^api healing/ }).waitFor({ timeout: msMax });
     await page.getByRole("heading", { level: 1, name: "All right" }).waitFor({ timeout: 60_000 });
     await visible(page, "Nothing is being healed.");
 

@@ -13,6 +13,7 @@ import { lookOf, outcomes } from "../format/words.ts";
 import { approvalsRoute } from "../router.tsx";
 import { useKeys } from "../shell/keys.ts";
 import { Button, Chip, LookChip, Meter, Panel, useNow, When } from "../ui/parts.tsx";
+import { ScrollX } from "../ui/scroll-x.tsx";
 import { Async, Empty } from "../ui/states.tsx";
 import { RepairProgress } from "./overview/healing.tsx";
 
@@ -96,7 +97,7 @@ export function Approvals() {
             page.items.length === 0 ? (
               <Empty title="No repair has run yet." icon="minus" />
             ) : (
-              <div className="scroll-x">
+              <ScrollX label="Repairs that have ended">
                 <table className="table">
                   <thead>
                     <tr>
@@ -144,7 +145,7 @@ export function Approvals() {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </ScrollX>
             )
           }
         </Async>

@@ -13,6 +13,7 @@ import { lookOf, outcomes, severities } from "../format/words.ts";
 import { drillsRoute } from "../router.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Button, Chip, LookChip, Panel, State, When } from "../ui/parts.tsx";
+import { ScrollX } from "../ui/scroll-x.tsx";
 import { Async, Empty, isNotAvailable, NotAvailable } from "../ui/states.tsx";
 import { EvidenceList } from "./issue/evidence.tsx";
 import { Figure } from "./remedies.tsx";
@@ -106,7 +107,7 @@ function LayerCell({ layer, isStale }: { readonly layer: Layer; readonly isStale
 
 function Matrix({ drills, chosen }: { readonly drills: readonly Drill[]; readonly chosen: string | undefined }) {
   return (
-    <div className="scroll-x">
+    <ScrollX label="The catalogue">
       <table className="table drill-table">
         <thead>
           <tr>
@@ -154,7 +155,7 @@ function Matrix({ drills, chosen }: { readonly drills: readonly Drill[]; readonl
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollX>
   );
 }
 
@@ -164,7 +165,7 @@ function Modes({ coverage }: { readonly coverage: Coverage }) {
       {coverage.modes.length === 0 ? (
         <Empty title="No failure mode is on record yet." icon="minus" />
       ) : (
-        <div className="scroll-x">
+        <ScrollX label="Failure modes">
           <table className="table drill-table">
             <thead>
               <tr>
@@ -200,7 +201,7 @@ function Modes({ coverage }: { readonly coverage: Coverage }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </ScrollX>
       )}
     </Panel>
   );
@@ -283,7 +284,7 @@ function OneDrill({ id, drill }: { readonly id: string; readonly drill: Drill | 
             page.items.length === 0 ? (
               <Empty title="It has never been run." icon="minus" />
             ) : (
-              <div className="scroll-x">
+              <ScrollX label="Runs">
                 <table className="table">
                   <thead>
                     <tr>
@@ -327,7 +328,7 @@ function OneDrill({ id, drill }: { readonly id: string; readonly drill: Drill | 
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </ScrollX>
             )
           }
         </Async>
@@ -388,7 +389,7 @@ function RunBody({ run }: { readonly run: DrillRun }) {
       </ol>
       {run.rootCause !== null && <p className="wrap">{clipped(run.rootCause, 400)}</p>}
       {run.conditions.length > 0 && (
-        <div className="scroll-x">
+        <ScrollX label="Conditions">
           <table className="table">
             <thead>
               <tr>
@@ -414,7 +415,7 @@ function RunBody({ run }: { readonly run: DrillRun }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </ScrollX>
       )}
       {run.evidence.length > 0 && <EvidenceList evidence={run.evidence} />}
     </div>

@@ -13,6 +13,7 @@ import { reportRoute } from "../router.tsx";
 import { exactly } from "../ui/exactly.ts";
 import { Icon } from "../ui/icon.tsx";
 import { Button, LookChip, Panel, State } from "../ui/parts.tsx";
+import { ScrollX } from "../ui/scroll-x.tsx";
 import { Async, isNotAvailable } from "../ui/states.tsx";
 import { toast } from "../ui/toasts.tsx";
 import { Figure } from "./remedies.tsx";
@@ -266,7 +267,7 @@ function statusText(by: Readonly<Record<string, number>>): string {
 function KpiTable({ rows, kpis }: { readonly rows: readonly KpiLine[]; readonly kpis: Kpis | null }) {
   const hasCounts = rows.some((row) => row.of > 0 || row.previous !== null);
   return (
-    <div className="scroll-x">
+    <ScrollX label="KPIs">
       <table className="table">
         <thead>
           <tr>
@@ -319,13 +320,13 @@ function KpiTable({ rows, kpis }: { readonly rows: readonly KpiLine[]; readonly 
           median {kpis.repair.p50Ms === null ? "–" : duration(kpis.repair.p50Ms)}.
         </p>
       )}
-    </div>
+    </ScrollX>
   );
 }
 
 function MatrixTable({ rows }: { readonly rows: readonly ReportRow[] }) {
   return (
-    <div className="scroll-x">
+    <ScrollX label="Matrix">
       <table className="table matrix-table">
         <thead>
           <tr>
@@ -376,6 +377,6 @@ function MatrixTable({ rows }: { readonly rows: readonly ReportRow[] }) {
           The first {rowsMax}; all {rows.length} are in the saved report.
         </p>
       )}
-    </div>
+    </ScrollX>
   );
 }

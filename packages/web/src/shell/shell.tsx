@@ -109,7 +109,8 @@ export function Shell() {
             )}
           </div>
           <ConnectionSign />
-          <Button look="plain" icon="search" onClick={() => setOpen("palette")} aria-label="Search and commands">
+          <Button look="plain" icon="search" onClick={() => setOpen("palette")}>
+            <span className="visually-hidden">Search and commands</span>
             <kbd className="wide-only">{isMac() ? "⌘K" : "Ctrl K"}</kbd>
           </Button>
           <ThemeButton />

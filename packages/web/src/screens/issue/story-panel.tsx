@@ -11,6 +11,7 @@ import { issueRoute } from "../../router.tsx";
 import { Chip, LookChip, Panel, useNow, When } from "../../ui/parts.tsx";
 import { exactly } from "../../ui/exactly.ts";
 import { Series } from "../../ui/series.tsx";
+import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async } from "../../ui/states.tsx";
 import { Axis, gutterPx, MarkList } from "./axis.tsx";
 import { spanOf, storyOf, type Scale } from "./story.ts";
@@ -129,7 +130,7 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
                       </Chip>
                     )}
                   </p>
-                  <div className="scroll-x">
+                  <ScrollX label="Steps">
                     <table className="table">
                       <caption className="visually-hidden">Steps of {repair.id}</caption>
                       <thead>
@@ -165,7 +166,7 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
                         ))}
                       </tbody>
                     </table>
-                  </div>
+                  </ScrollX>
                 </li>
               ))}
             </ul>
@@ -182,7 +183,7 @@ export function IncidentTable({ issue, current }: { readonly issue: Issue; reado
     <Panel title="Incidents" id="incidents" flush>
       <Async query={incidents} what="Incidents">
         {(page) => (
-          <div className="scroll-x">
+          <ScrollX label="Incidents">
             <table className="table">
               <thead>
                 <tr>
@@ -238,7 +239,7 @@ export function IncidentTable({ issue, current }: { readonly issue: Issue; reado
             {page.next !== null && (
               <p className="hint table-note">The newest {page.items.length}; older ones through the API.</p>
             )}
-          </div>
+          </ScrollX>
         )}
       </Async>
     </Panel>

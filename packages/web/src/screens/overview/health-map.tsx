@@ -84,14 +84,13 @@ function Map({ targets }: { readonly targets: readonly Target[] }) {
               to="/targets/$key"
               params={{ key: item.key }}
               className={`tile tile-${look.tone} ${item.state === "healing" ? "tile-moves" : ""}`}
-              aria-label={`${item.key}: ${look.label}`}
               title={`${item.key}: ${look.label}`}
             >
               <span className="row">
                 <Icon name={look.icon} className={item.state === "healing" ? "healing-icon" : ""} />
-                {w > 56 && <strong className="cut">{item.key}</strong>}
+                <strong className={w > 56 ? "cut" : "visually-hidden"}>{item.key}</strong>
               </span>
-              {w > 90 && h > 52 && <span className="tiny cut">{look.label}</span>}
+              <span className={w > 90 && h > 52 ? "tiny cut" : "visually-hidden"}>{look.label}</span>
               {w > 110 && h > 76 && memory !== undefined && (
                 <span className="tiny tile-values">
                   {bytes(memory)}

@@ -6,6 +6,7 @@ import { clipped } from "../../format/text.ts";
 import type { Look } from "../../format/words.ts";
 import { lookOf } from "../../format/words.ts";
 import { LookChip } from "../../ui/parts.tsx";
+import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async, Empty } from "../../ui/states.tsx";
 
 const states: Readonly<Record<string, Look>> = {
@@ -30,7 +31,7 @@ export function Guards({ target }: { readonly target: string }) {
               A Node service that uses @prunella/resilience shows its breakers, limiters, queues and pools here.
             </Empty>
           ) : (
-            <div className="scroll-x">
+            <ScrollX label="Guards">
               <table className="table">
                 <thead>
                   <tr>
@@ -61,7 +62,7 @@ export function Guards({ target }: { readonly target: string }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </ScrollX>
           )
         }
       </Async>

@@ -11,6 +11,7 @@ import { plural } from "../../format/number.ts";
 import { clipped } from "../../format/text.ts";
 import { AnsiText } from "../../ui/ansi-text.tsx";
 import { Button, Chip, When } from "../../ui/parts.tsx";
+import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async, Empty, isNotAvailable } from "../../ui/states.tsx";
 
 /** Lines asked for and held; how often new ones are asked for, ms. */
@@ -142,7 +143,7 @@ function Templates({ target }: { readonly target: string }) {
           sorted.length === 0 ? (
             <Empty title="No template has been learned yet." icon="minus" />
           ) : (
-            <div className="scroll-x">
+            <ScrollX label="Log templates">
               <table className="table">
                 <thead>
                   <tr>
@@ -175,7 +176,7 @@ function Templates({ target }: { readonly target: string }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </ScrollX>
           )
         }
       </Async>

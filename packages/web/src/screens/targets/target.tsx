@@ -14,6 +14,7 @@ import { exactly } from "../../ui/exactly.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { Button, Chip, LookChip, Panel, State, useNow, When } from "../../ui/parts.tsx";
 import { Series } from "../../ui/series.tsx";
+import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async, Empty, isNotAvailable } from "../../ui/states.tsx";
 import { Guards } from "./guards.tsx";
 import { Logs } from "./logs.tsx";
@@ -270,7 +271,7 @@ function OverviewTab({ target }: { readonly target: Target }) {
               page.items.length === 0 ? (
                 <Empty title="No incident is on record." />
               ) : (
-                <div className="scroll-x">
+                <ScrollX label="Incidents">
                   <table className="table">
                     <thead>
                       <tr>
@@ -316,7 +317,7 @@ function OverviewTab({ target }: { readonly target: Target }) {
                       ))}
                     </tbody>
                   </table>
-                </div>
+                </ScrollX>
               )
             }
           </Async>

@@ -8,6 +8,7 @@ import { clipped } from "../../format/text.ts";
 import { lookOf, targetStates } from "../../format/words.ts";
 import { targetsRoute } from "../../router.tsx";
 import { Button, Chip, State, When } from "../../ui/parts.tsx";
+import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async, Empty } from "../../ui/states.tsx";
 
 const order: readonly Target["state"][] = [
@@ -80,7 +81,7 @@ export function Targets() {
             ) : shown.length === 0 ? (
               <Empty title="No target fits the filter." icon="search" centre />
             ) : (
-              <div className="scroll-x">
+              <ScrollX label="Targets">
                 <table className="table target-table">
                   <thead>
                     <tr>
@@ -108,7 +109,7 @@ export function Targets() {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </ScrollX>
             )
           }
         </Async>
