@@ -266,7 +266,9 @@ test("the server is killed under an open page: the page says so, and is live aga
   )?.[1];
   await Promise.all([visible(page, /Not live for/), running.restartControl()]);
   await page.getByText("Live", { exact: true }).waitFor({ timeout: msMax });
-  await page.waitForFunction(`!document.body.innerText.includes("process ${pid}")`, undefined, { timeout: msMax });
+  await page.waitForFunction((old) => !document.body.innerText.includes(old), `process ${pid ?? ""}`, {
+    timeout: msMax,
+  });
   assert.deepEqual(faults, []);
   await context.close();
 });
