@@ -7,15 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { realSystem } from "@prunella/resilience";
-import {
-  heartbeats,
-  runCheck,
-  runCommand,
-  webhookNotifier,
-  type CheckHow,
-  type CheckPlan,
-  type CheckResult,
-} from "@prunella/adapters";
+import { heartbeats, runCheck, runCommand, type CheckHow, type CheckPlan, type CheckResult } from "@prunella/adapters";
 
 function check(how: CheckHow, timeoutMs = 1_000): Promise<CheckResult> {
   const plan: CheckPlan = {
@@ -166,47 +158,4 @@ test("file age: fresh, old, absent", async (t) => {
   assert.equal((await check(how)).ok, true);
   utimesSync(file, new Date(), new Date(Date.now() - 120_000));
   assert.match((await check(how)).message, /written 120 s ago/);
-});
-
-test("webhook: one POST of JSON with the key, no redirects, failures told", async (t) => {
-  const seen: { headers: IncomingMessage["headers"]; body: string }[] = [];
-  let status = 204;
-  const base = await serving(t, (request, response) => {
-    let body = "";
-    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
-    request.on("end", () => {
-      seen.push({ headers: request.headers, body });
-      response.writeHead(status, status === 302 ? { location: "/elsewhere" } : {}).end("thank you");
-    });
-  });
-  const notifier = webhookNotifier(
-    { type: "webhook", url: `${base}/hook`, headers: { authorization: "Bearer x" } },
-    { timeoutMs: 500 },
-  );
-  const notification = {
-    key: "n1",
-    at: 1_700_000_000_000,
-    kind: "escalation",
-    title: "api is down",
-    text: "…",
-    severity: "critical",
-    issue: "CRIT-001",
-    incident: null,
-    target: "api",
-    attempts: 0,
-    dueAt: 0,
-    deliveredAt: null,
-  } as const;
-  await notifier.send(notification);
-  assert.equal(seen[0]?.headers["idempotency-key"], "n1");
-  assert.equal(seen[0]?.headers["authorization"], "Bearer x");
-  const body = JSON.parse(seen[0]?.body ?? "") as Record<string, unknown>;
-  assert.deepEqual([body["key"], body["at"], body["issue"]], ["n1", "2023-11-14T22:13:20.000Z", "CRIT-001"]);
-  status = 302;
-  await assert.rejects(notifier.send(notification), /answered 302; redirects are not followed/);
-  assert.equal(seen.length, 2);
-  status = 500;
-  await assert.rejects(notifier.send(notification), /answered 500/);
-  const absent = webhookNotifier({ type: "webhook", url: "http://127.0.0.1:1/hook", headers: {} });
-  await assert.rejects(absent.send(notification), /was not reached/);
 });

@@ -1,6 +1,7 @@
 // The plan: a configuration after it has been checked whole and every default filled in. Plain JSON: the command line makes
 // it, the agent and the control plane live by it, and the last good one stays on disk.
-import type { CheckRole, Remedy, TargetKey, TargetSpec } from "@prunella/core";
+import type { CheckRole, Detection, Remedy, ScalingRule, TargetKey, TargetSpec, TuningRule } from "@prunella/core";
+import type { NotifyPlan } from "./notify/plan.ts";
 
 export interface Plan {
   readonly version: 1;
@@ -13,12 +14,17 @@ export interface Plan {
   readonly targets: readonly TargetSpec[];
   readonly checks: readonly CheckPlan[];
   readonly remedies: readonly Remedy[];
-  readonly notify: readonly NotifyPlan[];
+  /** Services whose number of instances follows their load, and numbers that are tuned. */
+  readonly scaling?: readonly ScalingRule[];
+  readonly tuning?: readonly TuningRule[];
+  readonly notify: NotifyPlan;
   readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly retention: { readonly signalsMs: number; readonly bytesMax: number };
   readonly safety: SafetyPlan;
   /** Modules that add actions, absolute paths. Each action runs in a process of its own. */
   readonly plugins?: readonly string[];
+  /** What of detection is switched off, and the rules of the configuration; absent: as shipped. */
+  readonly detect?: Partial<Detection>;
 }
 
 /** One service with `instances` processes; instance i of several is target "name/i", a single one is target "name". */
@@ -99,12 +105,6 @@ export type CheckHow =
   /** A certificate (PEM) or token (JWT) in a file; never fails before its end, and says when that is. */
   | { readonly type: "expiry"; readonly path: string; readonly warnMs: number }
   | { readonly type: "dns"; readonly host: string };
-
-export type NotifyPlan = {
-  readonly type: "webhook";
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-};
 
 export interface SafetyPlan {
   /** Runs of any remedy that disturb something running, over all targets, per hour. */

@@ -12,8 +12,9 @@ import {
   type LinkClient,
   type Plan,
   type ServicePlan,
+  type ToControl,
 } from "@prunella/adapters";
-import type { Action, EventSignal, ObservationSignal, Order } from "@prunella/core";
+import { rulesFor, type Action, type EventSignal, type ObservationSignal, type Order } from "@prunella/core";
 import { settledWithin } from "../src/group.ts";
 import { markedProcesses } from "../src/proc/read.ts";
 
@@ -44,6 +45,7 @@ export interface TestLink {
   readonly client: LinkClient;
   readonly events: EventSignal[];
   readonly observations: ObservationSignal[];
+  readonly batches: Extract<ToControl, { type: "lines" }>[];
   /** The first event that fits, now or later. */
   event<T extends EventSignal["type"]>(
     type: T,
@@ -157,7 +159,7 @@ function planOf(folder: string, services: readonly Partial<ServicePlan>[], more:
     targets: [],
     checks: [],
     remedies: [],
-    notify: [],
+    notify: { receivers: [{ name: "log", type: "log" }], rules: rulesFor(["log"]) },
     http: { host: "127.0.0.1", port: 0, tokenFile: null },
     retention: { signalsMs: 0, bytesMax: 0 },
     safety: {
@@ -174,15 +176,18 @@ function planOf(folder: string, services: readonly Partial<ServicePlan>[], more:
 function testLink(folder: string, fence: number): TestLink {
   const events: EventSignal[] = [];
   const observations: ObservationSignal[] = [];
+  const batches: TestLink["batches"] = [];
   let lastKey = 0;
   const link: TestLink = {
     refuse: false,
     events,
     observations,
+    batches,
     client: linkClient({
       socketPath: agentSocketPath(folder),
       fence,
       onPlan: () => {},
+      onLines: (batch) => void batches.push(batch),
       async onSignals(newEvents, newObservations) {
         if (link.refuse) throw new Error("refused by the test");
         events.push(...newEvents);

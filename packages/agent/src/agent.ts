@@ -27,6 +27,7 @@ import { signalAll, sleep, sweep } from "./group.ts";
 import { linkServer, type LinkServer, type Request } from "./link-server.ts";
 import { lockFolder } from "./lock.ts";
 import { logBook } from "./log-book.ts";
+import { logShip } from "./log-ship.ts";
 import { memoryKills } from "./machine.ts";
 import { orders } from "./orders.ts";
 import { outbox, type NewEvent } from "./outbox.ts";
@@ -148,6 +149,11 @@ async function run(
   const observe = (signals: readonly ObservationSignal[]): void => link?.observe(signals);
   if (lostBefore > 0) box.countLost(lostBefore, "the agent before ended with events that nobody had acknowledged");
 
+  const shipped = logShip({
+    ready: () => link?.takesLines ?? false,
+    send: (batch) => link?.lines(batch),
+    countLost: box.countLost,
+  });
   makeSocketFolder(dataFolder);
   const fromProbes = probeSignals({
     now,
@@ -269,7 +275,8 @@ async function run(
         const service = services.get(request.target);
         if (service === undefined)
           return { kind: "refused", reason: `${request.target} is not a service that Prunella runs: it has no log` };
-        return { kind: "logs", lines: book.lines(service, request.lines, request.containing) };
+        const { lines, containing, anyOf = null } = request;
+        return { kind: "logs", lines: await book.lines(service, { lines, containing, anyOf }) };
       }
       default:
         return request satisfies never;
@@ -391,6 +398,7 @@ async function run(
       if (changed === undefined) {
         services.delete(target);
         book.forget(target);
+        shipped.forget(target);
         delete state.services[target];
         void service.stop(true);
       } else {
@@ -445,6 +453,7 @@ async function run(
     },
     onRound(at, elapsedMs) {
       fromProbes.tick();
+      shipped.round(services.values(), at);
       declared.look();
       saveEventCounts();
       if (link?.control !== null) box.reportLoss(at);

@@ -5,6 +5,7 @@ import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { decodeToAgent, encodeMessage, messageReader, type Plan, type Reply, type ToAgent } from "@prunella/adapters";
 import type { ObservationSignal, TargetKey, TimeMs } from "@prunella/core";
+import type { LogBatch } from "./log-ship.ts";
 import type { Outbox } from "./outbox.ts";
 import type { LogWrite } from "./words.ts";
 
@@ -32,6 +33,9 @@ export type Request = Extract<ToAgent, { readonly id: number }>;
 export interface LinkServer {
   observe(signals: readonly ObservationSignal[]): void;
   guards(target: TargetKey, snapshots: readonly unknown[]): void;
+  lines(batch: LogBatch): void;
+  /** Somebody reads, and not too slowly for lines of logs (which can wait in their files). */
+  readonly takesLines: boolean;
   planChanged(): void;
   /** Sends events that were added; call after adding. */
   pump(): void;
@@ -201,6 +205,20 @@ export async function linkServer(options: LinkServerOptions): Promise<LinkServer
       if (session !== null && session.socket.writableLength <= unreadBytesMax)
         write(encodeMessage({ type: "guards", target, snapshots }));
     },
+    lines(batch) {
+      // A batch is at most 500 lines of 2,000 characters: it may have to go in pieces.
+      let rest = batch.lines;
+      let lost = batch.lost;
+      do {
+        const some = fitting(rest);
+        write(encodeMessage({ type: "lines", ...batch, lines: rest.slice(0, some), lost }));
+        rest = rest.slice(some);
+        lost = 0;
+      } while (rest.length > 0);
+    },
+    get takesLines() {
+      return session !== null && session.socket.writableLength <= unreadBytesMax / 4;
+    },
     planChanged: () => write(encodeMessage({ type: "plan", plan: options.plan() })),
     get control() {
       return session === null ? null : { pid: session.pid, silentMs: performance.now() - session.heardAt };
@@ -213,4 +231,12 @@ export async function linkServer(options: LinkServerOptions): Promise<LinkServer
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Lines whose JSON surely fits into one message: an escaped character takes at most six bytes. */
+function fitting(lines: readonly string[]): number {
+  let room = 900_000;
+  let count = 0;
+  while (count < lines.length && (room -= 6 * lines[count]!.length + 3) >= 0) count += 1;
+  return Math.max(1, count);
 }

@@ -1,22 +1,30 @@
-// The log files of all services: how far each has grown (for the times of lines, and to rotate in time), and their newest
-// lines on request.
+// The log files of all services: how far each has grown (for the times of lines, and to rotate in time), and on request the
+// newest of their lines that fit, back through the rotated files.
 import type { LogLine } from "@prunella/adapters";
 import type { TargetKey } from "@prunella/core";
 import { sizeOf } from "./log-file.ts";
-import { tail } from "./log-tail.ts";
+import { search } from "./log-search.ts";
 import { logTimes, type LogTimes } from "./log-times.ts";
 import type { Service } from "./service.ts";
 
 const linesMax = 5_000;
-/** Read from the end of each file for one request. */
-const bytesMax = 8_000_000;
+/** Read for one request, of each stream, its rotated files included. */
+const bytesMax = 32_000_000;
 const streams = ["out", "err"] as const;
+
+export interface LogSearch {
+  readonly lines: number;
+  /** Only lines that hold this text; null: all. */
+  readonly containing: string | null;
+  /** Only lines that hold one of these, whatever their case; null: all. */
+  readonly anyOf: readonly string[] | null;
+}
 
 export interface LogBook {
   /** Notes how large the files of a service are now; rotates those beyond their limit. Call once a second. */
   look(service: Service, at: number): void;
-  /** The newest lines of both streams, oldest first, at most 5,000 and what fits into one message. */
-  lines(service: Service, count: number, containing: string | null): LogLine[];
+  /** The newest lines of both streams that fit, oldest first, at most 5,000 and what fits into one message. */
+  lines(service: Service, wanted: LogSearch): Promise<LogLine[]>;
   /** A service is gone: forgets its notes. */
   forget(target: TargetKey): void;
 }
@@ -35,16 +43,26 @@ export function logBook(now: () => number): LogBook {
         if (size > service.plan.logs.bytesMax) void service.rotateIfLarge(stream);
       }
     },
-    lines(service, count, containing) {
+    async lines(service, { lines: count, containing, anyOf }) {
       const { target } = service;
       const wanted = Math.min(count, linesMax);
-      const lines = streams.flatMap((stream) => {
+      const words = anyOf?.map((word) => word.toLowerCase()) ?? null;
+      const fits = (line: string): boolean => {
+        if (containing !== null && !line.includes(containing)) return false;
+        if (words === null) return true;
+        const lower = line.toLowerCase();
+        return words.some((word) => lower.includes(word));
+      };
+      const lines: LogLine[] = [];
+      for (const stream of streams) {
         const clock = times.get(keyOf(target, stream));
-        return tail(service.logFile(stream), { lines: wanted, containing, from: 0, bytesMax }).map((line): LogLine => {
-          const at = clock?.at(line.offset, line.rotated) ?? now();
-          return { target, stream, at, text: line.text };
-        });
-      });
+        const options = { lines: wanted, fits, bytesMax, filesMax: service.plan.logs.files };
+        for (const line of (await search(service.logFile(stream), options)).toReversed()) {
+          // Notes reach back one rotation; of older files it is known when they were last written to.
+          const at = line.age > 1 ? Math.round(line.fileAt) : (clock?.at(line.offset, line.age === 1) ?? now());
+          lines.push({ target, stream, at, text: line.text });
+        }
+      }
       // Sorting is stable: lines of one stream keep their order.
       return fitting(lines.sort((one, other) => one.at - other.at).slice(-wanted));
     },

@@ -1,4 +1,6 @@
 export * from "./shapes.ts";
 export * from "./issue-query.ts";
+export * from "./logs.ts";
 export * from "./slo.ts";
 export * from "./report.ts";
+export * from "./alerts.ts";

@@ -2,6 +2,7 @@
 // RFC 3339 with milliseconds, durations are numbers with the unit in their name, absent facts are null. These are not core's
 // types: translate.ts of the server converts by hand, so either side can change.
 import { Type, type Static, type TSchema } from "typebox";
+import { Acknowledgement } from "./alerts.ts";
 
 const Time = Type.String({ format: "date-time", description: "RFC 3339 with milliseconds, UTC" });
 const nullable = <T extends TSchema>(of: T) => Type.Union([of, Type.Null()]);
@@ -47,6 +48,14 @@ export const Issue = Type.Object({
   incident: nullable(Type.String({ description: "The open incident, or the last one" })),
   mergedInto: nullable(Type.String()),
   origin: words("found", "imported"),
+  grouping: nullable(
+    Type.Object({
+      basis: Type.String({ description: "fingerprint, stack, type-and-value, message" }),
+      why: Type.Array(Type.String(), { description: "Sentences: what counted and what was left out" }),
+    }),
+  ),
+  acknowledged: nullable(Acknowledgement),
+  escalationStep: nullable(Type.Integer({ description: "Step of its escalation taken last, from 1" })),
 });
 export type Issue = Static<typeof Issue>;
 

@@ -6,6 +6,7 @@ export * from "./repair/index.ts";
 export * from "./verification/index.ts";
 export * from "./tuning/index.ts";
 export * from "./report/index.ts";
+export * from "./alerting/index.ts";
 export * from "./engine/index.ts";
 export * from "./world.ts";
 export * from "./ports.ts";

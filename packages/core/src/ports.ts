@@ -4,6 +4,7 @@ import type { System } from "@prunella/resilience";
 import type { Evidence, Json } from "./detection/index.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
+import type { Alert, OutsideAlert, Silence } from "./alerting/index.ts";
 import type { EventSignal, LatencyCounts, TargetKey, TimeMs } from "./signal/index.ts";
 import type { Knob } from "./tuning/index.ts";
 
@@ -61,6 +62,8 @@ export interface Store {
   comments(issue: string): Promise<readonly Comment[]>;
   /** Everything that detectors saved, by id; read once, at the start. */
   learned(): Promise<readonly Learned[]>;
+  /** What was put into the outbox for receivers, newest first. */
+  notifications(query: NotificationQuery): Promise<Page<Notification>>;
   /** Deletes what retention no longer keeps, oldest first, in slices; an issue's record stays when its raw signals go. */
   prune(now: TimeMs): Promise<{ readonly deleted: number; readonly bytes: number }>;
   stats(): Promise<StoreStats>;
@@ -88,6 +91,12 @@ export interface Opened {
   readonly standings: readonly Standing[];
   /** Notifications not yet delivered. */
   readonly outbox: readonly Notification[];
+  /** Alerts that hold. */
+  readonly alerts: readonly Alert[];
+  /** Silences that are not over for longer than a day. */
+  readonly silences: readonly Silence[];
+  /** Alerts from outside that hold, and those that ended within the last ten minutes. */
+  readonly outside: readonly OutsideAlert[];
   /** Highest record time ever committed; the clock starts no earlier. */
   readonly lastAt: TimeMs;
 }
@@ -109,6 +118,9 @@ export interface Changes {
   readonly notifications?: readonly Notification[];
   readonly comments?: readonly Comment[];
   readonly learned?: readonly Learned[];
+  readonly alerts?: readonly Alert[];
+  readonly silences?: readonly Silence[];
+  readonly outside?: readonly OutsideAlert[];
 }
 
 /** What people have switched; survives restart. */
@@ -205,10 +217,28 @@ export interface Notification {
   readonly issue: string | null;
   readonly incident: string | null;
   readonly target: TargetKey | null;
-  /** Attempts so far and when the next is due; delivered ends it. */
+  /** Attempts so far and when the next is due. */
   readonly attempts: number;
   readonly dueAt: TimeMs;
+  /** When it was done with, which takes it out of the outbox; `ended` says how. */
   readonly deliveredAt: TimeMs | null;
+  /** "routed": the alert manager took it in and made others of it, one for each receiver. */
+  readonly ended?: "delivered" | "suppressed" | "routed";
+  /** Whom it is for; absent: as a stage filed it, for the alert manager to route. All below is set with it. */
+  readonly receiver?: string;
+  /** Key of the alert it speaks of: the same from its beginning to its end. */
+  readonly alert?: string;
+  readonly status?: "firing" | "resolved";
+  /** When the alert began. */
+  readonly startedAt?: TimeMs;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What is due together for one receiver and group is sent in one message; null: alone. */
+  readonly group?: string | null;
+  /** Why it is held back; null: it is not. */
+  readonly suppressedBy?: string | null;
+  /** Step of the escalation chain that it is, from 1. */
+  readonly step?: number | null;
+  readonly lastError?: string;
 }
 
 export interface Page<T> {
@@ -269,6 +299,10 @@ export interface SignalQuery extends Paging {
   readonly from?: TimeMs;
   readonly to?: TimeMs;
 }
+export interface NotificationQuery extends Paging {
+  readonly issue?: string;
+  readonly receiver?: string;
+}
 export interface SeriesQuery {
   readonly target: TargetKey;
   readonly metric?: string;
@@ -317,8 +351,11 @@ export interface Question {
 }
 
 export interface Notifier {
-  /** Rejects when it could not be delivered; it is tried again later, with the same key. */
-  send(notification: Notification): Promise<void>;
+  /**
+   * Rejects when it could not be delivered; it is tried again later, with the same key. `together`: all that goes to the same
+   * receiver in the same message, the first of them included.
+   */
+  send(notification: Notification, together: readonly Notification[]): Promise<void>;
 }
 
 /** Structured log; `event` is a stable word, `fields` are flat. */

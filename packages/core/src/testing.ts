@@ -1,5 +1,6 @@
 // A Store in memory: the reference that durable stores are compared with, and the simulator's disk. It keeps what a
 // process would lose apart (the handle) from what a disk keeps (MemoryDisk), and fails when told to. Plain, not fast.
+import { outsideMemoryMs, silenceMemoryMs, type Alert, type OutsideAlert, type Silence } from "./alerting/index.ts";
 import { StoreError } from "./errors.ts";
 import type { Incident, Issue, Transition } from "./issue/index.ts";
 import { compareText, cursorOf, idOrder, markOf, pageLimit, searchText, searchWords, severityRank } from "./paging.ts";
@@ -40,6 +41,9 @@ export interface MemoryDisk {
   readonly notifications: Map<string, Notification>;
   readonly comments: Map<string, Comment>;
   readonly learned: Map<string, Learned>;
+  readonly alerts: Map<string, Alert>;
+  readonly silences: Map<string, Silence>;
+  readonly outside: Map<string, OutsideAlert>;
   readonly numbers: Map<string, number>;
   settings: Settings;
   epoch: number;
@@ -80,6 +84,9 @@ export function memoryDisk(): MemoryDisk {
     notifications: new Map(),
     comments: new Map(),
     learned: new Map(),
+    alerts: new Map(),
+    silences: new Map(),
+    outside: new Map(),
     numbers: new Map(),
     settings: noSettings,
     epoch: 0,
@@ -226,6 +233,22 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         .sort((a, b) => a.at - b.at || compareText(idOrder(a.id), idOrder(b.id)))
     ),
     learned: async () => (read(), [...disk.learned.values()].sort((a, b) => compareText(a.id, b.id))),
+    notifications: async (query) => (
+      read(),
+      pageItems(
+        newestFirst(
+          "notifications",
+          [...disk.notifications.values()]
+            .filter(
+              (row) => row.receiver !== undefined && same(row.issue, query.issue) && same(row.receiver, query.receiver),
+            )
+            .map((row) => ({ id: row.key, row })),
+          ({ row }) => row.at,
+          query,
+        ),
+        ({ row }) => row,
+      )
+    ),
     async prune(now) {
       read();
       const deleted =
@@ -233,7 +256,10 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         drop(disk.series, (row) => row.at < now - keep.seriesMs) +
         drop(disk.tallies, (row) => row.hour < now - keep.talliesMs) +
         drop(disk.learned, (row) => row.at < now - keep.seriesMs) +
-        drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs);
+        drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs) +
+        drop(disk.alerts, (row) => row.resolvedAt !== null && row.resolvedAt < now - keep.signalsMs) +
+        drop(disk.silences, (row) => row.endsAt < now - keep.signalsMs) +
+        drop(disk.outside, (row) => row.overAt !== null && row.overAt < now - keep.signalsMs);
       return { deleted, bytes: 0 };
     },
     async stats() {
@@ -288,6 +314,9 @@ function write(disk: MemoryDisk, changes: Changes): void {
   replace(disk.learned, changes.learned, (row) => row.id);
   replace(disk.standings, changes.standings, (row) => row.remedy);
   replace(disk.notifications, changes.notifications, (row) => row.key);
+  replace(disk.alerts, changes.alerts, (row) => row.key);
+  replace(disk.silences, changes.silences, (row) => row.id);
+  replace(disk.outside, changes.outside, (row) => row.key);
   for (const [prefix, number] of Object.entries(changes.numbers ?? {})) disk.numbers.set(prefix, number);
   if (changes.settings !== undefined) disk.settings = frozen(changes.settings);
 }
@@ -310,6 +339,13 @@ function opened(disk: MemoryDisk): Opened {
     outbox: [...disk.notifications.values()]
       .filter((notification) => notification.deliveredAt === null)
       .sort((a, b) => a.dueAt - b.dueAt || compareText(a.key, b.key)),
+    alerts: [...disk.alerts.values()]
+      .filter((alert) => alert.resolvedAt === null)
+      .sort((a, b) => a.at - b.at || compareText(idOrder(a.key), idOrder(b.key))),
+    silences: byId([...disk.silences.values()].filter((silence) => silence.endsAt >= disk.lastAt - silenceMemoryMs)),
+    outside: [...disk.outside.values()]
+      .filter((alert) => alert.overAt === null || alert.overAt >= disk.lastAt - outsideMemoryMs)
+      .sort((a, b) => compareText(a.key, b.key)),
     lastAt: disk.lastAt,
   };
 }
@@ -375,6 +411,10 @@ function page<T extends { readonly id: string }>(
     items: sorted.slice(0, limit).map((entry) => entry.row),
     next: last === undefined ? null : cursorOf(list, { value: last.value, order: last.order }),
   };
+}
+
+function pageItems<A, B>(of: Page<A>, item: (each: A) => B): Page<B> {
+  return { items: of.items.map(item), next: of.next };
 }
 
 function compareValue(a: number | string, b: number | string): number {

@@ -1,5 +1,7 @@
 // The engine's memory: what the store returned at open, brought forward by each commit. Decisions read it through a Draft,
 // which collects their changes; only a committed draft reaches the world, so memory never runs ahead of the disk.
+import { silenceMemoryMs, type Alert, type Silence } from "./alerting/alert.ts";
+import { outsideMemoryMs, type OutsideAlert } from "./alerting/outside.ts";
 import type { Incident, IncidentId, Issue, IssueId, RepairId, Transition } from "./issue/index.ts";
 import type {
   Changes,
@@ -30,6 +32,11 @@ export interface World {
   readonly repairs: Map<RepairId, Repair>;
   readonly standings: Map<string, Standing>;
   readonly outbox: Map<string, Notification>;
+  /** Those that hold. */
+  readonly alerts: Map<string, Alert>;
+  readonly silences: Map<string, Silence>;
+  readonly outside: Map<string, OutsideAlert>;
+  readonly outsideByTarget: Map<TargetKey, Map<string, OutsideAlert>>;
   settings: Settings;
   numbers: Record<string, number>;
 }
@@ -43,10 +50,15 @@ export function worldFrom(opened: Opened, targets: readonly TargetSpec[]): World
     repairs: new Map(opened.repairs.map((repair) => [repair.id, repair])),
     standings: new Map(opened.standings.map((standing) => [standing.remedy, standing])),
     outbox: new Map(opened.outbox.map((notification) => [notification.key, notification])),
+    alerts: new Map(opened.alerts.map((alert) => [alert.key, alert])),
+    silences: new Map(opened.silences.map((silence) => [silence.id, silence])),
+    outside: new Map(),
+    outsideByTarget: new Map(),
     settings: opened.settings,
     numbers: { ...opened.numbers },
   };
   for (const issue of opened.issues) remember(world, issue);
+  for (const alert of opened.outside) rememberOutside(world, alert);
   return world;
 }
 
@@ -63,6 +75,12 @@ export function apply(world: World, changes: Changes): void {
     if (notification.deliveredAt === null) world.outbox.set(notification.key, notification);
     else world.outbox.delete(notification.key);
   }
+  for (const alert of changes.alerts ?? []) {
+    if (alert.resolvedAt === null) world.alerts.set(alert.key, alert);
+    else world.alerts.delete(alert.key);
+  }
+  for (const silence of changes.silences ?? []) world.silences.set(silence.id, silence);
+  for (const alert of changes.outside ?? []) rememberOutside(world, alert);
   if (changes.settings !== undefined) world.settings = changes.settings;
   if (changes.numbers !== undefined) world.numbers = { ...world.numbers, ...changes.numbers };
   forget(world, changes.at);
@@ -75,7 +93,26 @@ export function remember(world: World, issue: Issue): void {
   world.byFingerprint.set(issue.fingerprint, issue.id);
 }
 
+function rememberOutside(world: World, alert: OutsideAlert): void {
+  forgetOutside(world, world.outside.get(alert.key));
+  world.outside.set(alert.key, alert);
+  const ofTarget = world.outsideByTarget.get(alert.target) ?? new Map<string, OutsideAlert>();
+  world.outsideByTarget.set(alert.target, ofTarget.set(alert.key, alert));
+}
+
+function forgetOutside(world: World, alert: OutsideAlert | undefined): void {
+  if (alert === undefined) return;
+  world.outside.delete(alert.key);
+  const ofTarget = world.outsideByTarget.get(alert.target);
+  ofTarget?.delete(alert.key);
+  if (ofTarget?.size === 0) world.outsideByTarget.delete(alert.target);
+}
+
 function forget(world: World, now: TimeMs): void {
+  for (const silence of world.silences.values())
+    if (silence.endsAt < now - silenceMemoryMs) world.silences.delete(silence.id);
+  for (const alert of world.outside.values())
+    if (alert.overAt !== null && alert.overAt < now - outsideMemoryMs) forgetOutside(world, alert);
   for (const repair of world.repairs.values()) {
     if (repair.state.name === "ended" && repair.state.at < now - repairMemoryMs) world.repairs.delete(repair.id);
   }
@@ -97,6 +134,9 @@ export class Draft {
   readonly #repairs = new Map<RepairId, Repair>();
   readonly #standings = new Map<string, Standing>();
   readonly #notifications = new Map<string, Notification>();
+  readonly #alerts = new Map<string, Alert>();
+  readonly #silences = new Map<string, Silence>();
+  readonly #outside = new Map<string, OutsideAlert>();
   readonly #numbers: Record<string, number> = {};
   readonly #transitions: Transition[] = [];
   readonly #comments: Comment[] = [];
@@ -172,6 +212,40 @@ export class Draft {
     return merged(this.#world.outbox, this.#notifications).filter((notification) => notification.deliveredAt === null);
   }
 
+  /** What a stage filed for the alert manager, in this decision or before, while it waits for it. */
+  filed(key: string): Notification | undefined {
+    return this.#notifications.get(key) ?? this.#world.outbox.get(key);
+  }
+  alert(key: string): Alert | undefined {
+    const alert = this.#alerts.get(key) ?? this.#world.alerts.get(key);
+    return alert?.resolvedAt === null ? alert : undefined;
+  }
+  /** Those that hold, oldest first. */
+  alerts(): Alert[] {
+    return merged(this.#world.alerts, this.#alerts).filter((alert) => alert.resolvedAt === null);
+  }
+  silences(): Silence[] {
+    return merged(this.#world.silences, this.#silences);
+  }
+  outside(key: string): OutsideAlert | undefined {
+    return this.#outside.get(key) ?? this.#world.outside.get(key);
+  }
+  outsideAll(): OutsideAlert[] {
+    return merged(this.#world.outside, this.#outside);
+  }
+  /** Those that hold for one target. */
+  outsideOf(target: TargetKey): OutsideAlert[] {
+    const known = this.#world.outsideByTarget.get(target) ?? new Map<string, OutsideAlert>();
+    const over = new Map([...this.#outside].filter(([, alert]) => alert.target === target));
+    return merged(known, over).filter((alert) => alert.overAt === null);
+  }
+  /** How many hold, at most: those that ended and are still remembered are counted too. */
+  get outsideLive(): number {
+    let more = 0;
+    for (const key of this.#outside.keys()) if (!this.#world.outside.has(key)) more += 1;
+    return this.#world.outside.size + more;
+  }
+
   /** The next number of a prefix: CRIT, MED, INC, REP, … Numbers are never given twice. */
   nextNumber(prefix: string): number {
     const next = (this.#numbers[prefix] ?? this.#world.numbers[prefix] ?? 0) + 1;
@@ -210,6 +284,15 @@ export class Draft {
   putSignal(signal: EventSignal): void {
     this.#signals.push(signal);
   }
+  putAlert(alert: Alert): void {
+    this.#alerts.set(alert.key, alert);
+  }
+  putSilence(silence: Silence): void {
+    this.#silences.set(silence.id, silence);
+  }
+  putOutside(alert: OutsideAlert): void {
+    this.#outside.set(alert.key, alert);
+  }
   notify(notification: Notification): void {
     this.#notifications.set(notification.key, notification);
   }
@@ -226,7 +309,10 @@ export class Draft {
         this.#incidents.size +
         this.#repairs.size +
         this.#standings.size +
-        this.#notifications.size ===
+        this.#notifications.size +
+        this.#alerts.size +
+        this.#silences.size +
+        this.#outside.size ===
         0 &&
       this.#transitions.length +
         this.#comments.length +
@@ -254,6 +340,9 @@ export class Draft {
       standings: [...this.#standings.values()],
       notifications: [...this.#notifications.values()],
       comments: this.#comments,
+      alerts: [...this.#alerts.values()],
+      silences: [...this.#silences.values()],
+      outside: [...this.#outside.values()],
       numbers: this.#numbers,
       ...(this.#settings === null ? {} : { settings: this.#settings }),
     };

@@ -4,6 +4,7 @@ import {
   defaultSafety,
   engine,
   shippedRemedies,
+  type AlertRules,
   type Engine,
   type EventSignal,
   type Evidence,
@@ -59,6 +60,7 @@ export interface WorldOptions {
   readonly disk?: MemoryDisk;
   readonly scaling?: readonly ScalingRule[];
   readonly tuning?: readonly TuningRule[];
+  readonly alerting?: AlertRules;
   /** How the outside answers, where that matters from the first moment. */
   readonly answers?: Partial<TestWorld["answers"]>;
 }
@@ -215,7 +217,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
       outcomeOf: (key) => answers.outcomeOf(key),
     },
     examiner: { examine: (question) => answers.question(question) },
-    notifier: { send: async (notification) => void notifications.push(notification) },
+    notifier: { send: async (_first, together) => void notifications.push(...together) },
     log: { write: () => {} },
   };
   const instance: Engine = await engine(ports, {
@@ -224,6 +226,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     safety: { ...defaultSafety, ...options.safety },
     scaling: options.scaling ?? [],
     tuning: options.tuning ?? [],
+    ...(options.alerting === undefined ? {} : { alerting: options.alerting }),
   });
 
   function observeAll(): void {

@@ -1,16 +1,14 @@
 // The composition root of the control plane: the only place that creates real ports and joins the parts. Resources are
 // closed in the reverse order in which they were opened.
-import { agentSocketPath, linkClient, webhookNotifier, type LinkClient, type Plan } from "@prunella/adapters";
+import { agentSocketPath, linkClient, notifierOf, type LinkClient, type Plan } from "@prunella/adapters";
 import {
+  defaultDetection,
   defaultSafety,
   engine,
   type Actuator,
+  type AlertRules,
   type Engine,
-  type Log,
-  type Notification,
-  type Notifier,
-  type Remedy,
-  type Safety,
+  type Rules,
 } from "@prunella/core";
 import { realSystem } from "@prunella/resilience";
 import { serve, type Server } from "@prunella/server";
@@ -20,6 +18,7 @@ import process from "node:process";
 import { steadyClock } from "./clock.ts";
 import type { DataFolder } from "./folder.ts";
 import { jsonLog } from "./log.ts";
+import { logHub } from "./log-hub.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -59,13 +58,15 @@ export async function control(folder: DataFolder): Promise<Control> {
       store,
       actuator,
       examiner: { examine: async (question) => reached().examine(question) },
-      notifier: notifierOf(() => plan, log),
+      notifier: notifierOf(() => plan.notify, log),
       log,
     },
     { ...rulesOf(plan) },
   );
   const withOwn = ownSample();
   const guards = new Map<string, readonly unknown[]>();
+  const hub = logHub(log);
+  hub.onLines((target, lines) => instance.lines(target, lines));
   link = linkClient({
     socketPath: agentSocketPath(folder.path),
     fence: instance.context().fence,
@@ -77,6 +78,12 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
     onGuards: (target, snapshots) => void guards.set(target, snapshots),
+    onLines: ({ target, stream, at, lines, lost }) =>
+      hub.publish(
+        target,
+        lines.map((text) => ({ at, stream, text })),
+        lost,
+      ),
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
@@ -93,7 +100,15 @@ export async function control(folder: DataFolder): Promise<Control> {
     log,
     agent: {
       connected: () => connected.connected,
-      logs: (target, lines, containing) => connected.logs(target, lines, containing),
+      logs: (target, lines, containing, anyOf) => connected.logs(target, lines, containing, anyOf),
+      tail: (target, listener) =>
+        hub.onLines((from, lines, lost) => {
+          if (from === target)
+            listener(
+              lines.map((line) => ({ target, ...line })),
+              lost,
+            );
+        }),
       drive: (target, command) => connected.drive(target, command),
       heartbeat: (slug) => connected.heartbeat(slug),
       guards: (target) => guards.get(target) ?? [],
@@ -126,12 +141,16 @@ export async function control(folder: DataFolder): Promise<Control> {
 }
 
 /** What of a plan the core decides by. */
-export function rulesOf(plan: Plan): {
-  readonly targets: Plan["targets"];
-  readonly remedies: readonly Remedy[];
-  readonly safety: Safety;
-} {
-  return { targets: plan.targets, remedies: plan.remedies, safety: { ...defaultSafety, ...plan.safety } };
+export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
+  return {
+    targets: plan.targets,
+    remedies: plan.remedies,
+    safety: { ...defaultSafety, ...plan.safety },
+    scaling: plan.scaling ?? [],
+    tuning: plan.tuning ?? [],
+    detection: { ...defaultDetection, ...plan.detect },
+    alerting: plan.notify.rules,
+  };
 }
 
 /** Where the command line finds this control plane; written whole or not at all. */
@@ -141,18 +160,4 @@ function announce(folder: DataFolder, url: string): void {
     mode: 0o600,
   });
   renameSync(draft, folder.control);
-}
-
-/** Every configured receiver gets the notification; one that fails has it sent again, which receivers drop by its key. */
-function notifierOf(plan: () => Plan, log: Log): Notifier {
-  return {
-    async send(notification: Notification) {
-      log.write("info", "notification", { key: notification.key, kind: notification.kind, title: notification.title });
-      const results = await Promise.allSettled(
-        plan().notify.map((receiver) => webhookNotifier(receiver).send(notification)),
-      );
-      const failed = results.find((result) => result.status === "rejected");
-      if (failed !== undefined) throw failed.reason;
-    },
-  };
 }

@@ -6,6 +6,7 @@ import { CommanderError } from "commander";
 import process from "node:process";
 import { newCli, text, UnreachableError, UsageError } from "./cli.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { alertCommands } from "./commands/alerts.ts";
 import { controlCommands } from "./commands/controls.ts";
 import { issueCommands } from "./commands/issues.ts";
 import { logCommand } from "./commands/logs.ts";
@@ -28,6 +29,7 @@ for (const register of [
   issueCommands,
   repairCommands,
   controlCommands,
+  alertCommands,
   logCommand,
   reportCommands,
   completionCommand,

@@ -62,6 +62,8 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       fence: opened.epoch,
       random: () => 0,
     }),
+    guards: [],
+    deliveries: { delivered: new Map(), failed: new Map(), inFlight: 0 },
     command: refuse,
     ingest: refuse,
     listen: () => () => undefined,

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { actionFacts, type Action } from "@prunella/core";
+import { actionFacts, type Action, type RuleHow } from "@prunella/core";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
 import { compile } from "../src/config/compile.ts";
@@ -300,10 +300,93 @@ const refused: readonly (readonly [string, string, RegExp, boolean?])[] = [
     /says http and tcp/,
   ],
   ["a target without a check", "targets: { db: { labels: { a: b } } }\n", /has no check/],
+  [
+    "a rule on nobody",
+    `${service}detect: { rules: [{ target: web, metric: m, above: 1 }] }\n`,
+    /rules\[0\].target names web/,
+    false,
+  ],
+  [
+    "a rule without a limit",
+    `${service}detect: { rules: [{ target: api, metric: m }] }\n`,
+    /has no limit; write above/,
+    false,
+  ],
+  [
+    "a rule in two ways",
+    `${service}detect: { rules: [{ target: api, metric: m, ratio: 1m, peers: 3, above: 1 }] }\n`,
+    /says ratio and peers/,
+    false,
+  ],
+  [
+    "a rule with a limit in words",
+    `${service}detect: { rules: [{ target: api, metric: m, above: much }] }\n`,
+    /above must be a number/,
+  ],
+  [
+    "limits that contradict each other",
+    `${service}detect: { rules: [{ target: api, metric: m, above: 1, clearAbove: 2 }] }\n`,
+    /cannot work: clearAbove must be at most `above`/,
+    false,
+  ],
+  [
+    "a ratio of nothing",
+    `${service}detect: { rules: [{ target: api, metric: m, ratio: 1m, above: 5% }] }\n`,
+    /of is missing/,
+    false,
+  ],
+  [
+    "a promise that cannot be broken fast enough",
+    `${service}detect: { rules: [{ target: api, metric: m, of: n, burnRate: 50%, period: 400d }] }\n`,
+    /cannot work: rules must be 1 to 8/,
+    false,
+  ],
+  ["detection of a target that is not there", `${service}detect: { off: [web] }\n`, /off names web/, false],
   ["a share beyond all", `${service}safety: { blastRadius: 1.5 }\n`, /must be a share/],
 ];
 for (const [what, source, says, schemaToo] of refused)
   test(`refused: ${what}`, () => refuses(source, says, schemaToo ?? true));
+
+test("rules of every kind can be written, and come to what they say", () => {
+  const written: readonly (readonly [string, RuleHow])[] = [
+    [
+      "above: 500, clearAbove: 400, for: 1m",
+      { type: "threshold", above: 500, clearAbove: 400, forMs: 60_000, clearForMs: 0 },
+    ],
+    [
+      "below: 1, clearFor: 10s, rate: 5m, measure: share",
+      { type: "change-rate", windowMs: 300_000, measure: "share", below: 1, forMs: 0, clearForMs: 10_000 },
+    ],
+    ["absent: 1m", { type: "absence", afterMs: 60_000 }],
+    ["absent: true", { type: "absence", afterMs: null }],
+    [
+      "ratio: 5m, of: all, above: 5%, atLeast: 50",
+      { type: "ratio", of: "all", windowMs: 300_000, totalMin: 50, above: 0.05, forMs: 0, clearForMs: 0 },
+    ],
+    [
+      "quantile: 99%, window: 10m, above: 800",
+      { type: "quantile", share: 0.99, windowMs: 600_000, above: 800, forMs: 0, clearForMs: 0 },
+    ],
+    ["burnRate: 99.9%, of: all", { type: "burn-rate", of: "all", objective: 0.999, periodMs: 30 * 86_400_000 }],
+    ["peers: 4, side: above, for: 2m", { type: "peers", deviations: 4, side: "above", forMs: 120_000, clearForMs: 0 }],
+  ];
+  for (const [body, how] of written) {
+    const { plan } = accepts(`${service}detect: { rules: [{ target: api, metric: m, ${body} }] }\n`);
+    assert.deepEqual(plan.detect?.rules, [
+      { name: "m-1", target: "api", metric: "m", kind: "rule", severity: "medium", how },
+    ]);
+  }
+  const { plan } = accepts(`${service}detect: { anomalies: false, learn: 1h, off: [api] }\n`);
+  assert.deepEqual(plan.detect, {
+    anomalies: false,
+    logs: true,
+    peers: true,
+    forecasts: true,
+    learnMs: 3_600_000,
+    off: ["api"],
+    rules: [],
+  });
+});
 
 test("the schema that is published is the one the compiler goes by", () => {
   const published = readFileSync(path.join(import.meta.dirname, "../schema/prunella.schema.json"), "utf8");

@@ -13,8 +13,10 @@ import { createHash } from "node:crypto";
 import type { Static, TSchema } from "typebox";
 import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
+import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { claimRoutes } from "./routes/claims.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { controlRoutes } from "./routes/controls.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -22,9 +24,11 @@ import { incidentRoutes } from "./routes/incidents.ts";
 import { ingestRoutes } from "./routes/ingest.ts";
 import { issueRoutes } from "./routes/issues.ts";
 import { overviewRoutes } from "./routes/overviews.ts";
+import { logRoutes } from "./routes/logs.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { repairRoutes } from "./routes/repairs.ts";
 import { reportRoutes } from "./routes/reports.ts";
+import { seriesRoutes } from "./routes/series.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { targetRoutes } from "./routes/targets.ts";
 import { validatorCompiler } from "./validate.ts";
@@ -88,13 +92,18 @@ export async function application(options: ServerOptions): Promise<App> {
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
   });
-  for (const routes of [healthRoutes, pageRoutes])
-    await app.register(async (scope) => routes(scope as unknown as App, options, startedAt));
+  const ingest = ingestCounts();
+  await app.register(async (scope) => {
+    healthRoutes(scope as unknown as App, options, startedAt, ingest);
+  });
+  await app.register(async (scope) => pageRoutes(scope as unknown as App, options, startedAt));
   await app.register(
     async (scope) => {
       const api = scope as unknown as App;
       statusRoutes(api, options, startedAt);
       targetRoutes(api, options);
+      seriesRoutes(api, options);
+      logRoutes(api, options);
       claimRoutes(api, options);
       issueRoutes(api, options);
       incidentRoutes(api, options);
@@ -102,6 +111,7 @@ export async function application(options: ServerOptions): Promise<App> {
       reportRoutes(api, options);
       overviewRoutes(api, options);
       controlRoutes(api, options);
+      alertRoutes(api, options);
       ingestRoutes(api, options);
       eventRoutes(api, options);
       api.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) =>

@@ -1,10 +1,16 @@
 // What the server stands on: the running engine, or the data folder alone when no control plane runs (the command line's
 // way of reading). Everything that changes something goes through `command` and `ingest`.
 import type { Claim, Report } from "@prunella/contract";
-import type { CatalogueMode, Clock, DrillProof, Engine, Log, LongRun, Store } from "@prunella/core";
+import type { CatalogueMode, Clock, DrillProof, Engine, LearnedFace, Log, LongRun, Store } from "@prunella/core";
 
 /** The part of an engine that the API needs. */
-export type EngineFace = Pick<Engine, "world" | "views" | "context" | "command" | "ingest" | "listen" | "health">;
+export type EngineFace = Pick<
+  Engine,
+  "world" | "views" | "context" | "command" | "ingest" | "listen" | "health" | "guards" | "deliveries"
+> & {
+  /** Recent metrics and mined logs; absent where nothing is running that could have learned. */
+  readonly learned?: LearnedFace;
+};
 
 export interface LogLine {
   readonly target: string;
@@ -15,8 +21,18 @@ export interface LogLine {
 
 export interface AgentFace {
   connected(): boolean;
-  /** Newest lines of a target's output, oldest first. Rejects when the agent is not connected. */
-  logs(target: string, lines: number, containing: string | null): Promise<readonly LogLine[]>;
+  /**
+   * Newest lines of a target's output that fit, oldest first. `anyOf`: those that hold one of these, whatever their case.
+   * Rejects when the agent is not connected.
+   */
+  logs(
+    target: string,
+    lines: number,
+    containing: string | null,
+    anyOf?: readonly string[] | null,
+  ): Promise<readonly LogLine[]>;
+  /** Lines of a target as they come; `lost` were left out before or among them. Returns the way to stop. */
+  tail?(target: string, listener: (lines: readonly LogLine[], lost: number) => void): () => void;
   /** Drives a guard inside a service, through its probe. */
   drive(target: string, command: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** A heartbeat named by its slug has come in. */

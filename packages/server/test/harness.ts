@@ -16,6 +16,8 @@ export interface Api {
   /** Sends a request; a body makes it a POST with JSON. */
   ask(url: string, body?: unknown, more?: Ask): Promise<Answer>;
   /** Runs time until an answer that needs the loops has come. */
+  /** On a real socket of the loopback; the address. */
+  listen(): Promise<string>;
   close(): Promise<void>;
 }
 export interface Ask {
@@ -133,6 +135,7 @@ export async function api(
         headers: response.headers,
       };
     },
+    listen: () => app.listen({ host: "127.0.0.1", port: 0 }),
     async close() {
       await app.close();
       await instance.stop();

@@ -65,7 +65,7 @@ export async function migrate({ sqlite, queries }: Database): Promise<void> {
       `this store was written by a newer Prunella (${unknown.join(", ")}): use that version or another folder`,
     );
   if (applied.length === Object.keys(migrations).length) return;
-  // Their order does not matter: none depends on another but the first.
+  // No migration depends on another but the first, so one that was added later with a lower number is applied all the same.
   const migrator = new Migrator({
     db: queries,
     provider: { getMigrations: async () => ({ ...migrations }) },

@@ -8,6 +8,8 @@ import {
   pageLimit,
   searchWords,
   severityRank,
+  outsideMemoryMs,
+  silenceMemoryMs,
   type Comment,
   type EventSignal,
   type Incident,
@@ -15,6 +17,8 @@ import {
   type Issue,
   type IssueQuery,
   type Learned,
+  type Notification,
+  type NotificationQuery,
   type Opened,
   type Page,
   type Repair,
@@ -52,7 +56,7 @@ type Read = Pick<
   | "transitions"
   | "signals"
 > &
-  Pick<Store, "series" | "tallies" | "comments" | "learned">;
+  Pick<Store, "series" | "tallies" | "comments" | "learned" | "notifications">;
 
 export function queries(database: Kysely<Tables>): Read {
   const byId = async <T>(table: "issues" | "incidents" | "repairs", id: string): Promise<T | null> =>
@@ -120,6 +124,12 @@ export function queries(database: Kysely<Tables>): Read {
         ...is("target", query.target),
         ...unindexed("type", query.type),
         ...range("at", query),
+      ]),
+    notifications: (query: NotificationQuery): Promise<Page<Notification>> =>
+      newestFirst(database, "notifications", "at", query, [
+        sql`receiver IS NOT NULL`,
+        ...is("issue", query.issue),
+        ...unindexed("receiver", query.receiver),
       ]),
     async series(query: SeriesQuery): Promise<readonly SeriesPoint[]> {
       let select = database
@@ -210,6 +220,31 @@ export async function opened(database: Kysely<Tables>): Promise<Opened> {
         .orderBy("id")
         .execute(),
     ),
+    alerts: parsed(
+      await database
+        .selectFrom("alerts")
+        .select("body")
+        .where(sql<boolean>`resolvedAt IS NULL`)
+        .orderBy("at")
+        .orderBy("ord")
+        .execute(),
+    ),
+    silences: parsed(
+      await database
+        .selectFrom("silences")
+        .select("body")
+        .where("endsAt", ">=", meta.lastAt - silenceMemoryMs)
+        .orderBy("ord")
+        .execute(),
+    ),
+    outside: parsed(
+      await database
+        .selectFrom("outside")
+        .select("body")
+        .where((where) => where.or([where("overAt", "is", null), where("overAt", ">=", meta.lastAt - outsideMemoryMs)]))
+        .orderBy("id")
+        .execute(),
+    ),
   };
 }
 
@@ -233,7 +268,7 @@ const noSettings: Settings = { paused: null, pausedTargets: {}, maintenance: [],
 interface List {
   /** Names list, sort and direction for the cursor. */
   readonly name: string;
-  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals";
+  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals" | "notifications";
   readonly column: string;
   readonly descending: boolean;
   readonly query: { readonly limit?: number; readonly after?: string | null };

@@ -8,7 +8,7 @@ import type { Commits } from "./commits.ts";
 const dayMs = 24 * 3_600_000;
 
 export interface Retention {
-  /** Age in ms after which signals and delivered notifications go. Default 7 days. */
+  /** Age in ms after which signals, delivered notifications and ended alerts go. Default 7 days. */
   readonly signalsMs: number;
   /** Age in ms after which minutes of metrics go, and what was learned but not written again since. Default 30 days. */
   readonly seriesMs: number;
@@ -66,6 +66,9 @@ export async function prune(
   await all("tallies", "hour", now - retention.talliesMs);
   await all("learned", "at", now - retention.seriesMs);
   await all("notifications", "deliveredAt", now - retention.signalsMs);
+  await all("alerts", "resolvedAt", now - retention.signalsMs);
+  await all("silences", "endsAt", now - retention.signalsMs);
+  await all("outside", "overAt", now - retention.signalsMs);
 
   let tooLarge = false;
   while (deleted < pruneRowsMax && usedBytes(database) > retention.bytesMax) {

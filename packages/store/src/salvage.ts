@@ -4,7 +4,17 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Changes, Notification, SeriesPoint, Settings, Standing, Tally } from "@prunella/core";
+import type {
+  Alert,
+  Changes,
+  Notification,
+  OutsideAlert,
+  SeriesPoint,
+  Settings,
+  Silence,
+  Standing,
+  Tally,
+} from "@prunella/core";
 import { connect, migrate, syncPath, type ConnectOptions } from "./database.ts";
 import { countedTables } from "./tables.ts";
 import { writer, type Writer } from "./writer.ts";
@@ -176,6 +186,12 @@ function changesOf(table: Table, row: Row): Changes {
       return { at: 0, standings: body<Standing>("remedy") };
     case "notifications":
       return { at: 0, notifications: body<Notification>("key") };
+    case "alerts":
+      return { at: 0, alerts: body<Alert>("key") };
+    case "silences":
+      return { at: 0, silences: body<Silence>() };
+    case "outside":
+      return { at: 0, outside: body<OutsideAlert>("key") };
     case "numbers":
       return { at: 0, numbers: { [String(row["id"])]: Number(row["number"]) } };
     case "series":

@@ -207,6 +207,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     tallies: reading((read, query: Parameters<Store["tallies"]>[0]) => read.tallies(query)),
     learned: reading((read) => read.learned()),
     comments: reading((read, issue: string) => read.comments(issue)),
+    notifications: reading((read, query: Parameters<Store["notifications"]>[0]) => read.notifications(query)),
     prune(now) {
       // A prune that is still at it does the work of a second one too.
       if (pruning !== null) return pruning.then(() => ({ deleted: 0, bytes: 0 }));

@@ -64,7 +64,17 @@ export interface Tables {
     latency: string;
   };
   standings: Row & { id: string; body: string };
-  notifications: Row & { id: string; dueAt: number; deliveredAt: number | null; body: string };
+  notifications: Stored & {
+    at: number;
+    issue: string | null;
+    receiver: string | null;
+    dueAt: number;
+    deliveredAt: number | null;
+  };
+  alerts: Stored & { at: number; resolvedAt: number | null };
+  silences: Stored & { endsAt: number };
+  /** Alerts from outside. */
+  outside: Row & { id: string; overAt: number | null; body: string };
   comments: Stored & { issue: string; at: number };
   learned: Row & { id: string; at: number; body: string };
   numbers: Row & { id: string; number: number };
@@ -83,5 +93,8 @@ export const countedTables = [
   "notifications",
   "comments",
   "learned",
+  "alerts",
+  "silences",
+  "outside",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];

@@ -22,8 +22,11 @@ export function writer(database: DatabaseSync): Writer {
   const incident = replace(database, "incidents", "ord issue target state detectedAt body");
   const repair = replace(database, "repairs", "ord issue incident target remedy state createdAt endedAt body");
   const standing = replace(database, "standings", "body");
-  const notification = replace(database, "notifications", "dueAt deliveredAt body");
+  const notification = replace(database, "notifications", "ord at issue receiver dueAt deliveredAt body");
   const learned = replace(database, "learned", "at body");
+  const alert = replace(database, "alerts", "ord at resolvedAt body");
+  const silence = replace(database, "silences", "ord endsAt body");
+  const outside = replace(database, "outside", "overAt body");
   const number = replace(database, "numbers", "number");
   const transition = append(database, "transitions", "ord issue incident target at body");
   const signal = append(database, "signals", "ord target type at body");
@@ -100,8 +103,21 @@ export function writer(database: DatabaseSync): Writer {
         );
       for (const row of changes.standings ?? []) standing.run(row.remedy, JSON.stringify(row));
       for (const row of changes.notifications ?? [])
-        notification.run(row.key, row.dueAt, row.deliveredAt, JSON.stringify(row));
+        notification.run(
+          row.key,
+          idOrder(row.key),
+          row.at,
+          row.issue,
+          row.receiver ?? null,
+          row.dueAt,
+          row.deliveredAt,
+          JSON.stringify(row),
+        );
       for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
+      for (const row of changes.alerts ?? [])
+        alert.run(row.key, idOrder(row.key), row.at, row.resolvedAt, JSON.stringify(row));
+      for (const row of changes.silences ?? []) silence.run(row.id, idOrder(row.id), row.endsAt, JSON.stringify(row));
+      for (const row of changes.outside ?? []) outside.run(row.key, row.overAt, JSON.stringify(row));
       for (const [prefix, last] of Object.entries(changes.numbers ?? {})) number.run(prefix, last);
       if (changes.settings !== undefined) settings.run(JSON.stringify(changes.settings));
     },

@@ -31,6 +31,8 @@ export interface LinkOptions {
    * most 2,000 signals are held here, beyond that the agent holds them (and drops observations, which repeat).
    */
   readonly onSignals: (events: readonly EventSignal[], observations: readonly ObservationSignal[]) => Promise<void>;
+  /** Lines that services wrote, in order; `lost` were left out before or among them. */
+  readonly onLines?: (batch: Extract<ToControl, { type: "lines" }>) => void;
   readonly onGuards?: (target: TargetKey, snapshots: readonly unknown[]) => void;
   /** "connected" after the agent's hello; otherwise why there is no connection. Called on every change. */
   readonly onConnection?: (state: "connected" | "lost", reason: string) => void;
@@ -42,8 +44,16 @@ export interface LinkOptions {
 export interface LinkClient extends Actuator, Examiner {
   /** True between the agent's hello and the loss of the connection. */
   readonly connected: boolean;
-  /** The last lines of a target's output, oldest first; at most 5,000 are given. */
-  logs(target: TargetKey, lines: number, containing?: string | null): Promise<readonly LogLine[]>;
+  /**
+   * The last lines of a target's output that fit, oldest first, back through its rotated files; at most 5,000 are given.
+   * `anyOf`: only lines that hold one of these, whatever their case.
+   */
+  logs(
+    target: TargetKey,
+    lines: number,
+    containing?: string | null,
+    anyOf?: readonly string[] | null,
+  ): Promise<readonly LogLine[]>;
   /** Drives a guard or an action inside a service through its probe. */
   drive(
     target: TargetKey,
@@ -151,6 +161,9 @@ export function linkClient(options: LinkOptions): LinkClient {
       case "observations":
         for (const signal of message.signals) observations.push(signal);
         break;
+      case "lines":
+        options.onLines?.(message);
+        return;
       case "guards":
         options.onGuards?.(message.target, message.snapshots);
         return;
@@ -233,8 +246,8 @@ export function linkClient(options: LinkOptions): LinkClient {
       if (reply.kind === "evidence") return reply.evidence;
       throw new Error(reply.kind === "refused" ? reply.reason : `the agent answered with ${reply.kind}`);
     },
-    async logs(target, lines, containing = null) {
-      const reply = await call((id) => ({ type: "logs", id, target, lines, containing }), 2 * replyGraceMs);
+    async logs(target, lines, containing = null, anyOf = null) {
+      const reply = await call((id) => ({ type: "logs", id, target, lines, containing, anyOf }), 2 * replyGraceMs);
       if (reply.kind === "logs") return reply.lines;
       throw new Error(reply.kind === "refused" ? reply.reason : `the agent answered with ${reply.kind}`);
     },

@@ -95,7 +95,8 @@ const toAgentRules: Readonly<Record<ToAgent["type"], Rule>> = {
     isCount(m["id"]) &&
     typeof m["target"] === "string" &&
     isCount(m["lines"]) &&
-    (m["containing"] === null || typeof m["containing"] === "string"),
+    (m["containing"] === null || typeof m["containing"] === "string") &&
+    (m["anyOf"] === undefined || m["anyOf"] === null || isTexts(m["anyOf"], 20)),
   alive: () => true,
   "stop-all": () => true,
 };
@@ -104,6 +105,12 @@ const toControlRules: Readonly<Record<ToControl["type"], Rule>> = {
   hello: (m) => m["version"] === 1 && typeof m["agent"] === "string" && isRecord(m["plan"]),
   event: (m) => isCount(m["number"]) && isRecord(m["signal"]) && typeof m["signal"]["id"] === "string",
   observations: (m) => Array.isArray(m["signals"]) && m["signals"].every(isRecord),
+  lines: (m) =>
+    typeof m["target"] === "string" &&
+    (m["stream"] === "out" || m["stream"] === "err") &&
+    isCount(m["at"]) &&
+    isTexts(m["lines"], 1_000) &&
+    isCount(m["lost"]),
   guards: (m) => typeof m["target"] === "string" && Array.isArray(m["snapshots"]),
   reply: (m) => isCount(m["id"]) && isRecord(m["reply"]) && typeof m["reply"]["kind"] === "string",
   plan: (m) => isRecord(m["plan"]),
@@ -139,6 +146,10 @@ function isQuestion(value: unknown): boolean {
 
 function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown, most: number): boolean {
+  return Array.isArray(value) && value.length <= most && value.every((each) => typeof each === "string");
 }
 
 function isCount(value: unknown): boolean {

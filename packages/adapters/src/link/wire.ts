@@ -39,6 +39,8 @@ export type ToAgent =
       readonly target: TargetKey;
       readonly lines: number;
       readonly containing: string | null;
+      /** Only lines that hold one of these, whatever their case; absent or null: all. At most 20. */
+      readonly anyOf?: readonly string[] | null;
     }
   | { readonly type: "stop-all" };
 
@@ -56,6 +58,18 @@ export type ToControl =
   | { readonly type: "event"; readonly number: number; readonly signal: EventSignal }
   | { readonly type: "observations"; readonly signals: readonly ObservationSignal[] }
   /** Snapshots of the guards inside a service, as its probe last reported them. */
+  /**
+   * Lines that a service wrote since the last of these, in the order in which it wrote them. At most 500 a second of each
+   * stream, 2,000 characters each; `lost` were left out. Not repeated: a lost connection may cost those under way.
+   */
+  | {
+      readonly type: "lines";
+      readonly target: TargetKey;
+      readonly stream: "out" | "err";
+      readonly at: TimeMs;
+      readonly lines: readonly string[];
+      readonly lost: number;
+    }
   | { readonly type: "guards"; readonly target: TargetKey; readonly snapshots: readonly unknown[] }
   | { readonly type: "reply"; readonly id: number; readonly reply: Reply }
   | { readonly type: "plan"; readonly plan: Plan };

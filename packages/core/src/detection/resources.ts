@@ -3,13 +3,17 @@
 import type { TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
 import type { GaugeInterval } from "./gathered.ts";
-import { growthOf, lastValue } from "./growth.ts";
+import { lastValue } from "./growth.ts";
+import { forecastOf, spoken } from "./learned/forecast.ts";
 import { establishes, finding, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
 /** Acting on descriptors is warranted from this share of the limit, or this close to it. */
 const descriptorsRipeShare = 0.6;
 const descriptorsRipeMs = 20_000;
+/** A slow leak is ripe this long before its limit at the latest; further away than the horizon it is a look ahead, ms. */
+const descriptorsSlowRipeMs = 600_000;
+const descriptorsHorizonMs = 6 * 3_600_000;
 /** Threads above which something is wrong unless the target says otherwise. */
 export const threadsMaxDefault = 500;
 const sustainedMs = 5_000;
@@ -21,9 +25,8 @@ const exhaustedRipeMs = 8_000;
 
 export function descriptorLeak(view: TargetView, now: TimeMs): Finding[] {
   if (view.process?.running !== true) return [];
-  const limit = view.spec.descriptorsMax ?? lastValue(view, "descriptorsMax");
-  const growth = growthOf(view, "descriptors", limit);
-  if (growth === null) return [];
+  const growth = forecastOf(view, "descriptors");
+  if (growth === null || growth.untilLimitMs > descriptorsHorizonMs) return [];
   const share = growth.now / growth.limit;
   const kinds = ["Socket", "File", "Pipe", "Other"]
     .map((kind) => ({ kind: kind.toLowerCase(), count: lastValue(view, `descriptors${kind}`) ?? 0 }))
@@ -33,10 +36,13 @@ export function descriptorLeak(view: TargetView, now: TimeMs): Finding[] {
     finding(view, now, {
       kind: "descriptor-leak",
       severity: "medium",
-      summary: `the open descriptors of ${view.spec.key} grow by ${growth.perSecond.toFixed(1)} a second and reach the limit of ${growth.limit} in ${seconds(growth.untilLimitMs)}`,
+      summary: `the open descriptors of ${view.spec.key} grow by ${growth.perSecond.toFixed(1)} a second and reach the limit of ${growth.limit} in ${spoken(growth.untilLimitMs)}`,
       beganAt: growth.since,
       deadlineAt: now + growth.untilLimitMs,
-      ripe: !growth.early && (share >= descriptorsRipeShare || growth.untilLimitMs <= descriptorsRipeMs),
+      ripe:
+        !growth.early &&
+        ((share >= descriptorsRipeShare && growth.untilLimitMs <= descriptorsSlowRipeMs) ||
+          growth.untilLimitMs <= descriptorsRipeMs),
       evidence: [
         establishes(
           "not-returned",

@@ -65,7 +65,7 @@ export function sloTrackers(specs: readonly SloSpec[], known: SloTrackers | null
   if (known !== null && JSON.stringify(known.specs) === JSON.stringify(specs)) return known;
   const trackers = specs.map((spec): Tracker => ({
     spec,
-    burn: burnRate({ objective: spec.goal, periodMs: spec.windowMs, rules: rulesFor(spec) }),
+    burn: burnRate({ objective: spec.goal, periodMs: spec.windowMs, rules: burnRulesFor(spec) }),
     good: 0,
     bad: 0,
     seenAt: null,
@@ -149,7 +149,7 @@ export function sloTrackers(specs: readonly SloSpec[], known: SloTrackers | null
  * The workbook's rules. If everything fails, a budget is spent 1 / (1 - goal) times too fast: for a goal below 93.1 % the
  * first rule's 14.4 could never be reached, so its factor is lowered to 80 % of what can be.
  */
-export function rulesFor(spec: Pick<SloSpec, "goal" | "windowMs">): readonly BurnRule[] {
+export function burnRulesFor(spec: Pick<SloSpec, "goal" | "windowMs">): readonly BurnRule[] {
   const factorMax = factorShareMax / (1 - spec.goal);
   return burnRules.map((rule) => ({
     ...rule,

@@ -1,6 +1,7 @@
 // What people ask for: approve, refuse, pause, resolve, snooze and so on. Each is a pure change of a draft; one that does
 // not fit the present state is refused with the reason. Two at the same instant cannot both win: decisions follow one
 // another, and the second sees what the first did.
+import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } from "../alerting/index.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
 import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
@@ -19,7 +20,14 @@ export type Command = { readonly by: string } & (
       readonly why: string;
     }
   | { readonly type: "end-maintenance"; readonly id: string }
-  | { readonly type: "resolve" | "ignore" | "reopen"; readonly issue: string; readonly why: string }
+  | { readonly type: "ignore" | "reopen"; readonly issue: string; readonly why: string }
+  | {
+      readonly type: "resolve";
+      readonly issue: string;
+      readonly why: string;
+      /** Fixed in this release and later ones: events of older releases are no regression. Absent: in all, from now on. */
+      readonly release?: string;
+    }
   | { readonly type: "snooze"; readonly issue: string; readonly snooze: Snooze; readonly why: string }
   | { readonly type: "assign"; readonly issue: string; readonly assignee: string | null }
   | { readonly type: "comment"; readonly issue: string; readonly text: string }
@@ -35,6 +43,8 @@ export type Command = { readonly by: string } & (
   | { readonly type: "promote"; readonly remedy: string }
   /** Issues of somebody else's report, kept as claims. */
   | { readonly type: "import"; readonly claims: readonly Claim[] }
+  | AlertCommand
+  | OutsideCommand
 );
 
 export interface Done {
@@ -74,7 +84,13 @@ export function carryOut(draft: Draft, command: Command): Done {
       return done(command.id, `maintenance window ${command.id} has ended`);
     }
     case "resolve":
-      return resolve(draft, issueOf(draft, command.issue), command.by, text(command.why, "why"));
+      return resolve(
+        draft,
+        issueOf(draft, command.issue),
+        command.by,
+        text(command.why, "why"),
+        command.release ?? null,
+      );
     case "ignore": {
       const issue = issueOf(draft, command.issue);
       if (issue.status === "ignored") return unchanged(issue.id, "it is ignored already");
@@ -102,6 +118,10 @@ export function carryOut(draft: Draft, command: Command): Done {
         ...issue,
         assignee: command.assignee,
         needsPerson: command.assignee === null ? issue.needsPerson : null,
+        // Whoever it is given to has it: the others are not called any more.
+        ...(command.assignee === null || issue.needsPerson === null
+          ? {}
+          : { acknowledged: { by: command.by, at: draft.now, until: null } }),
       });
       draft.transition({
         subject: "issue",
@@ -183,6 +203,13 @@ export function carryOut(draft: Draft, command: Command): Done {
       system(draft, command.by, command.remedy, "promoted", "its configured mode holds again");
       return done(command.remedy, `${command.remedy} runs in its configured mode again`);
     }
+    case "silence":
+    case "end-silence":
+    case "acknowledge":
+    case "unacknowledge":
+      return carryOutAlert(draft, command);
+    case "outside":
+      return takeOutside(draft, command);
     default:
       return command satisfies never;
   }
@@ -279,7 +306,7 @@ function maintain(draft: Draft, command: Extract<Command, { type: "maintenance" 
   return done(id, `maintenance window ${id}`);
 }
 
-function resolve(draft: Draft, issue: Issue, by: string, why: string): Done {
+function resolve(draft: Draft, issue: Issue, by: string, why: string, release: string | null): Done {
   if (issue.status === "fixed") return unchanged(issue.id, "it is fixed already");
   const incident = issue.incident === null ? undefined : draft.incident(issue.incident);
   const acting = draft
@@ -295,6 +322,7 @@ function resolve(draft: Draft, issue: Issue, by: string, why: string): Done {
     fixedAt: draft.now,
     needsPerson: null,
     snooze: null,
+    resolution: release === null ? { mode: "now", at: draft.now } : { mode: "release", at: draft.now, release },
   });
   return done(issue.id, `${issue.id} is resolved; if the fault is still seen it comes back as regressed`);
 }

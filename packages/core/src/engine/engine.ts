@@ -3,6 +3,18 @@
 // they meet in the ledger's lane and in wakes. Everything decided here is decided by a stage (see flow.ts).
 import { boundedQueue, dualLoop, type GuardEvent, type Reporting } from "@prunella/resilience";
 import {
+  ageOutside,
+  checkAlertRules,
+  defaultAlertRules,
+  delivery,
+  labelsOf,
+  manageAlerts,
+  outsideFindings,
+  routesOf,
+  type AlertRules,
+  type DeliveryCounts,
+} from "../alerting/index.ts";
+import {
   defaultDetection,
   detect,
   eventsTaken,
@@ -22,7 +34,7 @@ import {
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
 import { fold, notification } from "../issue/index.ts";
-import type { Notification, Ports } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
   isEvent,
@@ -35,7 +47,7 @@ import {
   type TimeMs,
 } from "../signal/index.ts";
 import { scale, tune, type ScalingMemory, type ScalingRule, type TuningRule } from "../tuning/index.ts";
-import type { Draft, World } from "../world.ts";
+import { Draft, type World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
@@ -53,6 +65,8 @@ export interface EngineOptions {
   readonly detectors?: readonly Detector[];
   /** What is learned and which rules hold; everything is on by default. */
   readonly detection?: Detection;
+  /** Who is told of what, and when. Default: everything at once to the receiver "default". */
+  readonly alerting?: AlertRules;
   /** Period of the detection loop, ms (default 1,000). */
   readonly detectionMs?: number;
   /** Period of the healing loop, ms (default 1,000). */
@@ -65,6 +79,12 @@ export interface EngineOptions {
   readonly linesMax?: number;
 }
 
+/** What a configuration says; replaced as one. */
+export type Rules = Pick<
+  EngineOptions,
+  "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection" | "alerting"
+>;
+
 export interface Engine {
   /** Takes signals in. Resolves when every event among them is stored; rejects when the store cannot. */
   ingest(signals: readonly Signal[]): Promise<void>;
@@ -75,7 +95,7 @@ export interface Engine {
   lines(target: TargetKey, lines: readonly LogLine[]): void;
   command(command: Command): Promise<Done>;
   /** New configuration: targets, remedies and safety are replaced together; repairs in flight keep their frozen remedy. */
-  configure(options: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection">): void;
+  configure(options: Rules): void;
   /** What is known now; for reading only. */
   readonly world: World;
   readonly views: ReadonlyMap<TargetKey, TargetView>;
@@ -85,6 +105,8 @@ export interface Engine {
   /** Hears of each committed change, isolated; returns the way to stop. */
   listen(listener: (change: EngineChange) => void): () => void;
   readonly guards: readonly Reporting[];
+  /** What came of notifications since start. */
+  readonly deliveries: DeliveryCounts;
   readonly health: () => EngineHealth;
   stop(): Promise<void>;
 }
@@ -123,10 +145,7 @@ const linesPerTickMax = 5_000;
 const savedAtOnce = 400_000;
 /** …written this often, ms: a crash costs a minute of what was learned. */
 const learnedMs = 60_000;
-const savedAtStop = 32_000_000;
-/** A notification that cannot be delivered is tried again after 1, 2, 4 … s, at most this, ms; never given up. */
-const notifyDelayMsMax = 300_000;
-const notifyTimeoutMs = 10_000;
+const savedAtStop = 8_000_000;
 /** A store that takes no commits for this long is told past the outbox, ms. */
 const storeAlarmMs = 5_000;
 
@@ -179,7 +198,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   });
   const dirty = new Set<TargetKey>(configured.targets.map((target) => target.key));
   const lookAt = new Map<TargetKey, TimeMs>();
-  const inFlight = new Map<string, Effect | "notification">();
+  const inFlight = new Map<string, Effect>();
   const listeners = new Set<(change: EngineChange) => void>();
   const counts = { taken: 0, shed: 0, linesShed: 0, storeFailures: 0 };
   const last = {
@@ -193,11 +212,21 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   const books = newBooks(await ports.store.tallies({ from: clock.now() - hourMs, to: clock.now() }));
   let fenced = false;
   let stopping = false;
+  const detectors: readonly Detector[] = [
+    ...(options.detectors ?? []),
+    (view, now) => learner.findings(view, now),
+    outsideFindings(() => ledger.world),
+  ];
+  const messages = delivery({
+    notifier: ports.notifier,
+    clock,
+    system,
+    log,
+    outbox: () => ledger.world.outbox.values(),
+    book: (booked) => transact([], (draft) => booked.forEach((each) => draft.notify(each))),
+  });
   let storeFailingSince: TimeMs | null = null;
   let storeFailedAt = -1;
-  let alarmedOf: TimeMs | null = null;
-
-  const extra: readonly Detector[] = [...(options.detectors ?? []), (view, now) => learner.findings(view, now)];
 
   const loops = dualLoop<never, never>({
     name: "engine",
@@ -218,9 +247,10 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     },
   });
 
-  function rulesOf(of: Pick<EngineOptions, "targets" | "remedies" | "safety" | "scaling" | "tuning">) {
+  function rulesOf(of: Rules, known: AlertRules = defaultAlertRules) {
     const { remedies, safety, scaling = [], tuning = [] } = of;
-    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning };
+    const alerting = of.alerting === undefined ? known : checkAlertRules(of.alerting);
+    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning, alerting };
   }
 
   function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
@@ -312,7 +342,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     const now = clock.now();
     readLines(now, touched);
     const found = new Map(
-      [...views].map(([key, view]) => [key, learner.escalated(key, detect(view, now, extra), now)]),
+      [...views].map(([key, view]) => [key, learner.escalated(key, detect(view, now, detectors), now)]),
     );
     try {
       const needs = [...found.values()].flatMap((findings) => findings.map(fingerprintOf));
@@ -410,24 +440,32 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       if (repair.state.name !== "ended" && !lookAt.has(repair.target)) dirty.add(repair.target);
     for (const incident of ledger.world.incidents.values())
       if (!lookAt.has(incident.target)) dirty.add(incident.target);
-    const adjusted = await transact([], (draft) => {
-      watchWeather(draft, context());
-      return [
-        ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
-        tune(draft, configured.tuning, views),
-      ];
-    });
-    for (const key of adjusted) if (key !== null) dirty.add(key);
-    for (const key of [...dirty]) {
-      dirty.delete(key);
-      try {
-        await look(key);
-      } catch (error) {
-        dirty.add(key);
-        throw error;
+    try {
+      const adjusted = await transact([], (draft) => {
+        watchWeather(draft, context());
+        return [
+          ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
+          tune(draft, configured.tuning, views),
+        ];
+      });
+      for (const key of adjusted) if (key !== null) dirty.add(key);
+      for (const key of [...dirty]) {
+        dirty.delete(key);
+        try {
+          await look(key);
+        } catch (error) {
+          dirty.add(key);
+          throw error;
+        }
       }
+      await transact([], (draft) => {
+        ageOutside(draft);
+        manageAlerts(draft, configured.alerting);
+      });
+    } finally {
+      // What was committed before is told even while the store takes nothing more.
+      if (!stopping) messages.run(now);
     }
-    deliver(now);
     last.healingAt = clock.now();
     armLook();
   }
@@ -500,37 +538,6 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     follow(target, next.effect, next.lookAt);
   }
 
-  /** Sends what waits in the outbox; each receiver's failure delays only its own notification. */
-  function deliver(now: TimeMs): void {
-    for (const notification of ledger.world.outbox.values()) {
-      const key = `notify:${notification.key}`;
-      if (notification.dueAt > now || inFlight.has(key) || inFlight.size >= configured.safety.effectsMax || stopping)
-        continue;
-      inFlight.set(key, "notification");
-      void within(ports.notifier.send(notification), notifyTimeoutMs)
-        .then(
-          (): Notification => ({ ...notification, attempts: notification.attempts + 1, deliveredAt: clock.now() }),
-          (error: unknown): Notification => {
-            log.write("warn", "notification-failed", {
-              key: notification.key,
-              attempt: notification.attempts + 1,
-              message: message(error),
-            });
-            return {
-              ...notification,
-              attempts: notification.attempts + 1,
-              dueAt: clock.now() + Math.min(notifyDelayMsMax, 1_000 * 2 ** Math.min(20, notification.attempts)),
-            };
-          },
-        )
-        .then((booked) => transact([], (draft) => draft.notify(booked)))
-        .catch((error: unknown) =>
-          log.write("error", "notification-not-booked", { key: notification.key, message: message(error) }),
-        )
-        .finally(() => inFlight.delete(key));
-    }
-  }
-
   // ---- wakes, bounds, own faults
 
   let lookTimer: { cancel(): void } | null = null;
@@ -566,28 +573,32 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   }
 
   /**
-   * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the notifier, once
-   * for each time it fails for long, and again until it was delivered.
+   * What cannot be stored cannot wait in the outbox either: that the store fails is told straight to the receivers, each
+   * time it fails for long, and again until it was delivered.
    */
   function alarmOfStore(reason: StoreError): void {
     const since = storeFailingSince;
-    if (since === null || fenced || stopping || clock.now() - since < storeAlarmMs) return;
-    const key = `store-failing:${since}`;
-    if (alarmedOf === since || inFlight.has(key)) return;
-    inFlight.set(key, "notification");
+    const now = clock.now();
+    if (since === null || fenced || stopping || now - since < storeAlarmMs) return;
     const text = `Repairs hold and signals are refused until it takes commits again. ${reason.message}`;
-    const alarm = notification(clock.now(), key, "self", "Prunella's store takes no commits", text, {
+    const alarm = notification(now, `store-failing:${since}`, "self", "Prunella's store takes no commits", text, {
       severity: "critical",
       issue: null,
       id: null,
       target: ownTarget,
     });
-    void within(ports.notifier.send(alarm), notifyTimeoutMs)
-      .then(
-        () => (alarmedOf = since),
-        (failure: unknown) => log.write("warn", "notification-failed", { key, message: message(failure) }),
-      )
-      .finally(() => inFlight.delete(key));
+    const labels = { ...labelsOf(new Draft(ledger.world, now), alarm), kind: "store-failing" };
+    const receivers = new Set(routesOf(configured.alerting.route, labels).flatMap(({ route }) => route.receivers));
+    messages.direct(
+      [...receivers].map((receiver) => ({
+        ...alarm,
+        receiver,
+        alert: alarm.key,
+        labels,
+        status: "firing" as const,
+        startedAt: since,
+      })),
+    );
   }
 
   /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
@@ -646,6 +657,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     learned: learner.read,
     context,
     guards: [queue, lines, loops.first, loops.second],
+    deliveries: messages.counts,
     async ingest(signals) {
       if (fenced) throw fencedError();
       const stored: Promise<void>[] = [];
@@ -694,7 +706,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     configure(next) {
       if (next.targets.length === 0 && next.remedies.length === 0)
         throw new InvalidInputError("targets", "is empty", "configure at least one target");
-      configured = rulesOf(next);
+      configured = rulesOf(next, configured.alerting);
       const keep = new Set(configured.targets.map((target) => target.key));
       for (const key of views.keys()) if (!keep.has(key)) views.delete(key);
       for (const target of configured.targets) {
@@ -729,6 +741,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     }),
     async stop() {
       stopping = true;
+      messages.stop();
       lookTimer?.cancel();
       clearTimer.cancel();
       for (const stop of stopListening) stop();

@@ -52,7 +52,8 @@ function isLateReport(draft: Draft, issue: Issue, finding: Finding): boolean {
   const open = issue.incident === null ? undefined : draft.incident(issue.incident);
   if (open !== undefined && open.state !== "ended") return false;
   const event = { at: finding.lastAt, ...(finding.release === undefined ? {} : { release: finding.release }) };
-  return !judgeRegression(event, issue.resolution ?? { mode: "now", at: issue.fixedAt }).isRegression;
+  const resolution = { ...(issue.resolution ?? { mode: "now" as const }), at: issue.fixedAt };
+  return !judgeRegression(event, resolution).isRegression;
 }
 
 /** An ignored failure that has come to occur far more often is looked at again. */

@@ -2,6 +2,7 @@
 // Invariants: one live issue per fingerprint; every change of status is a stored transition with who, when and why.
 import type { Evidence, FaultKind, Severity } from "../detection/index.ts";
 import type { Resolution } from "@prunella/detect";
+import type { Acknowledgement } from "../alerting/alert.ts";
 import type { TargetKey, TimeMs } from "../signal/index.ts";
 
 /** "CRIT-001", "MED-002", "LOW-003", "PERF-004": prefix by severity or class, numbered on per prefix. */
@@ -49,6 +50,10 @@ export interface Issue {
   readonly grouping?: { readonly basis: string; readonly why: readonly string[] };
   /** How it was resolved, when a release was named; without one it is resolved now, in every release. */
   readonly resolution?: Resolution;
+  /** Somebody has taken it on: nobody else is called for it. Absent or null: nobody has. */
+  readonly acknowledged?: Acknowledgement | null;
+  /** Step of its escalation chain that was taken last, from 1. Absent or null: none. */
+  readonly escalationStep?: number | null;
 }
 
 export type Snooze =

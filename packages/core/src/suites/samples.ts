@@ -1,5 +1,6 @@
 // Complete records for suites and tests: every field set, so that a test names only the fields it is about.
 import type { Incident, Issue, Transition } from "../issue/index.ts";
+import type { Alert, OutsideAlert, Silence } from "../alerting/index.ts";
 import type { Comment, Learned, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
 import type { Remedy, Repair } from "../repair/index.ts";
 import type { EventSignal } from "../signal/index.ts";
@@ -175,6 +176,52 @@ export function sampleNotification(key: string, over: Partial<Notification> = {}
     attempts: 0,
     dueAt: 1_000,
     deliveredAt: null,
+    ...over,
+  };
+}
+
+export function sampleAlert(key: string, over: Partial<Alert> = {}): Alert {
+  return {
+    key,
+    kind: "escalation",
+    at: 1_000,
+    title: "api needs a person",
+    text: "the restart budget is spent",
+    severity: "critical",
+    issue: "CRIT-001",
+    incident: "INC-1",
+    target: "api",
+    labels: { target: "api", severity: "critical" },
+    resolvedAt: null,
+    suppressedBy: null,
+    told: { oncall: { at: 1_000, times: 1 } },
+    steps: 0,
+    steppedAt: null,
+    ...over,
+  };
+}
+
+export function sampleSilence(id: string, over: Partial<Silence> = {}): Silence {
+  const matchers = [{ name: "target", value: "api|web", isRegex: true, isEqual: true }];
+  return { id, matchers, startsAt: 1_000, endsAt: 9_000, createdBy: "person:anna", comment: "upgrade", ...over };
+}
+
+export function sampleOutside(key: string, over: Partial<OutsideAlert> = {}): OutsideAlert {
+  return {
+    key,
+    source: "alertmanager",
+    target: "api",
+    kind: "high-latency",
+    distinguisher: "",
+    severity: "medium",
+    summary: "p95 above 1 s",
+    text: "",
+    startsAt: 1_000,
+    endsAt: 9_000,
+    seenAt: 1_000,
+    incident: null,
+    incidentOverAt: null,
+    overAt: null,
     ...over,
   };
 }

@@ -9,12 +9,15 @@ import {
   sampleIncident,
   sampleIssue,
   sampleLearned,
+  sampleAlert,
   sampleNotification,
+  sampleOutside,
   sampleRemedy,
   sampleRepair,
   sampleSeriesPoint,
   sampleSettings,
   sampleSignal,
+  sampleSilence,
   sampleStanding,
   sampleTally,
   sampleTransition,
@@ -38,6 +41,9 @@ export const storeSuite: readonly StoreCase[] = [
       numbers: {},
       standings: [],
       outbox: [],
+      alerts: [],
+      silences: [],
+      outside: [],
       lastAt: 0,
     });
   }),
@@ -517,6 +523,61 @@ export const storeSuite: readonly StoreCase[] = [
     );
   }),
 
+  storeCase("open gives back the alerts that hold, recent silences and alerts from outside", async (place) => {
+    const write = await writer(place.store);
+    const now = 100 * dayMs;
+    await write({
+      at: now,
+      alerts: [sampleAlert("a2", { at: 2 }), sampleAlert("a1", { at: 1 }), sampleAlert("over", { resolvedAt: now })],
+      silences: [
+        sampleSilence("S10", { endsAt: now + 1 }),
+        sampleSilence("S9", { endsAt: now - dayMs }),
+        sampleSilence("S1", { endsAt: now - dayMs - 1 }),
+      ],
+      outside: [
+        sampleOutside("y"),
+        sampleOutside("x", { overAt: now - 600_000 }),
+        sampleOutside("old", { overAt: now - 600_001 }),
+      ],
+    });
+    await write({ at: now, alerts: [sampleAlert("a1", { at: 1, steps: 3 })] });
+    const opened = await place.store.open();
+    equal(opened.alerts, [sampleAlert("a1", { at: 1, steps: 3 }), sampleAlert("a2", { at: 2 })]);
+    equal(ids(opened.silences), ["S9", "S10"]);
+    equal(
+      opened.outside.map((row) => row.key),
+      ["x", "y"],
+    );
+    const { deleted } = await place.store.prune(now + 8 * dayMs);
+    equal(deleted, 1 + 3 + 2, "what is over goes by age");
+    equal((await place.store.open()).alerts.length, 2);
+  }),
+
+  storeCase(
+    "notifications are listed newest first, by issue and receiver, without those that were only filed",
+    async (place) => {
+      const write = await writer(place.store);
+      const told = (key: string, at: number, issue: string, receiver: string) =>
+        sampleNotification(key, { at, issue, receiver, deliveredAt: at });
+      await write({
+        at: 1,
+        notifications: [
+          sampleNotification("filed", { at: 9 }),
+          told("n1", 1, "CRIT-001", "chat"),
+          told("n2", 2, "CRIT-001", "oncall"),
+          told("n3", 3, "MED-001", "chat"),
+        ],
+      });
+      const keys = async (query: Parameters<Store["notifications"]>[0]): Promise<string[]> =>
+        (await place.store.notifications(query)).items.map((row) => row.key);
+      equal(await keys({}), ["n3", "n2", "n1"]);
+      equal(await keys({ issue: "CRIT-001" }), ["n2", "n1"]);
+      equal(await keys({ receiver: "chat" }), ["n3", "n1"]);
+      const first = await place.store.notifications({ limit: 2 });
+      equal(await keys({ limit: 2, after: first.next }), ["n1"]);
+    },
+  ),
+
   storeCase(
     "prune deletes old signals, series, tallies and delivered notifications, and keeps every record",
     async (place) => {
@@ -537,7 +598,7 @@ export const storeSuite: readonly StoreCase[] = [
       const { store } = place;
       equal((await store.stats()).oldestSignalAt, 1_000);
       const { deleted } = await store.prune(now);
-      equal(deleted, 2 + 2 + 2 + 1 + 2);
+      equal(deleted, 2 + 2 + 2 + 1 + 1 + 2);
       equal((await store.prune(now)).deleted, 0, "the second prune finds nothing");
       equal(ids((await store.signals({})).items), ["kept"]);
       equal((await store.series({ target: "api", from: 0, to: now })).length, 1);
@@ -637,6 +698,9 @@ function everything(): Changes {
     notifications: [sampleNotification("n1")],
     comments: [sampleComment("C1")],
     learned: [sampleLearned("metric api cpuShare")],
+    alerts: [sampleAlert("escalation:INC-1")],
+    silences: [sampleSilence("S1")],
+    outside: [sampleOutside("alertmanager:1")],
   };
 }
 
@@ -655,7 +719,16 @@ async function holdsEverything(store: Store): Promise<void> {
       comments: await store.comments("CRIT-001"),
       learned: await store.learned(),
     },
-    { ...all, settings: undefined, numbers: undefined, standings: undefined, notifications: undefined },
+    {
+      ...all,
+      settings: undefined,
+      numbers: undefined,
+      standings: undefined,
+      notifications: undefined,
+      alerts: undefined,
+      silences: undefined,
+      outside: undefined,
+    },
   );
   equal(
     [await store.issue("nobody"), await store.incident("nobody"), await store.repair("nobody")],

@@ -54,6 +54,9 @@ export interface LogWatch {
   snapshot(): LogWatchSnapshot;
 }
 
+/** Longer messages are judged anew each time. */
+const rememberedCharactersMax = 500;
+
 /** A watch over one stream of lines, or one that goes on from a snapshot. */
 export function logWatch(options: LogWatchOptions = {}, from?: LogWatchSnapshot): LogWatch {
   if (from !== undefined && from.version !== 1)
@@ -68,16 +71,17 @@ export function logWatch(options: LogWatchOptions = {}, from?: LogWatchSnapshot)
     from === undefined
       ? new TemplateWatch(watching, currentId)
       : TemplateWatch.restore(from.watch, watching, currentId);
-  /** Answers by template and level; emptied at the bound, because they can be had again. */
+  /** Answers by message and level; emptied at the bound, because they can be had again. */
   const likenesses = new Map<string, ErrorLikeness>();
 
-  function likenessOf(template: string, { message, level, stack }: LogRecord): ErrorLikeness {
-    const name = `${template} ${level ?? ""} ${stack === undefined ? "" : "stack"}`;
+  // Judged by the message and not by its template: the word that tells a failure may be what varies ("order failed").
+  function likenessOf({ message, level, stack }: LogRecord): ErrorLikeness {
+    const name = `${level ?? ""} ${stack === undefined ? "" : "stack"} ${message}`;
     const known = likenesses.get(name);
     if (known !== undefined) return known;
     if (likenesses.size >= 2 * templatesMax) likenesses.clear();
     const likeness = errorLikeness(message, level, stack !== undefined);
-    likenesses.set(name, likeness);
+    if (name.length <= rememberedCharactersMax) likenesses.set(name, likeness);
     return likeness;
   }
 
@@ -85,7 +89,7 @@ export function logWatch(options: LogWatchOptions = {}, from?: LogWatchSnapshot)
     return texts.map(({ text, firstAt, lastAt }) => {
       const record = readLogRecord(text);
       const { id, isNew, parameters } = miner.mine(record.message);
-      const likeness = likenessOf(id, record);
+      const likeness = likenessOf(record);
       found.push(...watch.observe(id, lastAt, likeness.score >= 0.5));
       return { at: firstAt, record, template: id, isNew, parameters, errorLikeness: likeness };
     });

@@ -81,6 +81,14 @@ test("a watch that was written and read goes on the same, wherever it was cut", 
   );
 });
 
+test("what varies in a template may be what tells a failure", () => {
+  const watch = logWatch();
+  const scores = ["order 17 was placed", "order 18 was refused", "order 19 was placed"].map(
+    (text, at) => watch.line(text, at * 10).records[0]?.errorLikeness.score,
+  );
+  assert.deepEqual([...scores.slice(1), watch.tick(10_000).records[0]?.errorLikeness.score], [0, 0.5, 0]);
+});
+
 test("hostile lines are read in bounded memory and never throw", () => {
   const watch = logWatch({ templatesMax: 100 });
   const lines = [

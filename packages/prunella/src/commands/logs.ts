@@ -26,7 +26,7 @@ export function logCommand(cli: Cli): void {
         (
           (await ask(
             "GET",
-            withQuery(`/api/v1/targets/${encodeURIComponent(target)}/logs`, { lines, contains: given.contains }),
+            withQuery(`/api/v1/targets/${encodeURIComponent(target)}/logs`, { lines, containing: given.contains }),
           )) as { items: readonly Line[] }
         ).items;
       const show = (line: Line): string => {

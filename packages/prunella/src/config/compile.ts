@@ -1,16 +1,18 @@
 // From prunella.yaml to a plan: checked whole, every default filled in here and nowhere else. Nothing is started from a
 // configuration with a problem; the last good plan stays in force.
-import type { CheckPlan, NotifyPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
-import { defaultSafety, shippedRemedies, type TargetSpec } from "@prunella/core";
+import type { CheckPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
+import { defaultSafety, shippedRemedies, type ScalingRule, type TargetSpec, type TuningRule } from "@prunella/core";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { urlCheck } from "./checks.ts";
 import { read, type Cursor, type Problem } from "./cursor.ts";
+import { readDetect } from "./detect.ts";
+import { readNotify } from "./notify.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
 import { readTarget } from "./targets.ts";
+import { readScaling, readTuning } from "./tuning.ts";
 import { duration, size } from "./units.ts";
 
 /** Services, targets and checks a configuration may hold. */
@@ -54,6 +56,19 @@ export function compile(source: string, file: string): Compiled {
     root
       .at("services")
       .problem(`start order goes in a circle: ${loop.join(" -> ")}`, "take one of these out of an after:");
+  const scaling: ScalingRule[] = [];
+  const tuning: TuningRule[] = [];
+  for (const { plan, targets } of services) {
+    const cursor = root.at("services").at(plan.name);
+    const rule = readScaling(plan.name, cursor.at("scale"), plan.instances);
+    if (rule !== null) scaling.push(rule);
+    tuning.push(
+      ...readTuning(
+        cursor.at("tune"),
+        targets.map(({ key }) => key),
+      ),
+    );
+  }
   const remedies = readRemedies(root.at("remedies"), names, folder);
   const plan: Plan = {
     version: 1,
@@ -63,11 +78,14 @@ export function compile(source: string, file: string): Compiled {
     targets: [...services.flatMap(({ targets }) => targets), ...externals],
     checks,
     remedies: [...remedies, ...shippedRemedies],
-    notify: readNotify(root.at("notify")),
+    scaling,
+    tuning,
+    notify: readNotify(root.at("notify"), folder),
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
     plugins: readPlugins(root.at("plugins"), folder),
+    detect: readDetect(root.at("detect"), names),
   };
   return problems.length > 0
     ? { ok: false, problems: [...problems].sort((a, b) => a.line - b.line) }
@@ -106,19 +124,6 @@ function validName(name: string, cursor: Cursor, names: readonly string[]): bool
     cursor.problem("is named twice, among services and targets", "give each its own name");
   else return true;
   return false;
-}
-
-function readNotify(cursor: Cursor): NotifyPlan[] {
-  return cursor.items().flatMap((item) => {
-    item.only(keysOf("notify"));
-    const field = item.at("webhook");
-    const url = field.text("") ?? "";
-    if (urlCheck(field, url)?.type !== "http") {
-      if (!url.startsWith("http")) field.problem("must be an http or https URL", "write webhook: https://host/path");
-      return [];
-    }
-    return [{ type: "webhook", url, headers: item.at("headers").textMap() }];
-  });
 }
 
 /** Prunella's own address when nothing else is said. */

@@ -29,6 +29,10 @@ const share = (description: string, min: number, max: number): Schema => ({
     { type: "number", minimum: min, maximum: max },
   ],
 });
+const limit = (description: string): Schema => ({
+  description: `${description} A number, or a share such as "5%".`,
+  anyOf: [{ type: "number" }, { type: "string", pattern: "^\\s*-?\\d+(?:\\.\\d+)?\\s*%\\s*$" }],
+});
 const whole = (minimum: number, maximum: number, description = ""): Schema => ({
   type: "integer",
   minimum,
@@ -121,11 +125,15 @@ const mappings: Readonly<
       services: { ...map(ref("service")), description: "What Prunella runs, watches and heals." },
       targets: { ...map(ref("target")), description: "What it watches and does not run." },
       remedies: list(ref("remedy")),
-      notify: { description: "Whom to tell; see docs/notify." },
+      notify: {
+        description:
+          "Whom to tell: a list of receivers, or receivers, route, inhibit and escalations; see docs/monitoring.md.",
+      },
       http: ref("http"),
       retention: ref("retention"),
       safety: ref("safety"),
       plugins: described(words, "Modules that add actions."),
+      detect: ref("detect"),
     },
   },
   service: {
@@ -141,6 +149,7 @@ const mappings: Readonly<
       after: described(words, "Services and targets that must be ready before."),
       instances: whole(1, 64),
       scale: ref("scale"),
+      tune: { ...map(ref("knob")), description: "Numbers that are moved towards a better measured objective." },
       limits: ref("limits"),
       slo: ref("slo"),
       heartbeat: duration("Longest silence of the application's heartbeat."),
@@ -198,7 +207,36 @@ const mappings: Readonly<
     },
     more: exactlyOne(checkHows),
   },
-  scale: { keys: { min: whole(1, 64), max: whole(1, 64) } },
+  scale: {
+    keys: {
+      min: whole(1, 64),
+      max: whole(1, 64),
+      by: described(
+        text,
+        'What is measured: a metric of each instance (cpuShare, latencyMsP95, requestsInFlight), or "queue NAME".',
+      ),
+      target: { type: "number", exclusiveMinimum: 0, description: "What one instance should have of it." },
+      up: duration("More must have been wanted for this long."),
+      down: duration("Fewer must have sufficed for this long."),
+      coolDown: duration("Nothing changes for this long after a change."),
+    },
+  },
+  knob: {
+    keys: {
+      guard: described(text, "A guard inside the application…"),
+      control: described(text, "…and which control of it sets the value."),
+      call: described(text, "Or a function that the application registered."),
+      min: { type: "number" },
+      max: { type: "number" },
+      step: { type: "number", exclusiveMinimum: 0 },
+      start: { type: "number", description: "The value with which the application starts." },
+      metric: described(text, "What is to become better."),
+      goal: oneOf(["lower", "higher"]),
+      window: duration("How long each value is measured."),
+      margin: share("A trial must better the objective by this share to be kept.", 0, 1),
+    },
+    required: ["min", "max", "step", "start", "metric"],
+  },
   limits: {
     keys: {
       memory: size("Recycled before it is reached."),
@@ -334,6 +372,48 @@ const mappings: Readonly<
       stormWindow: duration("More targets than that going bad within this hold repairs."),
       approvalTimeout: duration("Then the answer is no."),
     },
+  },
+  detect: {
+    keys: {
+      anomalies: flag("Metrics unlike their own past are shown. Default true."),
+      logs: flag("Log lines are mined: new kinds of error, changed rates. Default true."),
+      peers: flag("Instances unlike their siblings are shown. Default true."),
+      forecasts: flag("What will run out is shown. Default true."),
+      learn: duration("A metric is watched so long before it may be called unusual. Default 15m."),
+      off: described(words, "Services and targets of which nothing is learned."),
+      rules: list(ref("rule")),
+    },
+  },
+  rule: {
+    keys: {
+      name: described(text, "Unique; default made of the metric."),
+      target: { type: "string", description: "A service, one of its instances, or a target." },
+      metric: { type: "string", description: "Such as latencyMsP95; see docs/detection.md." },
+      kind: {
+        type: "string",
+        description: "A kind of its own, for remedies to name; without it the rule is only shown.",
+      },
+      severity: oneOf(["low", "medium", "critical"], "Default medium."),
+      above: limit("Fires above this."),
+      below: limit("Fires below this."),
+      clearAbove: limit("Clears only at or under this."),
+      clearBelow: limit("Clears only at or over this."),
+      for: duration("It must hold so long before it fires."),
+      clearFor: duration("It must be over so long before it clears."),
+      rate: duration("How fast it moves, over this window."),
+      measure: oneOf(["per-second", "share"], "Of a rate. Default per-second."),
+      absent: { anyOf: [{ const: true }, duration("It no longer comes.")] },
+      ratio: duration("Against the metric `of`, over this window."),
+      of: { type: "string", description: "The metric that counts them all." },
+      atLeast: whole(1, 1_000_000, "Events in the window below which a ratio says nothing. Default 20."),
+      quantile: share("Of the values of `window`.", 0, 1),
+      window: duration("Of a quantile. Default 5m."),
+      burnRate: share("The promise: the share that must be good.", 0, 1),
+      period: duration("The promise's period. Default 30d."),
+      peers: { anyOf: [{ const: true }, limit("Deviations from the siblings. Default 5.")] },
+      side: oneOf(["above", "below", "both"], "Of peers. Default both."),
+    },
+    required: ["target", "metric"],
   },
   notify: { keys: { webhook: { type: "string" }, headers: map() } },
 };

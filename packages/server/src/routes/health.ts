@@ -2,10 +2,11 @@
 // ten seconds, and the agent is connected.
 import type { App } from "../app.ts";
 import type { ServerOptions } from "../host.ts";
-import { metrics } from "../metrics.ts";
+import type { IngestCounts } from "../ingest/counts.ts";
+import { metrics } from "../metrics/index.ts";
 import { loopLateMs } from "../translate/index.ts";
 
-export function healthRoutes(app: App, options: ServerOptions, startedAt: number): void {
+export function healthRoutes(app: App, options: ServerOptions, startedAt: number, ingest: IngestCounts): void {
   for (const path of ["/healthz", "/livez", "/-/healthy"])
     app.get(path, { schema: { hide: true } }, async (_request, reply) => reply.type("text/plain").send("alive\n"));
   for (const path of ["/readyz", "/-/ready"])
@@ -16,7 +17,7 @@ export function healthRoutes(app: App, options: ServerOptions, startedAt: number
         .type("text/plain")
         .send(reasons.length === 0 ? "ready\n" : `${reasons.join("\n")}\n`);
     });
-  const collect = metrics(options, startedAt);
+  const collect = metrics(options, startedAt, ingest);
   app.addHook("preClose", async () => collect.stop());
   app.get("/metrics", { schema: { hide: true } }, async (_request, reply) =>
     reply

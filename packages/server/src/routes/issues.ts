@@ -133,7 +133,27 @@ export function issueRoutes(app: App, options: ServerOptions): void {
     },
   );
 
-  for (const type of ["resolve", "ignore", "reopen"] as const)
+  app.post(
+    "/issues/:id/resolve",
+    {
+      schema: {
+        ...doneAnswer("issues", "resolve it; with a release, for that release and later ones"),
+        params: idParams,
+        body: optionalBody(closed({ why, release: optional(text(200)) })),
+      },
+    },
+    async (request) =>
+      engine.command(
+        present({
+          type: "resolve" as const,
+          by: actorOf(request),
+          issue: request.params.id,
+          why: request.body?.why ?? "",
+          release: request.body?.release,
+        }),
+      ),
+  );
+  for (const type of ["ignore", "reopen"] as const)
     app.post(
       `/issues/:id/${type}`,
       { schema: { ...doneAnswer("issues", `${type} it`), params: idParams, body: optionalBody(reason) } },

@@ -45,16 +45,18 @@ export function statusRoutes(app: App, options: ServerOptions, startedAt: number
   });
 }
 
-/** Environments and headers hold passwords; their names are shown and their values are not. */
+/** Environments, headers and secrets: their names are shown and their values are not. */
 function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, part]: [string, unknown]) => [
       key,
-      (key === "env" || key === "headers") && typeof part === "object" && part !== null
-        ? Object.fromEntries(Object.keys(part).map((name) => [name, "(hidden)"]))
-        : withoutSecrets(part),
+      key === "secret"
+        ? "(hidden)"
+        : (key === "env" || key === "headers") && typeof part === "object" && part !== null
+          ? Object.fromEntries(Object.keys(part).map((name) => [name, "(hidden)"]))
+          : withoutSecrets(part),
     ]),
   );
 }

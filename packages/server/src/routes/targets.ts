@@ -1,4 +1,4 @@
-// Targets: how each is, its metrics, its output and its guards; and what a person may order of it.
+// Targets: how each is, and its guards; and what a person may order of it. Its metrics: series.ts; its output: logs.ts.
 import { Target } from "@prunella/contract";
 import { NotFoundError, type TargetSpec } from "@prunella/core";
 import { Type } from "typebox";
@@ -6,31 +6,15 @@ import { actorOf } from "../access.ts";
 import type { App } from "../app.ts";
 import type { ServerOptions } from "../host.ts";
 import { RequestError } from "../problem.ts";
-import { targetJson, targetList, time } from "../translate/index.ts";
-import { answers, closed, doneAnswer, optional, paging, periodOf, periodQuery, present, text, why } from "./shared.ts";
-
-/** Minutes in one answer of a series at most; a longer period is refused. */
-const seriesMinutesMax = 20_000;
-export const logLinesMax = 5_000;
-/** How long the agent may take to answer, ms. */
-const agentMsMax = 10_000;
+import { targetJson, targetList } from "../translate/index.ts";
+import { answers, closed, doneAnswer, optional, paging, text, why } from "./shared.ts";
 
 const params = closed({ key: text(200) });
-const Point = Type.Object({
-  metric: Type.String(),
-  at: Type.String(),
-  min: Type.Number(),
-  mean: Type.Number(),
-  max: Type.Number(),
-  last: Type.Number(),
-  count: Type.Integer(),
-});
-const Line = Type.Object({ target: Type.String(), stream: Type.String(), at: Type.String(), text: Type.String() });
 const itemsOf = <T extends Parameters<typeof Type.Array>[0]>(of: T) =>
   Type.Object({ items: Type.Array(of), next: Type.Null() });
 
 export function targetRoutes(app: App, options: ServerOptions): void {
-  const { engine, store, clock, agent } = options;
+  const { engine, clock, agent } = options;
 
   function specOf(key: string): TargetSpec {
     const spec = engine.world.targets.get(key);
@@ -74,46 +58,6 @@ export function targetRoutes(app: App, options: ServerOptions): void {
     targetJson(engine, specOf(request.params.key), clock.now()),
   );
   app.get(
-    "/targets/:key/series",
-    {
-      schema: {
-        ...answers("targets", "Minutes of its metrics", itemsOf(Point)),
-        params,
-        querystring: closed({ metric: optional(text(64)), ...periodQuery }),
-      },
-    },
-    async ({ params: { key }, query }) => {
-      specOf(key);
-      const { from, to } = periodOf(query, clock.now(), 3_600_000);
-      if ((to - from) / 60_000 > seriesMinutesMax)
-        throw new RequestError(400, `from: the period is longer than ${seriesMinutesMax} minutes; ask for less`, {
-          field: "from",
-        });
-      const points = await store.series(present({ target: key, metric: query.metric, from, to }));
-      return { items: points.map(({ target: _target, at, ...point }) => ({ ...point, at: time(at) })), next: null };
-    },
-  );
-  app.get(
-    "/targets/:key/logs",
-    {
-      schema: {
-        ...answers("targets", "Newest lines of its output, oldest first", itemsOf(Line)),
-        params,
-        querystring: closed({
-          lines: optional(Type.Integer({ minimum: 1, maximum: logLinesMax })),
-          contains: optional(text(200)),
-        }),
-      },
-    },
-    async ({ params: { key }, query }) => {
-      const spec = specOf(key);
-      if (spec.kind !== "service")
-        throw new RequestError(409, `${key} is not run by Prunella, so its output is not kept`);
-      const lines = await fromAgent(agent.logs(key, query.lines ?? 100, query.contains ?? null));
-      return { items: lines.map((line) => ({ ...line, at: time(line.at) })), next: null };
-    },
-  );
-  app.get(
     "/targets/:key/guards",
     { schema: { ...answers("targets", "The guards inside it, as last reported", itemsOf(Type.Unknown())), params } },
     async ({ params: { key } }) => {
@@ -146,27 +90,6 @@ export function targetRoutes(app: App, options: ServerOptions): void {
       });
     },
   );
-}
-
-/** The agent is another process: it may be away or slow, which is not the client's fault. */
-async function fromAgent<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${agentMsMax / 1000} s`)), agentMsMax);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } catch (error) {
-    throw new RequestError(
-      503,
-      `the agent does not answer (${error instanceof Error ? error.message : String(error)}); try again`,
-      {
-        retryAfterS: 2,
-      },
-    );
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function toCursor(key: string): string {

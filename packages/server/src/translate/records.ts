@@ -47,7 +47,15 @@ export function issueJson(issue: Issue): Contract.Issue {
     incident: issue.incident,
     mergedInto: issue.mergedInto,
     origin: issue.origin,
+    grouping: issue.grouping === undefined ? null : { basis: issue.grouping.basis, why: [...issue.grouping.why] },
+    acknowledged: acknowledgedJson(issue),
+    escalationStep: issue.escalationStep ?? null,
   };
+}
+
+function acknowledgedJson({ acknowledged }: Issue): Contract.Acknowledgement | null {
+  if (acknowledged === undefined || acknowledged === null) return null;
+  return { by: acknowledged.by, at: time(acknowledged.at), until: timeOrNull(acknowledged.until) };
 }
 
 function snoozeText(snooze: Snooze): string {

@@ -2,9 +2,13 @@
 // absent is shown as absent.
 import type {
   Comment,
+  Coverage,
   Incident,
   Issue,
   Kpis,
+  LogLine,
+  LogTemplate,
+  Slo,
   Page,
   Repair,
   Remedy,
@@ -22,41 +26,12 @@ export interface SeriesPoint {
   readonly last: number;
   readonly count: number;
 }
-export interface LogLine {
-  readonly target: string;
-  readonly stream: string;
-  readonly at: string;
-  readonly text: string;
-}
 export interface Guard {
   readonly guard: string;
   readonly name: string;
   readonly state: string;
   readonly values?: Readonly<Record<string, number>>;
   readonly counts?: Readonly<Record<string, number>>;
-}
-export interface LogTemplate {
-  readonly id: string;
-  readonly template: string;
-  readonly level: string | null;
-  readonly count: number;
-  readonly perMinute: number;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
-  readonly isNew: boolean;
-  readonly example: string;
-}
-export interface Slo {
-  readonly target: string;
-  readonly objective: string;
-  readonly goal: number;
-  readonly current: number | null;
-  readonly count: number;
-  readonly of: number;
-  readonly windowMs: number;
-  readonly budgetLeft: number | null;
-  readonly burnRates: readonly { readonly windowMs: number; readonly rate: number | null }[];
-  readonly state: "ok" | "burning" | "exhausted" | "no-data";
 }
 export const layerNames = ["detection", "prevention", "repair", "monitoring"] as const;
 export type LayerName = (typeof layerNames)[number];
@@ -103,21 +78,20 @@ export interface Drill {
   readonly stale: boolean;
   readonly schedule: string | null;
 }
-export interface Coverage {
-  readonly layers: readonly {
-    readonly name: LayerName;
-    readonly share: number | null;
-    readonly count: number;
-    readonly of: number;
-    readonly low: number | null;
-    readonly high: number | null;
-  }[];
-  readonly modes: readonly {
-    readonly id: string;
-    readonly title: string;
-    readonly origin: "catalogue" | "issue";
-    readonly layers: Readonly<Record<LayerName, Layer>>;
-  }[];
-}
 
-export type { Comment, Incident, Issue, Kpis, Page, Repair, Remedy, Status, Target, Transition };
+export type {
+  Comment,
+  Incident,
+  Issue,
+  Kpis,
+  Page,
+  Repair,
+  Remedy,
+  Status,
+  Target,
+  Transition,
+  Coverage,
+  LogLine,
+  LogTemplate,
+  Slo,
+};

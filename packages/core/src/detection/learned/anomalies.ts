@@ -16,6 +16,10 @@ export const aloneScore = 0.9;
 /** An alarm goes on while values stay this surprising (nats: 1 in 20), and for `calmMs` after. */
 const surpriseKept = 3;
 const calmMs = 60_000;
+/** One family alone must stay unusual for so many means: a blip of one metric is no news. */
+const runMin = 2;
+/** A value this near to the expected range, as a share of its level, is not worth a word however rare. */
+const distanceShareMin = 0.1;
 /** Then it counts as usual, whatever the values, ms. */
 export const alarmMsMax = 900_000;
 /** Evidence in one finding. */
@@ -41,6 +45,10 @@ interface Alarm {
   unusualAt: TimeMs;
   readonly score: number;
   readonly value: number;
+  /** The value farthest from what was expected so far: the first mean may hold only the beginning of it. */
+  farthest: number;
+  /** Means in a row, the first included, that were unusual. */
+  run: number;
   readonly expected: readonly [number, number];
   readonly why: string;
 }
@@ -107,15 +115,20 @@ export function newAnomalies(
     saver.changed(each);
     const alarm = each.alarm;
     if (alarm !== null) {
-      if (verdict.surprise >= surpriseKept) alarm.unusualAt = at;
+      if (verdict.surprise >= surpriseKept) {
+        if (at - alarm.unusualAt <= bucketMs) alarm.run += 1;
+        alarm.unusualAt = at;
+        alarm.farthest = farther(alarm, verdict.value);
+      }
       if (at - alarm.unusualAt > calmMs || at - alarm.at > alarmMsMax) each.alarm = null;
     }
     if (!verdict.anomalous || at - each.firstAt < options.learnMs()) return;
     const { score, value, expected, why } = verdict;
+    if (!isWorthAWord(each.family, value, expected)) return;
     // The first alarm of a run says best what changed; a later one of the same run only keeps it going.
     if (each.alarm === null || score > each.alarm.score) {
       if (each.alarm === null) fresh.set(target, (fresh.get(target) ?? 0) + 1);
-      each.alarm = { at, unusualAt: at, score, value, expected, why };
+      each.alarm = { at, unusualAt: at, score, value, farthest: value, run: 1, expected, why };
     }
   }
 
@@ -186,7 +199,7 @@ function found(target: TargetKey, now: TimeMs, firing: readonly Series[]): Findi
   if (strongest === undefined) return null;
   const best = new Map<string, number>();
   for (const { family, score } of alarms) best.set(family, Math.max(score, best.get(family) ?? 0));
-  if (best.size < 2 && strongest.score < aloneScore) return null;
+  if (best.size < 2 && !alarms.some((alarm) => alarm.score >= aloneScore && alarm.run >= runMin)) return null;
   const certain = [...best.values()].filter((score) => score >= aloneScore).length;
   const isFelt = [...best].some(([family, score]) => felt.has(family) && score >= aloneScore);
   const others = alarms.length - 1;
@@ -208,13 +221,35 @@ function found(target: TargetKey, now: TimeMs, firing: readonly Series[]): Findi
       at: alarm.at,
       what: "sample",
       summary: `${alarm.metric}: ${alarm.why}`.slice(0, 300),
-      data: { metric: alarm.metric, value: alarm.value, expected: [...alarm.expected], score: alarm.score },
+      data: {
+        metric: alarm.metric,
+        value: alarm.value,
+        farthest: alarm.farthest,
+        expected: [...alarm.expected],
+        score: alarm.score,
+      },
     })),
   };
 }
 
-function described({ value, expected: [low, high] }: Pick<Alarm, "value" | "expected">): string {
-  return `${readable(value)} where ${readable(low)} to ${readable(high)} is usual`;
+/** Less of these than ever is good news. */
+const betterLow: ReadonlySet<string> = new Set([...felt, "memory", "handles"]);
+
+/** Good news is none; a difference that nobody would see is none. */
+function isWorthAWord(family: string, value: number, [low, high]: readonly [number, number]): boolean {
+  if (betterLow.has(family) && value <= high) return false;
+  const distance = value > high ? value - high : value < low ? low - value : 0;
+  // Inside the range it is its course or its time of day that is unusual.
+  return distance === 0 || distance >= distanceShareMin * Math.max(Math.abs(low), Math.abs(high));
+}
+
+function described({ farthest, expected: [low, high] }: Pick<Alarm, "farthest" | "expected">): string {
+  return `${readable(farthest)} where ${readable(low)} to ${readable(high)} is usual`;
+}
+
+function farther({ farthest, expected: [low, high] }: Alarm, value: number): number {
+  const middle = (low + high) / 2;
+  return Math.abs(value - middle) > Math.abs(farthest - middle) ? value : farthest;
 }
 
 export function readable(value: number): string {

@@ -1,8 +1,9 @@
-// What will run out, and when. Two looks at the same samples: a quick one over the last two minutes (growth.ts), for what is gone within minutes; and a patient one over
-// hours to days (@prunella/detect's exhaustion), which stays quiet on ramps that level off, step or reset.
+// What will run out, and when. Two looks at the same samples: a quick one over the last two minutes (growth.ts), for what is
+// gone within minutes; and a patient one over hours to days (@prunella/detect's exhaustion), which stays quiet on ramps that
+// level off, step or reset.
 import { exhaustion, type Exhaustion, type ExhaustionSnapshot } from "@prunella/detect";
 import type { Learned } from "../../ports.ts";
-import type { TargetKey, TimeMs } from "../../signal/index.ts";
+import type { FolderFacts, GaugeFacts, TargetKey, TimeMs } from "../../signal/index.ts";
 import type { Finding } from "../finding.ts";
 import { growthOf, type Growth } from "../growth.ts";
 import type { TargetView } from "../view.ts";
@@ -46,6 +47,10 @@ export const nearMs = 900_000;
 
 export interface Forecasts {
   take(view: TargetView, at: TimeMs, values: Readonly<Record<string, number>>): void;
+  /** Declared folders: their room, and what is left of their disk. */
+  takeFolders(target: TargetKey, at: TimeMs, folders: readonly FolderFacts[]): void;
+  /** Pools and the like inside the application: how much of each is out. */
+  takeGauges(target: TargetKey, at: TimeMs, gauges: readonly GaugeFacts[]): void;
   /** Error budgets by rule: the share that is left. */
   takeBudgets(target: TargetKey, at: TimeMs, left: ReadonlyMap<string, number>): void;
   /** Brings `view.forecasts` up to date and states what will run out. */
@@ -78,10 +83,11 @@ function resourcesOf(view: TargetView, values = view.samples.at(-1)?.values ?? {
   };
   add("memory", "rssBytes", view.spec.memoryBytesMax);
   add("heap", "heapUsedBytes", values["heapLimitBytes"]);
+  add("descriptors", "descriptors", view.spec.descriptorsMax ?? values["descriptorsMax"]);
   if (values["diskFreeBytes"] !== undefined) add("disk", "diskFreeBytes", 0, true);
   for (const metric of Object.keys(values)) {
     const limit = values[`${metric}Max`];
-    if (limit !== undefined && limit > 0) add(metric, metric, limit);
+    if (limit !== undefined && limit > 0 && metric !== "descriptors") add(metric, metric, limit);
   }
   return found.slice(0, resourcesMax);
 }
@@ -145,6 +151,22 @@ export function newForecasts(saver: Saver, saved: ReadonlyMap<string, Learned>):
   return {
     take(view, at, values) {
       for (const which of resourcesOf(view, values)) learn(view.spec.key, which, at, values[which.metric]!);
+    },
+    takeFolders(target, at, folders) {
+      for (const { path, bytes, bytesMax, freeBytes } of folders) {
+        const resource = `room of ${path}`;
+        if (bytesMax !== null && bytesMax <= bytes + freeBytes)
+          learn(target, { resource, metric: "bytes", limit: bytesMax, falling: false }, at, bytes);
+        else learn(target, { resource, metric: "freeBytes", limit: 0, falling: true }, at, freeBytes);
+      }
+    },
+    takeGauges(target, at, gauges) {
+      for (const { guard, name, values } of gauges) {
+        const limit = values["max"] ?? values["concurrentMax"] ?? values["capacity"];
+        const used = values["lent"] ?? values["active"] ?? values["inUse"];
+        if (limit !== undefined && limit > 0 && used !== undefined)
+          learn(target, { resource: `${guard} ${name}`, metric: "in use", limit, falling: false }, at, used);
+      }
     },
     takeBudgets(target, at, left) {
       for (const [rule, share] of left)

@@ -7,4 +7,5 @@ export { changeEvidence, movesOf, type Change, type Move } from "./change-points
 export type { LearnedEdges } from "./causes.ts";
 export type { Point } from "./history.ts";
 export type { LogLine, LogTemplate } from "./logs.ts";
+export { checkRule } from "./rules.ts";
 export { newLearner, type LearnedFace, type Learner } from "./learner.ts";

@@ -115,6 +115,9 @@ export function newLearner(saved: readonly Learned[]): Learner {
     }
   }
 
+  const forecasted = (view: TargetView): boolean =>
+    detection.forecasts && !off.has(view.spec.key) && !off.has(view.spec.group);
+
   return {
     configure(next, targets) {
       detection = next;
@@ -142,6 +145,12 @@ export function newLearner(saved: readonly Learned[]): Learner {
           return;
         case "outgoing":
           if (signal.count > 0) causes.called(signal.target, signal.address, signal.at);
+          return;
+        case "folders":
+          if (forecasted(view)) forecasts.takeFolders(signal.target, signal.at, signal.folders);
+          return;
+        case "gauges":
+          if (forecasted(view)) forecasts.takeGauges(signal.target, signal.at, signal.gauges);
           return;
         default:
           return;

@@ -294,8 +294,9 @@ export function newLogs(options: LogsOptions, saver: Saver, saved: ReadonlyMap<s
         .sort((a, b) => b.count - a.count);
     },
     read(_target, line) {
-      const { level, message } = readLogRecord(line);
-      return { level: level ?? null, message };
+      const { level, message, stack } = readLogRecord(line);
+      // A line that names no level and reports a failure is read as an error, as the detectors do.
+      return { level: level ?? (isErrorLike(message, level, stack) ? "error" : null), message };
     },
     templateText: (target, id) => minerFor(target)?.template(id) ?? null,
     forget(target) {

@@ -4,13 +4,16 @@
 import {
   absence,
   burnRate,
+  burnRules,
   changeRate,
   peers,
   quantileSketch,
   ratio,
   threshold,
   type AbsenceSnapshot,
+  type AlarmVerdict,
   type BurnRateSnapshot,
+  type BurnRule,
   type ChangeRateSnapshot,
   type PeersSnapshot,
   type QuantileSketch,
@@ -22,7 +25,7 @@ import type { Learned } from "../../ports.ts";
 import type { TargetKey, TargetSpec, TimeMs } from "../../signal/index.ts";
 import type { Finding } from "../finding.ts";
 import type { DetectRule, RuleHow } from "./config.ts";
-import { restored, type Saver, type Unit } from "./saving.ts";
+import { newSaver, restored, type Saver, type Unit } from "./saving.ts";
 
 export interface Rules {
   configure(rules: readonly DetectRule[], targets: readonly TargetSpec[]): void;
@@ -242,8 +245,8 @@ function watchOf(id: string, rule: DetectRule, saver: Saver, state: unknown): Wa
     case "burn-rate": {
       const detector = restored(
         state,
-        (from: BudgetState) => burnRate(how, from.burn),
-        () => burnRate(how),
+        (from: BudgetState) => burnRate({ ...how, rules: burnRulesFor(how) }, from.burn),
+        () => burnRate({ ...how, rules: burnRulesFor(how) }),
       );
       const spent = restored(
         state,
@@ -282,6 +285,19 @@ function watchOf(id: string, rule: DetectRule, saver: Saver, state: unknown): Wa
   }
 }
 
+/** The workbook's rules, without those that could never fire for this promise or are longer than its period. */
+function burnRulesFor({ objective, periodMs }: { readonly objective: number; readonly periodMs: number }): BurnRule[] {
+  return burnRules.filter(
+    ({ budget, longMs }) => longMs <= periodMs && (budget * periodMs) / longMs < 1 / (1 - objective),
+  );
+}
+
+/** Throws a RangeError that names the option when a rule cannot work; for whoever reads a configuration. */
+export function checkRule(rule: DetectRule): void {
+  if (rule.how.type === "peers") peers({ ...rule.how, membersMin: 3 });
+  else watchOf("", rule, newSaver(), undefined);
+}
+
 /** Metrics are rates per second; sums need to know for how long each holds. */
 function rates(): { seconds(at: TimeMs): number } {
   let lastAt: TimeMs | null = null;
@@ -307,6 +323,7 @@ function quantileHalves(how: Extract<RuleHow, { type: "quantile" }>, from?: Quan
   let old: QuantileSketch = quantileSketch({}, from?.old);
   let young: QuantileSketch = quantileSketch({}, from?.young);
   const level = threshold(how, from?.level);
+  let said: { readonly at: TimeMs; readonly verdict: AlarmVerdict | null } | null = null;
   return {
     update(at: TimeMs, value: number) {
       if (at - began >= how.windowMs / 2) {
@@ -315,11 +332,16 @@ function quantileHalves(how: Extract<RuleHow, { type: "quantile" }>, from?: Quan
         began = at;
       }
       young.add(value);
+      // Joining two sketches costs more than adding a value: sixty looks a window are enough.
+      if (said !== null && at - said.at < how.windowMs / 60) return said.verdict;
       const both = quantileSketch({}, old.snapshot());
       both.merge(young.snapshot());
-      if (both.count < quantileCountMin) return null;
-      const verdict = level.update({ at, value: both.quantile(how.share) });
-      return { ...verdict, why: `${how.share * 100} % quantile: ${verdict.why}` };
+      const verdict = both.count < quantileCountMin ? null : level.update({ at, value: both.quantile(how.share) });
+      said = {
+        at,
+        verdict: verdict === null ? null : { ...verdict, why: `${how.share * 100} % quantile: ${verdict.why}` },
+      };
+      return said.verdict;
     },
     state: (): QuantileState => ({ began, old: old.snapshot(), young: young.snapshot(), level: level.snapshot() }),
   };

@@ -23,7 +23,7 @@ export function Logs({ target }: { readonly target: Target }) {
   const [isPaused, setPaused] = useState(false);
   const wanted = useDeferredValue(containing.trim());
   const logs = useQuery({
-    ...queries.logs(target.key, { lines: linesMax, contains: wanted }),
+    ...queries.logs(target.key, { lines: linesMax, containing: wanted }),
     refetchInterval: isPaused ? false : followMs,
     placeholderData: (before) => before,
     staleTime: 0,

@@ -1,0 +1,101 @@
+// The metrics as a scraper sees them: every family once with help and type, known labels initialised, labels bounded.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { api, failures, target } from "./harness.ts";
+
+interface Series {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+function parse(text: string): Series[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => {
+      const [, name = "", labels = "", value = ""] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+      assert.notEqual(name, "", line);
+      const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = "", of = ""]) => [key, of]);
+      return { name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) };
+    });
+}
+
+test("every series is there once, in a family with help and type, and nothing carries an id", async () => {
+  const it = await api();
+  await it.ask("/api/v1/signals", [{ target: "api", kind: "disk-full", severity: "critical", summary: "97 %" }]);
+  await it.advance(10_000);
+  const { text, headers } = await it.ask("/metrics");
+  assert.equal(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+  const families = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]);
+  assert.equal(new Set(families).size, families.length);
+  const series = parse(text);
+  const keys = series.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
+  assert.equal(new Set(keys).size, keys.length);
+  for (const { name, labels } of series) {
+    const family = families.find((each) => name === each || name.replace(/_(bucket|sum|count)$/, "") === each);
+    assert.ok(family !== undefined && text.includes(`# HELP ${family} `), name);
+    for (const value of Object.values(labels)) assert.doesNotMatch(value, /^(CRIT|MED|LOW|INC|REP)-\d/, name);
+  }
+  const value = (name: string, labels: Record<string, string>): number | undefined =>
+    series.find((each) => each.name === name && Object.entries(labels).every(([key, of]) => each.labels[key] === of))
+      ?.value;
+  assert.equal(value("prunella_target_faults", { target: "api", kind: "disk-full", severity: "critical" }), 1);
+  assert.equal(value("prunella_incidents", { state: "handed-over", severity: "critical" }), 1);
+  assert.equal(value("prunella_issues", { severity: "low", status: "pending" }), 0);
+  assert.equal(value("prunella_alerts", { suppressed: "no" }), 1);
+  assert.equal(value("prunella_notifications_total", { receiver: "default", outcome: "delivered" }), 1);
+  assert.equal(value("prunella_repairs_total", { playbook: "restart-down", outcome: "verified" }), 0);
+  assert.equal(value("prunella_undecided_since_timestamp_seconds", {}), 0);
+  assert.equal(value("prunella_guard_state", { target: "api", guard: "breaker", name: "db", state: "open" }), 1);
+  assert.equal(value("prunella_guard_value", { target: "api", guard: "breaker", field: "level" }), 3);
+  assert.equal(value("prunella_guard_events_total", { target: "api", guard: "breaker", event: "opened" }), 1);
+  assert.ok((value("prunella_control_loop_iterations_total", { loop: "detection", outcome: "completed" }) ?? 0) > 0);
+  assert.ok((value("prunella_store_rows", { table: "incidents" }) ?? 0) >= 1);
+  await it.close();
+  assert.deepEqual(failures, []);
+});
+
+test("a service that reports a hundred thousand guard fields is cut off, and what it reports twice is there once", async () => {
+  const values = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`field${at}`, at]));
+  const snapshot = { guard: "pool", name: "db", state: "ok\u001b[31m".repeat(20), values, counts: values };
+  const it = await api({
+    targets: [target({ key: "api" })],
+    server: {
+      agent: {
+        connected: () => true,
+        logs: async () => [],
+        drive: async () => null,
+        heartbeat: () => true,
+        guards: () => [snapshot, snapshot, null, { guard: 1 }, "text"],
+      },
+    },
+  });
+  const series = parse((await it.ask("/metrics")).text).filter(({ name }) => name.startsWith("prunella_guard_"));
+  assert.equal(series.filter(({ name }) => name === "prunella_guard_value").length, 5_000);
+  assert.equal(series.filter(({ name }) => name === "prunella_guard_events_total").length, 5_000);
+  assert.equal(series.filter(({ name }) => name === "prunella_guard_state").length, 1);
+  await it.close();
+});
+
+test("kinds that never end to be new are summed under other", async () => {
+  const it = await api();
+  for (let batch = 0; batch < 3; batch += 1) {
+    const signals = Array.from({ length: 100 }, (_, at) => ({
+      target: "api",
+      kind: `kind-${batch}-${at}`,
+      severity: "low",
+      summary: "x",
+    }));
+    await it.ask("/api/v1/signals", signals);
+    await it.advance(2_000);
+  }
+  const kinds = new Set(
+    parse((await it.ask("/metrics")).text)
+      .filter(({ name }) => name === "prunella_detections_total" || name === "prunella_target_faults")
+      .map(({ labels }) => labels["kind"] ?? labels["detector"]),
+  );
+  assert.ok(kinds.size <= 201, `${kinds.size} kinds`);
+  assert.ok(kinds.has("other"));
+  await it.close();
+});
