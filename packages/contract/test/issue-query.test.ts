@@ -1,5 +1,5 @@
 import { completeIssueQuery, issueQueryCharactersMax, parseIssueQuery, withCompletion } from "@prunella/contract";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

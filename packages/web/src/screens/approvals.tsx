@@ -2,7 +2,7 @@
 // what is left of its budget and whom it touches. A decision is sent once; two clicks, two tabs or two people start nothing twice.
 import type { Remedy, Repair, Target } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { orders, useOrder } from "../api/actions.ts";
 import { queries } from "../api/queries.ts";
@@ -10,12 +10,13 @@ import { plural } from "../format/number.ts";
 import { clipped } from "../format/text.ts";
 import { duration } from "../format/time.ts";
 import { lookOf, outcomes } from "../format/words.ts";
-import { approvalsRoute } from "../router.tsx";
 import { useKeys } from "../shell/keys.ts";
 import { Button, Chip, LookChip, Meter, Panel, useNow, When } from "../ui/parts.tsx";
 import { ScrollX } from "../ui/scroll-x.tsx";
 import { Async, Empty } from "../ui/states.tsx";
 import { RepairProgress } from "./overview/healing.tsx";
+
+const approvalsRoute = getRouteApi("/approvals");
 
 const Ask = lazy(() => import("../ui/ask.tsx"));
 

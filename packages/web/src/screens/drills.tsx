@@ -1,7 +1,7 @@
 // Drills: the catalogue's failure modes against the four layers, each cell with its last proof and how old it is; run one
 // and watch what came of it; coverage with counts.
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { carryOut, orders } from "../api/actions.ts";
 import { queries } from "../api/queries.ts";
@@ -10,13 +10,14 @@ import { plural, share } from "../format/number.ts";
 import { clipped } from "../format/text.ts";
 import { duration } from "../format/time.ts";
 import { lookOf, outcomes, severities } from "../format/words.ts";
-import { drillsRoute } from "../router.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Button, Chip, LookChip, Panel, State, When } from "../ui/parts.tsx";
 import { ScrollX } from "../ui/scroll-x.tsx";
 import { Async, Empty, isNotAvailable, NotAvailable } from "../ui/states.tsx";
 import { EvidenceList } from "./issue/evidence.tsx";
 import { Figure } from "./remedies.tsx";
+
+const drillsRoute = getRouteApi("/drills");
 
 const Ask = lazy(() => import("../ui/ask.tsx"));
 /** A run that goes on is looked at this often, ms. */

@@ -2,7 +2,7 @@
 // budgets, and a dry run against an issue of one's choice. Nothing here runs anything.
 import type { Remedy } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useId } from "react";
 import { orders, useOrder } from "../api/actions.ts";
 import { queries } from "../api/queries.ts";
@@ -10,10 +10,11 @@ import { plural, share } from "../format/number.ts";
 import { clipped } from "../format/text.ts";
 import { duration } from "../format/time.ts";
 import { modes, type Tone } from "../format/words.ts";
-import { remediesRoute } from "../router.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Button, Chip, Meter, Panel, When } from "../ui/parts.tsx";
 import { Async, Empty } from "../ui/states.tsx";
+
+const remediesRoute = getRouteApi("/remedies");
 
 const modeTone: Readonly<Record<Remedy["mode"], Tone>> = {
   observe: "quiet",

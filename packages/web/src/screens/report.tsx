@@ -2,14 +2,13 @@
 // Printable, and saved as Markdown, HTML or JSON in the server's own rendering. Without the full report, its KPIs are shown.
 import type { Kpis } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { readText } from "../api/client.ts";
 import { queries } from "../api/queries.ts";
 import { count, share } from "../format/number.ts";
 import { clipped } from "../format/text.ts";
 import { duration, exact } from "../format/time.ts";
 import { healings, issueStatuses, lookOf, severities } from "../format/words.ts";
-import { reportRoute } from "../router.tsx";
 import { exactly } from "../ui/exactly.ts";
 import { Icon } from "../ui/icon.tsx";
 import { Button, LookChip, Panel, State } from "../ui/parts.tsx";
@@ -17,6 +16,8 @@ import { ScrollX } from "../ui/scroll-x.tsx";
 import { Async, isNotAvailable } from "../ui/states.tsx";
 import { toast } from "../ui/toasts.tsx";
 import { Figure } from "./remedies.tsx";
+
+const reportRoute = getRouteApi("/report");
 
 interface ReportRow {
   readonly id: string;

@@ -7,7 +7,7 @@ import { queries } from "../api/queries.ts";
 import { clipped } from "../format/text.ts";
 import Dialog from "../ui/dialog.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
-import { places } from "./shell.tsx";
+import { places } from "./places.ts";
 import { setTheme } from "./theme.ts";
 
 interface Entry {

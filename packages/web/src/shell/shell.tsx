@@ -14,26 +14,11 @@ import { Button, State, useNow } from "../ui/parts.tsx";
 import { Toasts } from "../ui/toasts.tsx";
 import { HoldBars } from "./bars.tsx";
 import { useKeys } from "./keys.ts";
+import { isMac, places } from "./places.ts";
 import { setTheme, useTheme, type Theme } from "./theme.ts";
 
 const Palette = lazy(() => import("./palette.tsx"));
 const Shortcuts = lazy(() => import("./shortcuts.tsx"));
-
-export const places: readonly {
-  readonly to: string;
-  readonly name: string;
-  readonly icon: IconName;
-  readonly key: string;
-}[] = [
-  { to: "/", name: "Overview", icon: "overview", key: "o" },
-  { to: "/issues", name: "Issues", icon: "issues", key: "i" },
-  { to: "/approvals", name: "Approvals", icon: "approvals", key: "a" },
-  { to: "/targets", name: "Targets", icon: "targets", key: "t" },
-  { to: "/remedies", name: "Remedies", icon: "remedies", key: "m" },
-  { to: "/drills", name: "Drills", icon: "drills", key: "d" },
-  { to: "/report", name: "Report", icon: "report", key: "r" },
-  { to: "/itself", name: "Prunella itself", icon: "itself", key: "p" },
-];
 
 export function Shell() {
   const status = useQuery(queries.status());
@@ -173,8 +158,4 @@ function ThemeButton() {
       onClick={() => setTheme(nextTheme[theme])}
     />
   );
-}
-
-export function isMac(): boolean {
-  return /Mac|iP(hone|ad)/.test(navigator.userAgent);
 }

@@ -1,7 +1,7 @@
 // All keys on one page. Opened by "?".
 import Dialog from "../ui/dialog.tsx";
 import { Button } from "../ui/parts.tsx";
-import { isMac, places } from "./shell.tsx";
+import { isMac, places } from "./places.ts";
 
 const groups = (): readonly { readonly title: string; readonly keys: readonly (readonly [string, string])[] }[] => [
   {

@@ -2,13 +2,12 @@
 // about it.
 import type { Incident, Issue } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useRef, useState } from "react";
 import { carryOut, orders, useOrder } from "../../api/actions.ts";
 import { queries } from "../../api/queries.ts";
 import { clipped } from "../../format/text.ts";
 import { healings, issueStatuses, lookOf, severities } from "../../format/words.ts";
-import { issueRoute } from "../../router.tsx";
 import { useKeys } from "../../shell/keys.ts";
 import { Button, Chip, LookChip, Panel, State } from "../../ui/parts.tsx";
 import { Async, Empty, Failure, isNotAvailable } from "../../ui/states.tsx";
@@ -16,6 +15,8 @@ import { Facts, NeedsPersonBar, WasItReal, WhatNow } from "./aside.tsx";
 import { Comments } from "./comments.tsx";
 import { EvidenceList } from "./evidence.tsx";
 import { IncidentTable, StoryPanel } from "./story-panel.tsx";
+
+const issueRoute = getRouteApi("/issues/$id");
 
 const Ask = lazy(() => import("../../ui/ask.tsx"));
 const Snooze = lazy(() => import("../issues/snooze.tsx"));

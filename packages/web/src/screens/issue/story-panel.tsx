@@ -1,13 +1,12 @@
 // The story of one incident: its axis, the metrics around it on the same axis, the marks in words, and the repairs.
 import type { Incident, Issue } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { queries } from "../../api/queries.ts";
 import { duration } from "../../format/time.ts";
 import { clipped } from "../../format/text.ts";
 import { incidentStates, lookOf, outcomes } from "../../format/words.ts";
-import { issueRoute } from "../../router.tsx";
 import { Chip, LookChip, Panel, useNow, When } from "../../ui/parts.tsx";
 import { exactly } from "../../ui/exactly.ts";
 import { Series } from "../../ui/series.tsx";
@@ -15,6 +14,8 @@ import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async } from "../../ui/states.tsx";
 import { Axis, gutterPx, MarkList } from "./axis.tsx";
 import { spanOf, storyOf, type Scale } from "./story.ts";
+
+const issueRoute = getRouteApi("/issues/$id");
 
 const scales: readonly { readonly scale: Scale; readonly name: string }[] = [
   { scale: "incident", name: "Incident" },

@@ -2,18 +2,19 @@
 // the address; everything works from the keyboard.
 import type { Issue } from "@prunella/contract";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react";
 import { carryOutAll, orders, type Order } from "../../api/actions.ts";
 import { queries } from "../../api/queries.ts";
 import { count, plural } from "../../format/number.ts";
-import { issuesRoute } from "../../router.tsx";
 import { useKeys } from "../../shell/keys.ts";
 import { Button } from "../../ui/parts.tsx";
 import { Empty, Failure, Loading } from "../../ui/states.tsx";
 import { IssueTable, type Sort } from "./table.tsx";
 import { Search } from "./search.tsx";
 import { givenViews, keepViews, ownViews, viewsMax } from "./views.ts";
+
+const issuesRoute = getRouteApi("/issues");
 
 const Snooze = lazy(() => import("./snooze.tsx"));
 const AskName = lazy(() => import("./ask-name.tsx"));

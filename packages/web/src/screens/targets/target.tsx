@@ -2,14 +2,13 @@
 // inside it, its SLO budgets, and what a person may order.
 import type { Target } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { orders, useOrder } from "../../api/actions.ts";
 import { queries } from "../../api/queries.ts";
 import { duration } from "../../format/time.ts";
 import { clipped } from "../../format/text.ts";
 import { incidentStates, lookOf, outcomes, targetStates } from "../../format/words.ts";
-import { targetRoute } from "../../router.tsx";
 import { exactly } from "../../ui/exactly.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { Button, Chip, LookChip, Panel, State, useNow, When } from "../../ui/parts.tsx";
@@ -19,6 +18,8 @@ import { Async, Empty, isNotAvailable } from "../../ui/states.tsx";
 import { Guards } from "./guards.tsx";
 import { Logs } from "./logs.tsx";
 import { Slos } from "./slos.tsx";
+
+const targetRoute = getRouteApi("/targets/$key");
 
 const Ask = lazy(() => import("../../ui/ask.tsx"));
 const tabs = ["overview", "logs", "guards"] as const;

@@ -1,15 +1,16 @@
 // All targets: how each is, what it uses, its checks, what is open on it. Worst first.
 import type { Target } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { queries } from "../../api/queries.ts";
 import { bytes, plural, share } from "../../format/number.ts";
 import { clipped } from "../../format/text.ts";
 import { lookOf, targetStates } from "../../format/words.ts";
-import { targetsRoute } from "../../router.tsx";
 import { Button, Chip, State, When } from "../../ui/parts.tsx";
 import { ScrollX } from "../../ui/scroll-x.tsx";
 import { Async, Empty } from "../../ui/states.tsx";
+
+const targetsRoute = getRouteApi("/targets");
 
 const order: readonly Target["state"][] = [
   "down",
