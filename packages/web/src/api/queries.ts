@@ -16,7 +16,7 @@ import type {
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { ApiError, read, type Query } from "./client.ts";
 import type { Folded } from "./events.ts";
-import type { Coverage, Drill, DrillRun, Guard, LogLine, LogTemplate, SeriesPoint, Slo } from "./shapes.ts";
+import type { Coverage, Drill, DrillRun, Guard, LogTemplate, SeriesPoint, Slo } from "./shapes.ts";
 
 /** Answers not looked at for this long are forgotten, ms. */
 const keptMs = 10 * 60_000;
@@ -109,8 +109,6 @@ export const queries = {
     get<{
       readonly items: readonly (SeriesPoint | { readonly metric: string; readonly points: readonly SeriesPoint[] })[];
     }>(["series", target, query], `/targets/${part(target)}/series`, query),
-  logs: (target: string, query: Query) =>
-    get<{ readonly items: readonly LogLine[] }>(["logs", target, query], `/targets/${part(target)}/logs`, query),
   logTemplates: (target: string) =>
     get<{ readonly items: readonly LogTemplate[] }>(
       ["log-templates", target],

@@ -12,23 +12,14 @@ import { clipped } from "../../format/text.ts";
 import { AnsiText } from "../../ui/ansi-text.tsx";
 import { Button, Chip, When } from "../../ui/parts.tsx";
 import { ScrollX } from "../../ui/scroll-x.tsx";
-import { Async, Empty, isNotAvailable } from "../../ui/states.tsx";
-
-/** Lines asked for and held; how often new ones are asked for, ms. */
-const linesMax = 1_000;
-const followMs = 1_000;
+import { Async, Empty, Failure, isNotAvailable, Loading } from "../../ui/states.tsx";
+import { useLines } from "./lines.ts";
 
 export function Logs({ target }: { readonly target: Target }) {
   const [containing, setContaining] = useState("");
   const [isPaused, setPaused] = useState(false);
   const wanted = useDeferredValue(containing.trim());
-  const logs = useQuery({
-    ...queries.logs(target.key, { lines: linesMax, containing: wanted }),
-    refetchInterval: isPaused ? false : followMs,
-    placeholderData: (before) => before,
-    staleTime: 0,
-    gcTime: 30_000,
-  });
+  const { lines, error, lost } = useLines(target.key, wanted, isPaused, target.kind === "service");
   if (target.kind !== "service")
     return (
       <section className="panel">
@@ -51,21 +42,25 @@ export function Logs({ target }: { readonly target: Target }) {
             onChange={(event) => setContaining(event.target.value)}
           />
           <span className="small faint" role="status">
-            {logs.data === undefined ? "" : `${plural(logs.data.items.length, "line")}${isPaused ? ", paused" : ""}`}
+            {lines === null
+              ? ""
+              : `${plural(lines.length, "line")}${lost > 0 ? `, ${plural(lost, "line")} left out` : ""}${isPaused ? ", paused" : ""}`}
           </span>
           <Button small icon={isPaused ? "play" : "pause"} onClick={() => setPaused(!isPaused)}>
             {isPaused ? "Follow" : "Pause"}
           </Button>
         </div>
-        <Async query={logs} what="Output">
-          {(page) =>
-            page.items.length === 0 ? (
-              <Empty title={wanted === "" ? "It has written nothing yet." : "No line contains that."} icon="minus" />
-            ) : (
-              <Lines lines={page.items} isFollowing={!isPaused} />
-            )
-          }
-        </Async>
+        {lines === null ? (
+          error === null ? (
+            <Loading what="Output" />
+          ) : (
+            <Failure error={error} what="Output" />
+          )
+        ) : lines.length === 0 ? (
+          <Empty title={wanted === "" ? "It has written nothing yet." : "No line contains that."} icon="minus" />
+        ) : (
+          <Lines lines={lines} isFollowing={!isPaused} />
+        )}
       </section>
       <Templates target={target.key} />
     </div>
