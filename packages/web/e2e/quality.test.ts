@@ -128,6 +128,9 @@ test("axe finds nothing on any screen in either theme, and nothing overflows at 
           path: path.join(screenshots, `${name}-${scheme}-${width}.png`),
           fullPage: name !== "logs",
         });
+        // What the README shows: the first screenful.
+        if (scheme === "light" && width === "wide" && (name === "overview" || name === "issue"))
+          await page.screenshot({ path: path.join(screenshots, `readme-${name}.png`) });
         if (width !== "middle")
           found.push(...(await violations(page)).map((violation) => `${name} ${scheme} ${width}: ${violation}`));
       }

@@ -68,6 +68,7 @@ export const orders = {
     path: "/maintenance",
     body: { target, to, why },
   }),
+  endSilence: (id: string): Order => ({ path: `/silences/${part(id)}`, method: "DELETE" }),
   endMaintenance: (id: string): Order => ({ path: `/maintenance/${part(id)}`, method: "DELETE" }),
   promote: (remedy: string): Order => ({ path: `/remedies/${part(remedy)}/promote`, body: {} }),
   runDrill: (id: string, withoutHealing: boolean): Order => ({

@@ -6,9 +6,11 @@ import type {
   Incident,
   Issue,
   Kpis,
+  Notification,
   Page,
   Remedy,
   Repair,
+  Silence,
   Status,
   Target,
   Transition,
@@ -119,6 +121,9 @@ export const queries = {
   targetTransitions: (target: string) =>
     get<Page<Transition>>(["transitions", target], "/transitions", { target, limit: 100 }),
   transitions: () => get<Page<Transition>>(["transitions"], "/transitions", { limit: 30 }),
+  notifications: (issue: string) =>
+    get<Page<Notification>>(["notifications", issue], "/notifications", { issue, limit: 50 }),
+  silences: () => get<{ readonly items: readonly Silence[] }>(["silences"], "/silences"),
   slos: () => get<Page<Slo>>(["slos"], "/slos"),
   drills: () => get<Page<Drill>>(["drills"], "/drills"),
   drillRuns: (drill: string | null) => get<Page<DrillRun>>(["drill-runs", drill], "/drill-runs", { drill, limit: 50 }),
@@ -156,6 +161,8 @@ export function refresh(folded: Folded): void {
         case "incidents":
         case "transitions":
         case "maintenance":
+        case "notifications":
+        case "silences":
           return true;
         case "drills":
         case "drill-runs":

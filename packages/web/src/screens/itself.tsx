@@ -47,6 +47,7 @@ export function Itself() {
               <div className="stack wide-gap">
                 <Agents />
                 <Holds status={data} />
+                <Silences />
                 <Changes />
               </div>
               <div className="stack wide-gap">
@@ -249,6 +250,49 @@ function Holds({ status }: { readonly status: Status }) {
           />
         )}
       </Suspense>
+    </Panel>
+  );
+}
+
+function Silences() {
+  const silences = useQuery(queries.silences());
+  const order = useOrder();
+  if (isNotAvailable(silences.error)) return null;
+  return (
+    <Panel title="Silences" id="silences" flush>
+      <Async query={silences} what="Silences">
+        {(page) => {
+          const live = page.items.filter((silence) => silence.state !== "expired");
+          return live.length === 0 ? (
+            <Empty title="Nothing is silenced." />
+          ) : (
+            <ul className="list">
+              {live.slice(0, 50).map((silence) => (
+                <li key={silence.id} className="row between top">
+                  <span className="wrap small">
+                    <code>
+                      {clipped(
+                        silence.matchers
+                          .map(
+                            (each) =>
+                              `${each.name}${each.isEqual ? "=" : "!"}${each.isRegex ? "~" : each.isEqual ? "" : "="}"${each.value}"`,
+                          )
+                          .join(", "),
+                        300,
+                      )}
+                    </code>{" "}
+                    {silence.state}, ends <When at={silence.endsAt} />, by {clipped(actor(silence.createdBy), 60)}
+                    {silence.comment === "" ? "" : `: ${clipped(silence.comment, 200)}`}
+                  </span>
+                  <Button small disabled={order.isPending} onClick={() => order.mutate(orders.endSilence(silence.id))}>
+                    End
+                  </Button>
+                </li>
+              ))}
+            </ul>
+          );
+        }}
+      </Async>
     </Panel>
   );
 }

@@ -297,9 +297,7 @@ function KpiTable({ rows, kpis }: { readonly rows: readonly KpiLine[]; readonly 
               </td>
               {hasCounts && (
                 <>
-                  <td className="number">
-                    {row.of === 0 ? "–" : `${count(Math.round(row.count))} of ${count(Math.round(row.of))}`}
-                  </td>
+                  <td className="number">{counted(row)}</td>
                   <td>{row.low === null || row.high === null ? "–" : `${share(row.low)} to ${share(row.high)}`}</td>
                   <td className="muted">{row.previous ?? "–"}</td>
                 </>
@@ -323,6 +321,13 @@ function KpiTable({ rows, kpis }: { readonly rows: readonly KpiLine[]; readonly 
       )}
     </ScrollX>
   );
+}
+
+/** Availability counts time, everything else counts cases. */
+function counted(row: KpiLine): string {
+  if (row.of === 0) return "–";
+  const text = row.name === "availability" ? duration : (value: number): string => count(Math.round(value));
+  return `${text(row.count)} of ${text(row.of)}`;
 }
 
 function MatrixTable({ rows }: { readonly rows: readonly ReportRow[] }) {

@@ -179,6 +179,12 @@ export function Facts({ issue, onAssign }: { readonly issue: Issue; readonly onA
             </dd>
           </>
         )}
+        {issue.grouping !== null && issue.grouping.why.length > 0 && (
+          <>
+            <dt>Grouped</dt>
+            <dd>{clipped(issue.grouping.why.join(" "), 500)}</dd>
+          </>
+        )}
         {issue.origin === "imported" && (
           <>
             <dt>Origin</dt>

@@ -62,6 +62,8 @@ function Detail({ piece }: { readonly piece: EvidenceRecord }) {
         {profile !== null && <Flame profile={profile} />}
       </>
     );
+  const ranking = listIn(data, "ranking");
+  if (ranking.length > 0) return <Ranking causes={ranking} />;
   const templates = listIn(data, "templates");
   if (templates.length > 0) return <Templates templates={templates} />;
   if (piece.text === null || piece.text === "") return null;
@@ -205,6 +207,42 @@ function Flame({ profile }: { readonly profile: CpuProfile }) {
         ))}
       </div>
     </figure>
+  );
+}
+
+/** Which of the things around it is the likely cause, as the server ranked them, with its reasons. */
+function Ranking({ causes }: { readonly causes: readonly unknown[] }) {
+  return (
+    <table className="table top-list">
+      <thead>
+        <tr>
+          <th scope="col">Possible cause</th>
+          <th scope="col">Why</th>
+          <th scope="col" className="top-share">
+            Weight
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {causes.slice(0, 5).map((cause, at) => (
+          <tr key={at}>
+            <td>{clipped(textIn(cause, "node"), 120)}</td>
+            <td className="muted">
+              {clipped(
+                listIn(cause, "why")
+                  .filter((each) => typeof each === "string")
+                  .join("; "),
+                300,
+              )}
+            </td>
+            <td className="top-share">
+              <Meter value={numberIn(cause, "score")} />
+              <span className="visually-hidden">{share(numberIn(cause, "score"))}</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

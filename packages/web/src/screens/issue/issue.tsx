@@ -15,6 +15,7 @@ import { Facts, NeedsPersonBar, WasItReal, WhatNow } from "./aside.tsx";
 import { Comments } from "./comments.tsx";
 import { EvidenceList } from "./evidence.tsx";
 import { IncidentTable, StoryPanel } from "./story-panel.tsx";
+import { Told } from "./told.tsx";
 
 const issueRoute = getRouteApi("/issues/$id");
 
@@ -110,6 +111,7 @@ function Whole({ issue }: { readonly issue: Issue }) {
         <aside className="stack wide-gap" aria-label="About this issue">
           <WhatNow issue={issue} />
           {incident.data !== undefined && <WasItReal incident={incident.data} />}
+          <Told issue={issue} />
           <Facts issue={issue} onAssign={() => setDialog("assign")} />
           <Comments issue={issue.id} inputRef={comment} />
         </aside>

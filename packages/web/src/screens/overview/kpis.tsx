@@ -12,14 +12,13 @@ import { Async, isNotAvailable } from "../../ui/states.tsx";
 const numberOf: Readonly<Record<string, (kpis: Kpis) => number | null>> = {
   availability: (kpis) => kpis.availability.share,
   "error rate": (kpis) => kpis.errorRate.share,
-  "latency p95": (kpis) => kpis.latencyMsP95,
   "response time p95": (kpis) => kpis.latencyMsP95,
   memory: (kpis) => kpis.memoryBytesMax,
-  cpu: (kpis) => kpis.cpuShareMean,
-  "auto-recovery": (kpis) => kpis.autoRecovery.share,
-  "detection time": (kpis) => kpis.detection.p50Ms,
-  "repair time": (kpis) => kpis.repair.p50Ms,
-  "false positives": (kpis) => kpis.falsePositives.share,
+  CPU: (kpis) => kpis.cpuShareMean,
+  "auto-recovery rate": (kpis) => kpis.autoRecovery.share,
+  "detection time (median)": (kpis) => kpis.detection.p50Ms,
+  "repair time (median)": (kpis) => kpis.repair.p50Ms,
+  "false-positive rate": (kpis) => kpis.falsePositives.share,
 };
 
 export function KpiPanel() {
@@ -41,7 +40,7 @@ export function KpiPanel() {
         {(kpis) => (
           <ul className="list kpi-list">
             {kpis.rows.map((row) => {
-              const pick = Object.entries(numberOf).find(([name]) => row.name.toLowerCase().startsWith(name))?.[1];
+              const pick = numberOf[row.name];
               const values = pick === undefined ? [] : (days.data?.items ?? []).map((day) => pick(day.kpis));
               const known = values.filter((value) => value !== null).length;
               return (
