@@ -146,10 +146,11 @@ export async function shop(options: ShopOptions = {}): Promise<Shop> {
     stream.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-100_000)));
   const control = path.join(data, "control.json");
   await until(
-    () => existsSync(control),
+    () => existsSync(control) || child.exitCode !== null,
     30_000,
     () => `prunella up did not start:\n${output}`,
   );
+  if (!existsSync(control)) throw new Error(`prunella up did not start:\n${output}`);
   const { url } = JSON.parse(readFileSync(control, "utf8")) as { url: string };
   const ask = async <T>(asked: string, body?: unknown): Promise<T> => {
     const authorization: Record<string, string> =

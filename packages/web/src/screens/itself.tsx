@@ -349,7 +349,7 @@ function Access() {
                 <dt>Token</dt>
                 <dd>
                   {data.tokenNeeded
-                    ? "every request must carry it (http.tokenFile)"
+                    ? "every request must carry it (http.token)"
                     : "none is demanded: the server listens on this machine alone"}
                 </dd>
                 <dt>This browser</dt>

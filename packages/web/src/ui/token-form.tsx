@@ -27,7 +27,7 @@ export function TokenForm() {
           required
           onChange={(event) => setValue(event.target.value)}
         />
-        <span className="hint">The content of the file that http.tokenFile names on the server.</span>
+        <span className="hint">The content of the file that http.token names on the server.</span>
       </label>
       <label className="row small">
         <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.target.checked)} />
