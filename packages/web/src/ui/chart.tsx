@@ -140,7 +140,7 @@ export default function Chart({
       {means.length > 0 && (
         <details className="chart-table">
           <summary className="tiny">Values of {metricName(metric)}</summary>
-          <div className="chart-rows" tabIndex={0} role="region" aria-label={`Values of ${metricName(metric)}`}>
+          <div className="chart-rows" tabIndex={0} role="group" aria-label={`Values of ${metricName(metric)}`}>
             <table className="table">
               <thead>
                 <tr>

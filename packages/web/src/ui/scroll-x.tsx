@@ -16,7 +16,7 @@ export function ScrollX({ label, children }: { readonly label: string; readonly 
     return () => observer.disconnect();
   }, []);
   return (
-    <div className="scroll-x" ref={box} {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": label } : {})}>
+    <div className="scroll-x" ref={box} {...(scrolls ? { tabIndex: 0, role: "group", "aria-label": label } : {})}>
       {children}
     </div>
   );
