@@ -4,7 +4,7 @@ import type { Issue } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { queries } from "../../api/queries.ts";
 import { count, plural } from "../../format/number.ts";
 import { clipped } from "../../format/text.ts";
@@ -22,6 +22,9 @@ const rowPx = { wide: 56, narrow: 104 } as const;
 const narrowPx = 860;
 /** The header and the borders, px. */
 const headPx = 44;
+/** Trends are asked for when the rows have stood still for so long, ms; trends held at most. */
+const settleMs = 150;
+const trendsMax = 2_000;
 /** Pages are fetched when so few rows are left below. */
 const aheadRows = 60;
 
@@ -102,7 +105,14 @@ export function IssueTable({
     lastAt.current = at;
   }, [at, rows]);
   const shown = items.map((item) => issues[item.index]?.id ?? "").filter(Boolean);
-  const trends = useQuery({ ...queries.trends(shown), placeholderData: (before) => before });
+  const trends = useTrends(shown);
+  const held = useRef({ onAt, onToggle });
+  held.current = { onAt, onToggle };
+  const touch = useCallback((index: number) => {
+    lastAt.current = index;
+    held.current.onAt(index);
+  }, []);
+  const toggle = useCallback((id: string) => held.current.onToggle(id), []);
   const areAllSelected = selected.size > 0 && issues.every((issue) => selected.has(issue.id));
 
   return (
@@ -162,77 +172,130 @@ export function IssueTable({
           {items.map((item) => {
             const issue = issues[item.index];
             if (issue === undefined) return null;
-            const trend = trends.data?.items[issue.id];
             return (
-              <div
+              <Row
                 key={issue.id}
-                role="row"
-                aria-rowindex={item.index + 2}
-                aria-selected={selected.has(issue.id)}
-                data-row={item.index}
-                className={`issue-line ${item.index === at ? "is-current" : ""} ${selected.has(issue.id) ? "is-selected" : ""}`}
-                style={{ height: item.size, transform: `translateY(${item.start}px)` }}
-                onPointerDown={() => {
-                  lastAt.current = item.index;
-                  onAt(item.index);
-                }}
-              >
-                <span role="cell" className="c-select">
-                  <input
-                    type="checkbox"
-                    aria-label={`Select ${issue.id}`}
-                    checked={selected.has(issue.id)}
-                    onChange={() => onToggle(issue.id)}
-                  />
-                </span>
-                <span role="cell" className="c-severity">
-                  <span className="mono">{issue.id}</span>
-                  <State look={lookOf(severities, issue.severity)} />
-                </span>
-                <span role="cell" className="c-title">
-                  <Link to="/issues/$id" params={{ id: issue.id }} className="title cut">
-                    {clipped(issue.title, 200)}
-                  </Link>
-                  <span className="small faint cut">
-                    {issue.regressed && <Chip tone="warn">came back</Chip>}{" "}
-                    {issue.rootCause === null || issue.rootCause === issue.title
-                      ? issue.kind
-                      : clipped(issue.rootCause, 240)}
-                  </span>
-                </span>
-                <span role="cell" className="c-status">
-                  <LookChip look={lookOf(issueStatuses, issue.status)} />
-                </span>
-                <span role="cell" className="c-heal">
-                  <State look={lookOf(healings, issue.selfHealing)} />
-                </span>
-                <span role="cell" className="c-target cut" title={issue.target}>
-                  {issue.target}
-                </span>
-                <span role="cell" className="c-count number">
-                  <span className="visually-hidden">occurrences: </span>
-                  {count(issue.occurrences)}
-                </span>
-                <span role="cell" className="c-trend">
-                  {trend !== undefined && (
-                    <Spark
-                      values={trend}
-                      width={72}
-                      label={`${plural(
-                        trend.reduce((sum, each) => sum + each, 0),
-                        "incident",
-                      )} in 14 days, ${trend.at(-1) ?? 0} today`}
-                    />
-                  )}
-                </span>
-                <span role="cell" className="c-seen number muted">
-                  <When at={issue.lastSeen} />
-                </span>
-              </div>
+                issue={issue}
+                index={item.index}
+                height={item.size}
+                top={item.start}
+                isCurrent={item.index === at}
+                isSelected={selected.has(issue.id)}
+                trend={trends[issue.id]}
+                touch={touch}
+                toggle={toggle}
+              />
             );
           })}
         </div>
       </div>
     </div>
   );
+}
+
+/** Rows of a list that is scrolled are drawn once, not with every step of the scroll. */
+const Row = memo(function Row({
+  issue,
+  index,
+  height,
+  top,
+  isCurrent,
+  isSelected,
+  trend,
+  touch,
+  toggle,
+}: {
+  readonly issue: Issue;
+  readonly index: number;
+  readonly height: number;
+  readonly top: number;
+  readonly isCurrent: boolean;
+  readonly isSelected: boolean;
+  readonly trend: readonly number[] | undefined;
+  readonly touch: (index: number) => void;
+  readonly toggle: (id: string) => void;
+}) {
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={isSelected}
+      data-row={index}
+      className={`issue-line ${isCurrent ? "is-current" : ""} ${isSelected ? "is-selected" : ""}`}
+      style={{ height, transform: `translateY(${top}px)` }}
+      onPointerDown={() => touch(index)}
+    >
+      <span role="cell" className="c-select">
+        <input
+          type="checkbox"
+          aria-label={`Select ${issue.id}`}
+          checked={isSelected}
+          onChange={() => toggle(issue.id)}
+        />
+      </span>
+      <span role="cell" className="c-severity">
+        <span className="mono">{issue.id}</span>
+        <State look={lookOf(severities, issue.severity)} />
+      </span>
+      <span role="cell" className="c-title">
+        <Link to="/issues/$id" params={{ id: issue.id }} className="title cut" preload={false}>
+          {clipped(issue.title, 200)}
+        </Link>
+        <span className="small faint cut">
+          {issue.regressed && <Chip tone="warn">came back</Chip>}{" "}
+          {issue.rootCause === null || issue.rootCause === issue.title ? issue.kind : clipped(issue.rootCause, 240)}
+        </span>
+      </span>
+      <span role="cell" className="c-status">
+        <LookChip look={lookOf(issueStatuses, issue.status)} />
+      </span>
+      <span role="cell" className="c-heal">
+        <State look={lookOf(healings, issue.selfHealing)} />
+      </span>
+      <span role="cell" className="c-target cut" title={issue.target}>
+        {issue.target}
+      </span>
+      <span role="cell" className="c-count number">
+        <span className="visually-hidden">occurrences: </span>
+        {count(issue.occurrences)}
+        <span className="times" aria-hidden="true">
+          ×
+        </span>
+      </span>
+      <span role="cell" className="c-trend">
+        {trend !== undefined && (
+          <Spark
+            values={trend}
+            width={72}
+            label={`${plural(
+              trend.reduce((sum, each) => sum + each, 0),
+              "incident",
+            )} in 14 days, ${trend.at(-1) ?? 0} today`}
+          />
+        )}
+      </span>
+      <span role="cell" className="c-seen number muted">
+        <When at={issue.lastSeen} />
+      </span>
+    </div>
+  );
+});
+
+/** Trends of the rows in view, asked for once the scrolling has come to rest; what was learned stays. */
+function useTrends(ids: readonly string[]): Readonly<Record<string, readonly number[]>> {
+  const [settled, setSettled] = useState<readonly string[]>([]);
+  const [known, setKnown] = useState<Readonly<Record<string, readonly number[]>>>({});
+  const wanted = ids.join(",");
+  useEffect(() => {
+    const timer = window.setTimeout(() => setSettled(wanted === "" ? [] : wanted.split(",")), settleMs);
+    return () => window.clearTimeout(timer);
+  }, [wanted]);
+  const trends = useQuery(queries.trends(settled));
+  useEffect(() => {
+    const items = trends.data?.items;
+    if (items === undefined) return;
+    // Bounded: what was scrolled past long ago is asked for again.
+    setKnown((old) => (Object.keys(old).length > trendsMax ? items : { ...old, ...items }));
+  }, [trends.data]);
+  return known;
 }
