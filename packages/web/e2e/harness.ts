@@ -109,8 +109,22 @@ export interface ShopOptions {
   readonly token?: string;
 }
 
+let built: Promise<void> | null = null;
+/** Builds the UI once per test file, so that no build replaces it under an open page. */
+function uiBuilt(): Promise<void> {
+  built ??= new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(root, "packages/web/build.ts")], { stdio: "inherit" });
+    child.on("error", reject);
+    child.on("exit", (code) =>
+      code === 0 ? resolve() : reject(new Error(`the UI does not build (exit ${String(code)})`)),
+    );
+  });
+  return built;
+}
+
 /** Starts the shop. */
 export async function shop(options: ShopOptions = {}): Promise<Shop> {
+  await uiBuilt();
   const folder = mkdtempSync(path.join(tmpdir(), "prunella-web-"));
   const [web, api, worker, stock] = (await freePorts(4)) as [number, number, number, number];
   const ports = { web, api, worker, stock };

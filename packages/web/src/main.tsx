@@ -22,6 +22,14 @@ window.addEventListener("load", () => {
     void import("./ui/ask.tsx");
   });
 });
+// A newer Prunella has other files: what an old page asks for is gone, so it opens anew, once.
+window.addEventListener("vite:preloadError", (event) => {
+  const last = Number(sessionStorage.getItem("prunella.reloaded") ?? 0);
+  if (Date.now() - last < 60_000) return;
+  event.preventDefault();
+  sessionStorage.setItem("prunella.reloaded", String(Date.now()));
+  window.location.reload();
+});
 const place = document.getElementById("root");
 if (place !== null)
   createRoot(place).render(
