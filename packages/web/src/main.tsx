@@ -18,8 +18,8 @@ liveLine();
 window.addEventListener("load", () => {
   const idle = window.requestIdleCallback ?? ((then: () => void) => window.setTimeout(then, 1_000));
   idle(() => {
-    void import("./shell/palette.tsx");
-    void import("./ui/ask.tsx");
+    // Without them now they are fetched when they are needed.
+    for (const part of [() => import("./shell/palette.tsx"), () => import("./ui/ask.tsx")]) part().catch(() => {});
   });
 });
 // A newer Prunella has other files: what an old page asks for is gone, so it opens anew, once.
