@@ -2,6 +2,7 @@ import type { Migration } from "kysely/migration";
 import * as records from "./0001-records.ts";
 import * as learned from "./0002-learned.ts";
 import * as alerting from "./0003-alerting.ts";
+import * as drills from "./0004-drills.ts";
 import * as latency from "./0005-latency.ts";
 import * as web from "./0006-web.ts";
 
@@ -10,6 +11,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0001-records": records,
   "0002-learned": learned,
   "0003-alerting": alerting,
+  "0004-drills": drills,
   "0005-latency": latency,
   "0006-web": web,
 };
