@@ -72,6 +72,11 @@ const steps: readonly Step[] = [
     args: ["packages/sim/src/main.ts", "--smoke"],
   },
   {
+    name: "web",
+    promise: "the UI builds, and what a first visit loads stays within its size",
+    args: ["packages/web/build.ts"],
+  },
+  {
     name: "e2e",
     promise: "real processes are watched, found, healed",
     args: ["--test", "--test-concurrency=1", "--test-reporter=spec", ...tests("e2e")],

@@ -1,4 +1,5 @@
 export * from "./shapes.ts";
+export * from "./issue-query.ts";
 export * from "./logs.ts";
 export * from "./slo.ts";
 export * from "./report.ts";

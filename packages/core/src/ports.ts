@@ -48,6 +48,8 @@ export interface Store {
   incident(id: string): Promise<Incident | null>;
   repair(id: string): Promise<Repair | null>;
   issues(query: IssueQuery): Promise<Page<Issue>>;
+  /** How many issues the filters of a query let through, counted up to `most` and no further. */
+  countIssues(query: IssueQuery, most: number): Promise<number>;
   incidents(query: IncidentQuery): Promise<Page<Incident>>;
   repairs(query: RepairQuery): Promise<Page<Repair>>;
   transitions(query: TransitionQuery): Promise<Page<Transition>>;
@@ -260,6 +262,11 @@ export interface IssueQuery extends Paging {
   readonly kind?: string;
   readonly selfHealing?: readonly string[];
   readonly needsPerson?: boolean;
+  readonly regressed?: boolean;
+  /** Given to this person. */
+  readonly assignee?: string;
+  /** Given to anybody (true) or to nobody (false). */
+  readonly assigned?: boolean;
   /** Words that must all occur in id, title, target or root cause, ignoring case. */
   readonly text?: string;
   /** Default "lastSeen" descending; ties by id. */

@@ -158,6 +158,7 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
     incident: async (id) => (read(), disk.incidents.get(id) ?? null),
     repair: async (id) => (read(), disk.repairs.get(id) ?? null),
     issues: async (query) => (read(), issuePage(disk, query)),
+    countIssues: async (query, most) => (read(), Math.min(most, issueRows(disk, query).length)),
     incidents: async (query) => (
       read(),
       newestFirst(
@@ -364,9 +365,9 @@ function opened(disk: MemoryDisk): Opened {
   };
 }
 
-function issuePage(disk: MemoryDisk, query: IssueQuery): Page<Issue> {
+function issueRows(disk: MemoryDisk, query: IssueQuery): Issue[] {
   const words = searchWords(query.text);
-  const rows = [...disk.issues.values()].filter(
+  return [...disk.issues.values()].filter(
     (issue) =>
       among(issue.status, query.status) &&
       among(issue.severity, query.severity) &&
@@ -374,8 +375,15 @@ function issuePage(disk: MemoryDisk, query: IssueQuery): Page<Issue> {
       same(issue.target, query.target) &&
       same(issue.kind, query.kind) &&
       same(issue.needsPerson !== null, query.needsPerson) &&
+      same(issue.regressed, query.regressed) &&
+      same(issue.assignee, query.assignee) &&
+      same(issue.assignee !== null, query.assigned) &&
       words.every((word) => searchText(issue).includes(word)),
   );
+}
+
+function issuePage(disk: MemoryDisk, query: IssueQuery): Page<Issue> {
+  const rows = issueRows(disk, query);
   const sort = query.sort ?? "lastSeen";
   const value = (issue: Issue): number | string =>
     sort === "severity" ? severityRank(issue.severity) : sort === "id" ? idOrder(issue.id) : issue[sort];

@@ -25,6 +25,7 @@ import { outlets, sendersOf } from "./outgoing.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
+import { webFolder } from "./web.ts";
 
 export interface Control {
   readonly url: string;
@@ -92,6 +93,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
+  const web = webFolder();
   const outgoing = outlets({
     engine: instance,
     clock,
@@ -116,6 +118,7 @@ export async function control(folder: DataFolder): Promise<Control> {
   });
   hub.onLines((target, lines, lost) => outgoing.lines(target, lines, lost));
   const server: Server = await serve({
+    ...(web === null ? {} : { web }),
     host: plan.http.host,
     port: plan.http.port,
     tokenFile: plan.http.tokenFile,

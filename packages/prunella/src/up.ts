@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import path from "node:path";
 import process from "node:process";
 import type { DataFolder } from "./folder.ts";
+import { buildWeb } from "./web.ts";
 
 export interface UpOptions {
   readonly folder: DataFolder;
@@ -62,6 +63,10 @@ export async function up(options: UpOptions): Promise<number> {
       if (!options.quiet || level !== "info") process.stdout.write(`${line(level, event, fields)}\n`);
     },
   });
+  const web = buildWeb();
+  void web.done.then((problem) => {
+    if (problem !== null) say(`the web UI could not be built, the plain page answers instead: ${problem}`);
+  });
   await announce(folder, first.plan, say);
 
   process.on("SIGHUP", () => void agent.reload());
@@ -69,11 +74,15 @@ export async function up(options: UpOptions): Promise<number> {
   return new Promise((resolve) => {
     let asked = 0;
     // The control plane may ask too (prunella down).
-    void agent.stopped.then(() => resolve(0));
+    void agent.stopped.then(() => {
+      web.stop();
+      resolve(0);
+    });
     const stop = (): void => {
       asked += 1;
       if (asked > 1) return;
       say("stopping: services first, then the control plane");
+      web.stop();
       agent.stop().then(
         () => resolve(0),
         (error: unknown) => {

@@ -71,8 +71,13 @@ declare module "fastify" {
     readonly ingest?: boolean;
     /** The route has a key of its own instead of the token, and takes what pages of other sites send. */
     readonly ownAccess?: boolean;
+    /** Anybody may read it, token or not. */
+    readonly openToAll?: boolean;
   }
 }
+
+/** The built UI is the same for everybody and tells nothing; it has to be there to ask for the token. */
+export const openToAll = { openToAll: true } as const;
 
 export function guardAccess(
   app: FastifyInstance,
@@ -87,8 +92,8 @@ export function guardAccess(
       throw new RequestError(421, "host: is none of this machine's own names; use 127.0.0.1 or localhost", {
         field: "host",
       });
-    const { ingest, ownAccess } = request.routeOptions.config;
-    const isOpen = openPaths.has(request.routeOptions.url ?? "") || ownAccess === true;
+    const { ingest, ownAccess, openToAll: isForAll } = request.routeOptions.config;
+    const isOpen = openPaths.has(request.routeOptions.url ?? "") || ownAccess === true || isForAll === true;
     if (options.token !== null && !isOpen && !carries(request, options.token)) {
       reply.header("www-authenticate", 'Bearer realm="prunella"');
       throw new RequestError(401, "authorization: the token is missing or wrong; send `Authorization: Bearer TOKEN`", {
@@ -138,7 +143,7 @@ function refuseForeignPages(request: FastifyRequest): void {
 }
 
 /** Compared through hashes of equal length, so that time tells nothing about the token. */
-function carries(request: FastifyRequest, token: string): boolean {
+export function carries(request: FastifyRequest, token: string): boolean {
   const given = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(given), digest(token));

@@ -33,6 +33,7 @@ import { sentryRoutes } from "./routes/ingest-sentry.ts";
 import { incidentRoutes } from "./routes/incidents.ts";
 import { ingestRoutes } from "./routes/ingest.ts";
 import { issueRoutes } from "./routes/issues.ts";
+import { overviewRoutes } from "./routes/overviews.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { repairRoutes } from "./routes/repairs.ts";
@@ -127,6 +128,7 @@ export async function application(options: ServerOptions): Promise<App> {
       incidentRoutes(api, options);
       repairRoutes(api, options);
       reportRoutes(api, options);
+      overviewRoutes(api, options);
       controlRoutes(api, options);
       alertRoutes(api, options);
       ingestRoutes(api, options);

@@ -52,6 +52,7 @@ type Read = Pick<
   | "incident"
   | "repair"
   | "issues"
+  | "countIssues"
   | "incidents"
   | "repairs"
   | "transitions"
@@ -87,16 +88,15 @@ export function queries(database: Kysely<Tables>): Read {
         column: sort === "id" ? "ord" : sort,
         descending,
         query,
-        where: [
-          ...among("status", query.status),
-          ...among("severity", query.severity?.map(severityRank)),
-          ...among("selfHealing", query.selfHealing),
-          ...is("target", query.target),
-          ...unindexed("kind", query.kind),
-          ...unindexed("needsPerson", query.needsPerson === undefined ? undefined : Number(query.needsPerson)),
-          ...searchWords(query.text).map((word) => sql`instr(words, ${word}) > 0`),
-        ],
+        where: issueConditions(query),
       });
+    },
+    async countIssues(query: IssueQuery, most: number): Promise<number> {
+      const where = issueConditions(query);
+      const condition = where.length === 0 ? sql`` : sql`WHERE ${sql.join(where, sql` AND `)}`;
+      const { rows } = await sql<{ count: number }>`
+        SELECT count(*) AS count FROM (SELECT 1 FROM issues ${condition} LIMIT ${most})`.execute(database);
+      return rows[0]?.count ?? 0;
     },
     incidents: (query: IncidentQuery): Promise<Page<Incident>> =>
       newestFirst(database, "incidents", "detectedAt", query, [
@@ -254,6 +254,21 @@ export async function opened(database: Kysely<Tables>): Promise<Opened> {
         .execute(),
     ),
   };
+}
+
+function issueConditions(query: IssueQuery): Condition[] {
+  return [
+    ...among("status", query.status),
+    ...among("severity", query.severity?.map(severityRank)),
+    ...among("selfHealing", query.selfHealing),
+    ...is("target", query.target),
+    ...unindexed("kind", query.kind),
+    ...unindexed("needsPerson", query.needsPerson === undefined ? undefined : Number(query.needsPerson)),
+    ...unindexed("regressed", query.regressed === undefined ? undefined : Number(query.regressed)),
+    ...is("assignee", query.assignee),
+    ...(query.assigned === undefined ? [] : [query.assigned ? sql`assignee IS NOT NULL` : sql`+assignee IS NULL`]),
+    ...searchWords(query.text).map((word) => sql`instr(words, ${word}) > 0`),
+  ];
 }
 
 const noSettings: Settings = { paused: null, pausedTargets: {}, maintenance: [], storm: null };

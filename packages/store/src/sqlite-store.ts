@@ -198,6 +198,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     incident: reading((read, id: string) => read.incident(id)),
     repair: reading((read, id: string) => read.repair(id)),
     issues: reading((read, query: Parameters<Store["issues"]>[0]) => read.issues(query)),
+    countIssues: reading((read, ...asked: Parameters<Store["countIssues"]>) => read.countIssues(...asked)),
     incidents: reading((read, query: Parameters<Store["incidents"]>[0]) => read.incidents(query)),
     repairs: reading((read, query: Parameters<Store["repairs"]>[0]) => read.repairs(query)),
     transitions: reading((read, query: Parameters<Store["transitions"]>[0]) => read.transitions(query)),

@@ -22,6 +22,8 @@ export interface Tables {
     status: string;
     selfHealing: string;
     needsPerson: number;
+    regressed: number;
+    assignee: string | null;
     occurrences: number;
     firstSeen: number;
     lastSeen: number;

@@ -17,7 +17,7 @@ export function writer(database: DatabaseSync): Writer {
   const issue = replace(
     database,
     "issues",
-    "ord fingerprint target kind severity status selfHealing needsPerson occurrences firstSeen lastSeen words body",
+    "ord fingerprint target kind severity status selfHealing needsPerson regressed assignee occurrences firstSeen lastSeen words body",
   );
   const incident = replace(database, "incidents", "ord issue target state detectedAt body");
   const repair = replace(database, "repairs", "ord issue incident target remedy state createdAt endedAt body");
@@ -61,6 +61,8 @@ export function writer(database: DatabaseSync): Writer {
           row.status,
           row.selfHealing,
           row.needsPerson === null ? 0 : 1,
+          row.regressed ? 1 : 0,
+          row.assignee,
           row.occurrences,
           row.firstSeen,
           row.lastSeen,

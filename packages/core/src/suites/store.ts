@@ -235,19 +235,24 @@ export const storeSuite: readonly StoreCase[] = [
       at: 1,
       issues: [
         sampleIssue("CRIT-1", { lastSeen: 5, title: "Orders Time Out", rootCause: "pool of db is EMPTY" }),
-        sampleIssue("MED-2", { lastSeen: 4, severity: "medium", kind: "unhealthy", status: "fixed" }),
+        sampleIssue("MED-2", { lastSeen: 4, severity: "medium", kind: "unhealthy", status: "fixed", assignee: "Zoë" }),
         sampleIssue("LOW-3", {
           lastSeen: 3,
           severity: "low",
           target: "Web",
           selfHealing: "active",
+          regressed: true,
           title: "100%_done",
         }),
         sampleIssue("PERF-4", { lastSeen: 2, needsPerson: "look", status: "ignored", selfHealing: "planned" }),
       ],
     });
-    const check = async (query: IssueQuery, expected: string): Promise<void> =>
+    const check = async (query: IssueQuery, expected: string): Promise<void> => {
       equal(ids((await place.store.issues(query)).items).join(" "), expected, JSON.stringify(query));
+      const count = expected.split(" ").filter(Boolean).length;
+      equal(await place.store.countIssues(query, 100), count, `count of ${JSON.stringify(query)}`);
+      equal(await place.store.countIssues(query, 1), Math.min(1, count), `no further than asked for`);
+    };
     await check({}, "CRIT-1 MED-2 LOW-3 PERF-4");
     await check({ status: ["fixed", "ignored"] }, "MED-2 PERF-4");
     await check({ status: [] }, "");
@@ -259,6 +264,12 @@ export const storeSuite: readonly StoreCase[] = [
     await check({ selfHealing: ["active", "planned"] }, "LOW-3 PERF-4");
     await check({ needsPerson: true }, "PERF-4");
     await check({ needsPerson: false, status: ["pending"] }, "CRIT-1 LOW-3");
+    await check({ regressed: true }, "LOW-3");
+    await check({ regressed: false, severity: ["critical"] }, "CRIT-1 PERF-4");
+    await check({ assignee: "Zoë" }, "MED-2");
+    await check({ assignee: "Zo" }, "");
+    await check({ assigned: true }, "MED-2");
+    await check({ assigned: false, needsPerson: true }, "PERF-4");
     await check({ text: "  orders\tEMPTY " }, "CRIT-1");
     await check({ text: "web" }, "LOW-3");
     await check({ text: "0%_d" }, "LOW-3");

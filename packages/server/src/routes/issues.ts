@@ -7,15 +7,17 @@ import {
   IssueStatus,
   pageOf as pageSchema,
   SelfHealing,
+  issueQueryCharactersMax,
   Severity,
   Transition,
 } from "@prunella/contract";
+import { chosen } from "../issue-filter.ts";
 import { InvalidInputError, NotFoundError, type Issue as IssueRecord, type Snooze } from "@prunella/core";
 import { Type } from "typebox";
 import { actorOf } from "../access.ts";
 import type { App } from "../app.ts";
 import type { ServerOptions } from "../host.ts";
-import { commentJson, explain, incidentJson, issueJson, pageOf, transitionJson } from "../translate/index.ts";
+import { commentJson, dryRun, explain, incidentJson, issueJson, pageOf, transitionJson } from "../translate/index.ts";
 import {
   answers,
   closed,
@@ -40,6 +42,12 @@ const query = closed({
   kind: optional(text(64)),
   needsPerson: optional(Type.Boolean()),
   text: optional(Type.String({ maxLength: 400 })),
+  q: optional(
+    Type.String({
+      maxLength: issueQueryCharactersMax,
+      description: "is:open severity:critical target:api heal:failed words; adds to the other filters",
+    }),
+  ),
   sort: optional(Type.Union(sorts.map((each) => Type.Literal(each)))),
   descending: optional(Type.Boolean()),
 });
@@ -58,8 +66,12 @@ export function issueRoutes(app: App, options: ServerOptions): void {
     "/issues",
     { schema: { ...answers("issues", "Issues", pageSchema(Issue)), querystring: query } },
     async (request) => {
-      const { sort, ...rest } = request.query;
-      return pageOf(await store.issues(present({ ...rest, sort: sorts.find((each) => each === sort) })), issueJson);
+      const { sort, q, ...rest } = request.query;
+      const filter = chosen(q, rest);
+      return pageOf(
+        await store.issues(present({ ...rest, ...filter, sort: sorts.find((each) => each === sort) })),
+        issueJson,
+      );
     },
   );
   app.get("/issues/:id", { schema: { ...answers("issues", "One issue", Issue), params: idParams } }, async (request) =>
@@ -105,11 +117,20 @@ export function issueRoutes(app: App, options: ServerOptions): void {
     "/issues/:id/explain",
     {
       schema: {
-        ...answers("issues", "What would run for it now, and which guard would stop it", Explanation),
+        ...answers(
+          "issues",
+          "What would run for it now, and which guard would stop it; with a remedy: what that one would do (dry run)",
+          Explanation,
+        ),
         params: idParams,
+        querystring: closed({ remedy: optional(text(200)) }),
       },
     },
-    async (request) => explain(engine, await issueOf(request.params.id), clock.now()),
+    async (request) => {
+      const { remedy } = request.query;
+      const issue = await issueOf(request.params.id);
+      return remedy === undefined ? explain(engine, issue, clock.now()) : dryRun(engine, issue, remedy, clock.now());
+    },
   );
 
   app.post(

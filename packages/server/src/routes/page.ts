@@ -4,6 +4,8 @@ import fastifyStatic from "@fastify/static";
 import type { Repair, Status, Target } from "@prunella/contract";
 import { existsSync } from "node:fs";
 import path from "node:path";
+import type { FastifyRequest } from "fastify";
+import { carries, openToAll, readToken } from "../access.ts";
 import type { App } from "../app.ts";
 import type { ServerOptions } from "../host.ts";
 import { html, type Html } from "../html.ts";
@@ -15,6 +17,8 @@ const targetsShown = 300;
 
 export async function pageRoutes(app: App, options: ServerOptions, startedAt: number): Promise<void> {
   const { engine, clock } = options;
+  const token = readToken(options.tokenFile);
+  const mayLook = (request: FastifyRequest): boolean => token === null || carries(request, token);
   const plain = async (): Promise<string> => {
     const status = statusJson(options, { startedAt, storeBytes: 0 });
     const specs = targetList(engine).filter((spec) => spec.kind !== "self");
@@ -28,28 +32,45 @@ export async function pageRoutes(app: App, options: ServerOptions, startedAt: nu
     reply.type("text/css; charset=utf-8").header("cache-control", "max-age=3600").send(style),
   );
   const { web } = options;
-  if (web === undefined || !existsSync(path.join(web, "index.html"))) {
-    app.get("/", { schema: { hide: true } }, async (_request, reply) =>
-      reply.type("text/html; charset=utf-8").send(await plain()),
-    );
-    return;
-  }
-  await app.register(fastifyStatic, {
-    root: path.resolve(web),
-    wildcard: false,
-    index: ["index.html"],
-    setHeaders: (response, file) => {
-      // Built files carry a hash in their name; the page that names them is asked for anew each time.
-      response.header("cache-control", file.endsWith(".html") ? "no-cache" : "max-age=31536000, immutable");
-    },
+  const built = (): string | null => {
+    const index = web === undefined ? null : path.join(web, "index.html");
+    return index !== null && existsSync(index) ? path.dirname(index) : null;
+  };
+  // The build may appear while the server runs (it is made at the first start from sources), so it is looked for each time.
+  await app.register(fastifyStatic, { root: path.resolve(web ?? "."), serve: false, cacheControl: false });
+  app.get("/", { schema: { hide: true }, config: openToAll }, async (request, reply) => {
+    if (built() !== null) return reply.header("cache-control", "no-cache").sendFile("index.html");
+    if (!mayLook(request)) return reply.code(401).type("text/plain; charset=utf-8").send(tokenNeeded);
+    return reply.type("text/html; charset=utf-8").send(await plain());
   });
+  // Built files carry a hash in their name; the page that names them is asked for anew each time.
+  app.get("/assets/:file", { schema: { hide: true }, config: openToAll }, async (request, reply) => {
+    const { file } = request.params as { readonly file: string };
+    if (!/^[\w.-]+$/.test(file) || built() === null || !existsSync(path.join(web ?? "", "assets", file)))
+      return sendProblem(reply, 404, "url: no such file of the UI; load the page anew", { field: "url" });
+    return reply.header("cache-control", "public, max-age=31536000, immutable").sendFile(`assets/${file}`);
+  });
+  for (const file of ["theme.js", "icon.svg"])
+    app.get(`/${file}`, { schema: { hide: true }, config: openToAll }, async (_request, reply) =>
+      built() === null
+        ? sendProblem(reply, 404, "url: the UI is not built; see /plain", { field: "url" })
+        : reply.header("cache-control", "max-age=3600").sendFile(file),
+    );
   // Addresses of the UI's own pages are all answered by its index.
-  app.get("/*", { schema: { hide: true } }, async (request, reply) =>
-    request.url.startsWith("/api/") || !(request.headers.accept ?? "").includes("text/html")
-      ? sendProblem(reply, 404, "url: nothing answers here; see /api/v1/openapi.json", { field: "url" })
-      : reply.sendFile("index.html"),
-  );
+  for (const place of places)
+    app.get(place, { schema: { hide: true }, config: openToAll }, async (_request, reply) =>
+      built() === null ? reply.redirect("/", 302) : reply.header("cache-control", "no-cache").sendFile("index.html"),
+    );
 }
+
+/** The UI's own addresses; anything else is answered by 404. */
+const places = ["issues", "approvals", "targets", "remedies", "drills", "report", "itself"].flatMap((place) => [
+  `/${place}`,
+  `/${place}/*`,
+]);
+
+const tokenNeeded =
+  "A token is needed, and the page that asks for it is not built yet. Come back in a moment, or send it as `Authorization: Bearer TOKEN`.\n";
 
 const verdicts: Readonly<Record<Status["verdict"], string>> = {
   "all-right": "All right",

@@ -6,6 +6,7 @@ import {
   Draft,
   mayRepair,
   modeOf,
+  NotFoundError,
   remediesFor,
   type Issue,
   type Remedy,
@@ -133,5 +134,69 @@ export function explain(engine: EngineFace, issue: Issue, now: number): Explanat
     reason: verdict.allowed ? null : verdict.reason,
     until: verdict.allowed ? null : timeOrNull(verdict.until),
     alternatives: alternatives.filter((name) => name !== remedy.name),
+  };
+}
+
+/** What one remedy of a person's choice would do for an issue now, and which guard would stop it. Nothing is done. */
+export function dryRun(engine: EngineFace, issue: Issue, name: string, now: number): Explanation {
+  const draft = new Draft(engine.world, now);
+  const context = engine.context();
+  const remedy = context.remedies.find((each) => each.name === name);
+  if (remedy === undefined) throw new NotFoundError("remedy", name);
+  const target = engine.world.targets.get(issue.target);
+  const plan = remedy.steps.map((step) => describe(step.action));
+  const { mode } = modeOf(remedy, draft);
+  const answer = {
+    issue: issue.id,
+    remedy: name,
+    plan,
+    mode,
+    guard: null,
+    reason: null,
+    until: null,
+    alternatives: [],
+  };
+  if (target === undefined)
+    return {
+      ...answer,
+      allowed: false,
+      answer: `${issue.target} is not in the configuration any more, so nothing would run.`,
+    };
+  const doing = `${name} (${plan.join(", then ")})`;
+  if (!remediesFor(issue, target, context.remedies).includes(remedy))
+    return {
+      ...answer,
+      allowed: false,
+      answer: `${name} does not fit: it is for ${remedy.when.kinds.join(", ")}${remedy.when.target === null ? "" : ` on ${remedy.when.target}`}, and ${issue.id} is ${issue.kind} on ${issue.target}.`,
+    };
+  const incident = issue.incident === null ? undefined : engine.world.incidents.get(issue.incident);
+  if (incident === undefined || incident.state !== "open")
+    return {
+      ...answer,
+      allowed: false,
+      answer: `${doing} fits. There is no open incident, so nothing runs now; the guards are asked when it next occurs.`,
+    };
+  const verdict = mayRepair(draft, {
+    incident,
+    target,
+    remedy,
+    disruptive: !incident.down,
+    safety: context.safety,
+    self: null,
+  });
+  if (verdict.allowed)
+    return {
+      ...answer,
+      allowed: true,
+      answer:
+        mode === "auto" ? `${doing} would run by itself.` : `${doing} fits; its mode is ${mode}, so a person decides.`,
+    };
+  return {
+    ...answer,
+    allowed: false,
+    guard: verdict.guard,
+    reason: verdict.reason,
+    until: timeOrNull(verdict.until),
+    answer: `${doing} would be held back by the guard ${verdict.guard}: ${verdict.reason}.`,
   };
 }

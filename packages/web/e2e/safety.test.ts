@@ -1,0 +1,113 @@
+// Text from outside stays text, and nobody without the token gets in: what a hostile signal or log line does to the page
+// (nothing), what the page asks of other origins (nothing), and how it asks for the token.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { browser, openPage, shop, skipReason, until, type Shop } from "./harness.ts";
+
+const skip = skipReason();
+const secret = "a-token-of-more-than-sixteen-characters";
+let running: Shop;
+let chrome: Browser;
+
+const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script> \u001b[31mred\u001b[0m \u202eneddih\u202c \u0000 ${"z\u0335\u0336\u0337\u0338\u0334".repeat(20)}`;
+const shouter = `
+console.log(${JSON.stringify(hostile)});
+console.log("\\u001b[1;32mgreen and bold\\u001b[0m plain");
+console.log("a" + "b".repeat(1_000_000) + "c");
+setInterval(() => {}, 1000);
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+before(async () => {
+  if (skip !== false) return;
+  running = await shop({
+    services: "  shouter:\n    command: node shouter.js\n\n",
+    files: { "shouter.js": shouter, token: secret },
+    more: "http: { port: 0, token: ./token }\n",
+    token: secret,
+  });
+  chrome = await browser();
+});
+after(async () => {
+  await chrome?.close();
+  await running?.stop();
+});
+
+test("without the token the page asks for it, and opens once it has it", { skip }, async () => {
+  const { page, context, faults } = await openPage(chrome, running.url);
+  await page.goto(running.url);
+  await page.getByText("A token is needed").first().waitFor({ timeout: 20_000 });
+  await page.getByLabel("Token").fill("wrong-token-wrong-token");
+  await page.getByRole("button", { name: "Use token" }).click();
+  await page.getByText("A token is needed").first().waitFor({ timeout: 20_000 });
+  await page.getByLabel("Token").fill(secret);
+  await page.getByRole("button", { name: "Use token" }).click();
+  await page.getByRole("heading", { name: "Needs you" }).first().waitFor({ timeout: 20_000 });
+  await page.getByText("Live", { exact: true }).waitFor({ timeout: 20_000 });
+  assert.equal(await page.evaluate("localStorage.getItem('prunella.token')"), null, "kept for this tab only");
+  await page.reload();
+  await page.getByText("Live", { exact: true }).waitFor({ timeout: 20_000 });
+  assert.deepEqual(
+    faults.filter((fault) => !/\b401\b/.test(fault)),
+    [],
+  );
+  await context.close();
+});
+
+test("hostile text in an issue and in output neither acts nor breaks the page", { skip }, async () => {
+  await running.ask("/signals", [
+    { target: "shouter", kind: "hostile-text", severity: "medium", summary: `${hostile} ${"x".repeat(1_200)}` },
+  ]);
+  const { page, context, faults } = await openPage(chrome, running.url, { size: { width: 360, height: 760 } });
+  await page.addInitScript(`sessionStorage.setItem("prunella.token", "${secret}")`);
+  let id: string | undefined;
+  await until(
+    async () => {
+      const issues = await running.ask<{ readonly items: readonly { readonly id: string; readonly kind: string }[] }>(
+        "/issues",
+      );
+      id = issues.items.find((issue) => issue.kind === "hostile-text")?.id;
+      return id !== undefined;
+    },
+    20_000,
+    () => running.output(),
+  );
+  for (const address of ["/", "/issues", `/issues/${id ?? ""}`, "/targets/shouter?tab=logs", "/report"]) {
+    await page.goto(`${running.url}${address}`);
+    await page.getByText("onerror").first().waitFor({ state: "attached", timeout: 20_000 });
+    const facts = (await page.evaluate(`({
+      title: document.title,
+      over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      images: document.querySelectorAll("img").length,
+      text: document.body.innerText,
+    })`)) as { readonly title: string; readonly over: number; readonly images: number; readonly text: string };
+    assert.doesNotMatch(facts.title, /owned/, address);
+    assert.equal(facts.images, 0, address);
+    assert.ok(facts.over <= 0, `${address} is ${facts.over} px wider than the window`);
+    assert.doesNotMatch(facts.text, /[\u202a-\u202e\u2066-\u2069\u0000\u001b]/, `${address} holds control characters`);
+  }
+  await page.goto(`${running.url}/targets/shouter?tab=logs`);
+  await page.locator(".ansi-green.ansi-bold", { hasText: "green and bold" }).waitFor({ timeout: 20_000 });
+  // Of a line of a megabyte a bounded part is sent and shown.
+  const long = page.locator(".log-text", { hasText: /^ab{100}/ });
+  await long.waitFor({ state: "attached", timeout: 20_000 });
+  assert.ok(((await long.textContent()) ?? "").length < 5_000);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the page carries a strict policy, and what is not the UI is not answered by it", { skip }, async () => {
+  const index = await fetch(running.url, { headers: { accept: "text/html" } });
+  const policy = index.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe/);
+  const text = await index.text();
+  assert.doesNotMatch(text, /<style|style=|<script>(?!<)/, "nothing inline");
+  assert.doesNotMatch(text, /https?:\/\//, "no other origin");
+  assert.equal((await fetch(`${running.url}/assets/../theme.js`)).status, 200);
+  assert.equal((await fetch(`${running.url}/assets/%2e%2e%2fpackage.json`)).status, 404);
+  assert.equal((await fetch(`${running.url}/nowhere`)).status, 401, "unknown addresses say nothing without the token");
+  assert.equal((await fetch(`${running.url}/api/v1/status`)).status, 401);
+  assert.equal((await fetch(`${running.url}/plain`)).status, 401);
+});
