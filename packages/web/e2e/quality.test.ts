@@ -6,6 +6,7 @@ import { sqliteStore } from "@prunella/store";
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism, loadavg } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -14,9 +15,15 @@ import { browser, openPage, screenshots, shop, skipReason, until, widths, type S
 const skip = skipReason();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** The limits; a slower machine than the one they were agreed for may name a factor. */
-const factor = Number(process.env["PRUNELLA_UI_SLACK"] ?? (process.env["CI"] ? 3 : 1));
-const limits = { paintMs: 1_000 * factor, interactionMs: 200 * factor, frameMsP95: 32 * factor } as const;
+/** What the UI is held to. */
+const limits = { paintMs: 1_000, interactionMs: 200, frameMsP95: 32 } as const;
+/**
+ * A slower machine than the one the limits were agreed for may name a factor (CI takes 3), and a machine with more to do than
+ * it has processors is no measure of the page: the limits grow by as much. The figures are printed as they are.
+ */
+const slack = (): number =>
+  Number(process.env["PRUNELLA_UI_SLACK"] ?? (process.env["CI"] ? 3 : 1)) *
+  Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 const issuesStored = 100_000;
 
 let running: Shop;
@@ -227,8 +234,8 @@ test(
     t.diagnostic(
       `4x slower: first contentful paint ${paint.toFixed(0)} ms, overview complete after ${shown.toFixed(0)} ms, slowest interaction ${slowest.toFixed(0)} ms (rounds: ${rounds.join(", ")})`,
     );
-    assert.ok(paint <= limits.paintMs, `first contentful paint ${paint.toFixed(0)} ms`);
-    assert.ok(slowest <= limits.interactionMs, `slowest interaction ${slowest.toFixed(0)} ms`);
+    assert.ok(paint <= limits.paintMs * slack(), `first contentful paint ${paint.toFixed(0)} ms`);
+    assert.ok(slowest <= limits.interactionMs * slack(), `slowest interaction ${slowest.toFixed(0)} ms`);
     await context.close();
   },
 );
@@ -272,7 +279,7 @@ test("under a storm of 1,000 events a second the overview and the issues stay fl
     t.diagnostic(
       `${address} under ${rate.toFixed(0)} events/s: ${frames.length} frames in 6 s, p50 ${frames[Math.floor(frames.length / 2)]?.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms, longest ${frames.at(-1)?.toFixed(0)} ms`,
     );
-    assert.ok(p95 < limits.frameMsP95, `${address}: frame time p95 ${p95.toFixed(1)} ms`);
+    assert.ok(p95 < limits.frameMsP95 * slack(), `${address}: frame time p95 ${p95.toFixed(1)} ms`);
     await context.close();
   }
 });
@@ -348,9 +355,9 @@ test("100,000 issues: found, sorted and scrolled without a wait", { skip }, asyn
     t.diagnostic(
       `100,000 issues: list after ${opened.toFixed(0)} ms, search after ${searched.toFixed(0)} ms (250 ms of it waiting for the typing to end), scrolled to row ${reached} in 4 s with frames p95 ${p95.toFixed(1)} ms, ${rows} rows in the page`,
     );
-    assert.ok(reached > 500, `scrolled to row ${reached}`);
+    assert.ok(reached > 500 / slack(), `scrolled to row ${reached}`);
     assert.ok(rows < 120, `${rows} rows exist at once`);
-    assert.ok(p95 < limits.frameMsP95, `frame time p95 while scrolling ${p95.toFixed(1)} ms`);
+    assert.ok(p95 < limits.frameMsP95 * slack(), `frame time p95 while scrolling ${p95.toFixed(1)} ms`);
     assert.deepEqual(faults, []);
     await context.close();
   } finally {
