@@ -100,6 +100,15 @@ export async function control(folder: DataFolder): Promise<Control> {
     agentConnected: () => connected.connected,
   });
   outgoing.configure(plan);
+  hub.onLines((target, lines, lost) =>
+    outgoing.lines(
+      target,
+      plan.monitoring.loki === null
+        ? []
+        : lines.map(({ at, text }) => ({ at, text, level: instance.learned.line(target, text).level ?? "info" })),
+      lost,
+    ),
+  );
   const drilling: Drills = drills({
     engine: instance,
     clock,
@@ -141,6 +150,12 @@ export async function control(folder: DataFolder): Promise<Control> {
     configuration: () => plan,
     senders: () => senders,
     outgoing: () => outgoing.state(),
+    // What came from outside is looked at like a service's own output, and not sent back out.
+    onLines: (target, lines) =>
+      instance.lines(
+        target,
+        lines.map(({ at, text }) => ({ at, text, stream: "out" as const })),
+      ),
     sources: sourcesOf(folder, store),
     drills: drilling,
     render: renderer,
