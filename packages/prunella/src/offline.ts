@@ -63,11 +63,11 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       fence: opened.epoch,
       random: () => 0,
     }),
-    guards: [],
-    deliveries: { delivered: new Map(), failed: new Map(), inFlight: 0 },
     command: refuse,
     ingest: refuse,
     listen: () => () => undefined,
+    guards: [],
+    deliveries: { delivered: new Map(), failed: new Map(), inFlight: 0 },
     health: () => ({
       detectionAt: null,
       healingAt: null,
@@ -99,7 +99,7 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       guards: () => [],
     },
     configuration: () => rules,
-    sources: sourcesOf(folder),
+    sources: sourcesOf(folder, store),
     render: renderer,
   });
   return {

@@ -3,6 +3,7 @@ import type { Cli } from "../cli.ts";
 import { alertCommands } from "./alerts.ts";
 import { completionCommand } from "./completion.ts";
 import { controlCommands } from "./controls.ts";
+import { drillCommands } from "./drill.ts";
 import { issueCommands } from "./issues.ts";
 import { logCommand } from "./logs.ts";
 import { recordCommands } from "./records.ts";
@@ -22,6 +23,7 @@ export function register(cli: Cli): void {
     alertCommands,
     logCommand,
     reportCommands,
+    drillCommands,
     completionCommand,
   ])
     family(cli);
