@@ -102,15 +102,6 @@ export async function control(folder: DataFolder): Promise<Control> {
     agentConnected: () => connected.connected,
   });
   outgoing.configure(plan);
-  hub.onLines((target, lines, lost) =>
-    outgoing.lines(
-      target,
-      plan.monitoring.loki === null
-        ? []
-        : lines.map(({ at, text }) => ({ at, text, level: instance.learned.line(target, text).level ?? "info" })),
-      lost,
-    ),
-  );
   const drilling: Drills = drills({
     engine: instance,
     clock,

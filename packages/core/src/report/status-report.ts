@@ -18,7 +18,7 @@ import {
 } from "./coverage.ts";
 import { drillProof, standingOf, type Proof, type ProvenStatus } from "./evidence.ts";
 import { againstTargets, type KpiRow } from "./kpi-rows.ts";
-import { kpis, rate, type Kpis, type Rate, type Records } from "./kpis.ts";
+import { durations, kpis, rate, type Kpis, type Rate, type Records } from "./kpis.ts";
 import type { SloStanding } from "./slo.ts";
 
 /** A long run that was recorded: a stress run in simulated time, or a soak or load run with real processes. */
@@ -125,8 +125,8 @@ export function statusReport(input: ReportInput): StatusReport {
   const { records, before } = input;
   const production = kpis(records, false);
   const productionBefore = before === null ? null : kpis(before, false);
-  const drills = kpis(records, true);
-  const drillsBefore = before === null ? null : kpis(before, true);
+  const drills = ofDrills(records, input.drills);
+  const drillsBefore = before === null ? null : ofDrills(before, input.drills);
   const byIssue = new Map<string, Incident[]>();
   for (const incident of input.incidents) {
     const known = byIssue.get(incident.issue);
@@ -195,6 +195,24 @@ export function statusReport(input: ReportInput): StatusReport {
         .filter(({ claim, row }) => claim !== null && row.proof === null)
         .map(({ row }) => row.id),
     }),
+  };
+}
+
+/** KPIs of drills: incidents here that a drill made, and the runs of drills in worlds of their own, each counted once. */
+function ofDrills(records: Records, runs: readonly DrillProof[]): Kpis {
+  const here = kpis(records, true);
+  const own = runs.filter((run) => run.at >= records.from && run.at < records.to);
+  if (own.length === 0) return here;
+  const times = (of: (run: DrillProof) => number | null): number[] =>
+    own.flatMap((run) => {
+      const ms = of(run);
+      return ms === null ? [] : [ms];
+    });
+  return {
+    ...here,
+    autoRecovery: rate(own.filter((run) => run.passed).length, own.length),
+    detection: durations(times((run) => run.detectionMs)),
+    repair: durations(times((run) => run.repairMs)),
   };
 }
 

@@ -184,6 +184,17 @@ test("drills and production are counted apart", () => {
   assert.equal(auto(drillKpis)?.of, 2);
 });
 
+test("runs of drills give the drills' own figures and never production's", () => {
+  const { kpis: rows, drillKpis } = report({
+    drills: [run({ detectionMs: 40 }), run({ run: "RUN-2", passed: false, detectionMs: 60, repairMs: null })],
+  });
+  const named = (of: typeof rows, name: string) => of.find((row) => row.name === name);
+  assert.equal(named(drillKpis, "auto-recovery rate")?.value, "50.0 %");
+  assert.equal(named(drillKpis, "detection time (median)")?.measured, 40);
+  assert.equal(named(drillKpis, "repair time (median)")?.count, 1);
+  assert.equal(named(rows, "auto-recovery rate")?.value, "no data");
+});
+
 test("p95 is taken over all requests together", () => {
   const fast = Array.from({ length: 11 }, (_, bucket) => (bucket === 10 ? 9_900 : 0));
   const slow = Array.from({ length: 57 }, (_, bucket) => (bucket === 56 ? 100 : 0));
