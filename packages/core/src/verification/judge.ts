@@ -1,6 +1,6 @@
 // Did the repair hold? Judged on what was watched of the target since, never on "the step exited 0". Invariant 9: nothing
 // is called recovered until it was seen healthy for the whole window; silence is not health.
-import { speaksAgainstHealth, staleMs, type TargetView } from "../detection/index.ts";
+import { factsOfKind, speaksAgainstHealth, staleMs, type TargetView } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
 import type { Objective, Repair } from "../repair/index.ts";
 import type { TimeMs } from "../signal/index.ts";
@@ -35,7 +35,11 @@ export function judge(
     );
     if (firing !== undefined && now - since >= settleMs)
       return { verdict: "failed", why: `the fault still holds: ${firing.summary}` };
-    if (view.healthySince !== null && firing === undefined) {
+    // The level that raised the incident must be gone too (rule 24), also where it does not speak against the target's health.
+    const own = incidents.find(
+      (incident) => incident.id === repair.incident && incident.firing && !factsOfKind(incident.kind).counted,
+    );
+    if (view.healthySince !== null && firing === undefined && own === undefined) {
       const recoveredAt = Math.max(view.healthySince, repair.startedAt ?? since);
       if (now - recoveredAt >= repair.remedy.verify.windowMs) {
         const worse = shortOf(repair.remedy.verify.objective, view, Math.max(recoveredAt, since));
