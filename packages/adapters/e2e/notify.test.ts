@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type TestContext } from "node:test";
 import { alertmanagerHoldMs, notifierOf, reveal, sendTo, type ReceiverPlan } from "@prunella/adapters";
-import { rulesFor, type Notification } from "@prunella/core";
+import { alertRulesFor, type Notification } from "@prunella/core";
 
 const at = 1_700_000_000_000;
 function notification(of: Partial<Notification> = {}): Notification {
@@ -305,7 +305,7 @@ test("the notifier finds the receiver by name and says when it is gone", async (
   const { seen, url } = await receiver(t);
   const plan = {
     receivers: [{ name: "x", type: "webhook", url: { secret: url }, headers: {} }] as const,
-    rules: rulesFor(["x"]),
+    rules: alertRulesFor(["x"]),
   };
   const notifier = notifierOf(() => plan, { write: () => {} });
   await notifier.send(notification(), [notification(), notification({ key: "two" })]);

@@ -14,7 +14,7 @@ import {
   type ServicePlan,
   type ToControl,
 } from "@prunella/adapters";
-import { rulesFor, type Action, type EventSignal, type ObservationSignal, type Order } from "@prunella/core";
+import { alertRulesFor, type Action, type EventSignal, type ObservationSignal, type Order } from "@prunella/core";
 import { settledWithin } from "../src/group.ts";
 import { markedProcesses } from "../src/proc/read.ts";
 
@@ -159,7 +159,9 @@ function planOf(folder: string, services: readonly Partial<ServicePlan>[], more:
     targets: [],
     checks: [],
     remedies: [],
-    notify: { receivers: [{ name: "log", type: "log" }], rules: rulesFor(["log"]) },
+    notify: { receivers: [{ name: "log", type: "log" }], rules: alertRulesFor(["log"]) },
+    sources: { sentry: [], services: {}, scrapes: [] },
+    monitoring: { deadman: null, loki: null },
     http: { host: "127.0.0.1", port: 0, tokenFile: null },
     retention: { signalsMs: 0, bytesMax: 0 },
     safety: {

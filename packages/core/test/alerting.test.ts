@@ -12,7 +12,7 @@ import {
   matches,
   nextStep,
   parseMatchers,
-  rulesFor,
+  alertRulesFor,
   routesOf,
   worldFrom,
   type AlertRules,
@@ -26,10 +26,10 @@ import { memoryDisk, memoryStore } from "@prunella/core/testing";
 import { sampleIncident, sampleIssue } from "@prunella/core/suites";
 import { startAt, target, world as engineWorld } from "./harness.ts";
 
-const route = (of: Partial<Route> = {}): Route => ({ ...rulesFor(["chat"]).route, ...of });
+const route = (of: Partial<Route> = {}): Route => ({ ...alertRulesFor(["chat"]).route, ...of });
 const rules = (of: Partial<Omit<AlertRules, "receivers">> & { receivers?: readonly string[] } = {}): AlertRules => {
   const { receivers = ["chat", "oncall", "boss"], ...rest } = of;
-  return checkAlertRules({ ...rulesFor(receivers), route: route(), ...rest });
+  return checkAlertRules({ ...alertRulesFor(receivers), route: route(), ...rest });
 };
 const only = (name: string, value: string) => [{ name, value, isRegex: false, isEqual: true }];
 

@@ -16,9 +16,12 @@ import { sqliteStore } from "@prunella/store";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { steadyClock } from "./clock.ts";
+import { drills, type Drills } from "./drills.ts";
 import type { DataFolder } from "./folder.ts";
+import { gameDays } from "./game-days.ts";
 import { jsonLog } from "./log.ts";
 import { logHub } from "./log-hub.ts";
+import { outlets, sendersOf } from "./outgoing.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -41,6 +44,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     retention: { signalsMs: plan.retention.signalsMs, bytesMax: plan.retention.bytesMax },
     onWarning: (warning) => log.write("warn", "store", { code: warning.code, message: warning.message }),
   });
+  let senders = sendersOf(plan, log);
   let link: LinkClient | null = null;
   const reached = (): LinkClient => {
     if (link === null) throw new Error("the agent is not connected yet");
@@ -73,6 +77,8 @@ export async function control(folder: DataFolder): Promise<Control> {
       if (JSON.stringify(next) === JSON.stringify(plan)) return;
       plan = next;
       instance.configure(rulesOf(next));
+      senders = sendersOf(next, log);
+      outgoing.configure(next);
       log.write("info", "configured", { targets: next.targets.length, remedies: next.remedies.length });
     },
     onSignals: (events, observations) => instance.ingest([...events, ...observations.map(withOwn)]),
@@ -86,6 +92,28 @@ export async function control(folder: DataFolder): Promise<Control> {
     onConnection: (state, reason) => log.write(state === "connected" ? "info" : "warn", "agent", { state, reason }),
   });
   const connected = link;
+  const outgoing = outlets({
+    engine: instance,
+    clock,
+    system: realSystem,
+    log,
+    agentConnected: () => connected.connected,
+  });
+  outgoing.configure(plan);
+  const drilling: Drills = drills({
+    engine: instance,
+    clock,
+    log,
+    schedule: (drill) => days.schedule(drill),
+  });
+  const days = gameDays({
+    plans: () => plan.drills ?? [],
+    drills: () => drilling,
+    engine: instance,
+    store,
+    clock,
+    log,
+  });
   const server: Server = await serve({
     host: plan.http.host,
     port: plan.http.port,
@@ -111,7 +139,10 @@ export async function control(folder: DataFolder): Promise<Control> {
       guards: (target) => guards.get(target) ?? [],
     },
     configuration: () => plan,
-    sources: sourcesOf(folder),
+    senders: () => senders,
+    outgoing: () => outgoing.state(),
+    sources: sourcesOf(folder, store),
+    drills: drilling,
     render: renderer,
   });
   announce(folder, server.url);
@@ -128,7 +159,10 @@ export async function control(folder: DataFolder): Promise<Control> {
     url: server.url,
     async stop() {
       clearInterval(pruning);
+      days.stop();
+      await drilling.stop();
       rmSync(folder.control, { force: true });
+      outgoing.stop();
       await server.close();
       await instance.stop();
       connected.close();

@@ -62,11 +62,11 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       fence: opened.epoch,
       random: () => 0,
     }),
-    guards: [],
-    deliveries: { delivered: new Map(), failed: new Map(), inFlight: 0 },
     command: refuse,
     ingest: refuse,
     listen: () => () => undefined,
+    guards: [],
+    deliveries: { delivered: new Map(), failed: new Map(), inFlight: 0 },
     health: () => ({
       detectionAt: null,
       healingAt: null,
@@ -98,7 +98,7 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       guards: () => [],
     },
     configuration: () => rules,
-    sources: sourcesOf(folder),
+    sources: sourcesOf(folder, store),
     render: renderer,
   });
   return {

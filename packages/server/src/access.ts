@@ -65,6 +65,15 @@ export function readToken(tokenFile: string | null): string | null {
 /** Alive and ready are asked by machines that carry no token; they tell nothing but yes or no. */
 const openPaths = new Set(["/healthz", "/readyz", "/livez", "/-/healthy", "/-/ready"]);
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Programs send here: the pace is theirs, and a store that takes nothing is answered with 429. */
+    readonly ingest?: boolean;
+    /** The route has a key of its own instead of the token, and takes what pages of other sites send. */
+    readonly ownAccess?: boolean;
+  }
+}
+
 export function guardAccess(
   app: FastifyInstance,
   options: { readonly host: string; readonly token: string | null; readonly nowMs: () => number },
@@ -78,15 +87,17 @@ export function guardAccess(
       throw new RequestError(421, "host: is none of this machine's own names; use 127.0.0.1 or localhost", {
         field: "host",
       });
-    if (options.token !== null && !openPaths.has(request.routeOptions.url ?? "") && !carries(request, options.token)) {
+    const { ingest, ownAccess } = request.routeOptions.config;
+    const isOpen = openPaths.has(request.routeOptions.url ?? "") || ownAccess === true;
+    if (options.token !== null && !isOpen && !carries(request, options.token)) {
       reply.header("www-authenticate", 'Bearer realm="prunella"');
       throw new RequestError(401, "authorization: the token is missing or wrong; send `Authorization: Bearer TOKEN`", {
         field: "authorization",
       });
     }
     if (isWrite(request)) {
-      refuseForeignPages(request);
-      const kind = /^\/api\/v1\/(signals|ping\/)/.test(request.url) ? "ingest" : "writes";
+      if (ownAccess !== true) refuseForeignPages(request);
+      const kind = ingest === true || /^\/api\/v1\/(signals|ping\/)/.test(request.url) ? "ingest" : "writes";
       const waitMs = waitOf[kind](request.ip);
       if (waitMs > 0)
         throw new RequestError(

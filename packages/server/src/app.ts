@@ -13,13 +13,23 @@ import { createHash } from "node:crypto";
 import type { Static, TSchema } from "typebox";
 import { guardAccess, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
+import { rawBodies } from "./ingest/body.ts";
+import { intake } from "./ingest/intake.ts";
 import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
-import { claimRoutes } from "./routes/claims.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { changeRoutes } from "./routes/changes.ts";
+import { claimRoutes } from "./routes/claims.ts";
 import { controlRoutes } from "./routes/controls.ts";
+import { drillRoutes } from "./routes/drills.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { alertIngestRoutes } from "./routes/ingest-alerts.ts";
+import { cloudEventRoutes } from "./routes/ingest-events.ts";
+import { heartbeatRoutes } from "./routes/ingest-heartbeats.ts";
+import { lineRoutes } from "./routes/ingest-lines.ts";
+import { otlpRoutes } from "./routes/ingest-otlp.ts";
+import { sentryRoutes } from "./routes/ingest-sentry.ts";
 import { incidentRoutes } from "./routes/incidents.ts";
 import { ingestRoutes } from "./routes/ingest.ts";
 import { issueRoutes } from "./routes/issues.ts";
@@ -96,6 +106,15 @@ export async function application(options: ServerOptions): Promise<App> {
     healthRoutes(scope as unknown as App, options, startedAt, ingest);
   });
   await app.register(async (scope) => pageRoutes(scope as unknown as App, options, startedAt));
+  const taking = intake(options, ingest);
+  await app.register(async (scope) => {
+    rawBodies(scope as unknown as FastifyInstance, taking.budget);
+    scope.addHook("onRequest", async (request) => {
+      if (request.method !== "OPTIONS") taking.refuseWhenBusy();
+    });
+    for (const routes of [alertIngestRoutes, sentryRoutes, otlpRoutes, lineRoutes, cloudEventRoutes, heartbeatRoutes])
+      routes(scope as unknown as App, taking);
+  });
   await app.register(
     async (scope) => {
       const api = scope as unknown as App;
@@ -111,7 +130,9 @@ export async function application(options: ServerOptions): Promise<App> {
       controlRoutes(api, options);
       alertRoutes(api, options);
       ingestRoutes(api, options);
+      changeRoutes(api, options);
       eventRoutes(api, options);
+      drillRoutes(api, options);
       api.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) =>
         reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(app.swagger())),
       );

@@ -41,6 +41,26 @@ export interface AgentFace {
   guards(target: string): readonly unknown[];
 }
 
+/** What is sent out beside notifications. */
+export interface Outgoing {
+  /** When somebody else was last told that Prunella lives; null: never, or nobody is told. */
+  readonly deadmanAt: number | null;
+  readonly loki: { readonly shipped: number; readonly lost: number; readonly waiting: number };
+  readonly scrapes: { readonly succeeded: number; readonly failed: number };
+}
+
+export interface Senders {
+  readonly sentry: readonly { readonly project: string; readonly key: string; readonly target: string }[];
+  /** OpenTelemetry's service names that differ from those of targets. */
+  readonly services: Readonly<Record<string, string>>;
+}
+
+export interface IncomingLine {
+  readonly at: number;
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  readonly text: string;
+}
+
 export interface ReportSources {
   /** Failure modes that are known beforehand. */
   readonly catalogue?: () => readonly CatalogueMode[];
@@ -50,6 +70,29 @@ export interface ReportSources {
   readonly longRuns?: () => Promise<readonly LongRun[]>;
   /** Incidents for which a notification was delivered. */
   readonly notified?: () => Promise<ReadonlySet<string>>;
+}
+
+export interface DrillMode {
+  readonly id: string;
+  readonly severity: "critical" | "medium" | "low";
+  readonly title: string;
+  readonly fault: string;
+  readonly rootCause: string;
+  readonly detector: string;
+  readonly guard: string;
+  readonly remedy: string;
+  readonly metric: string;
+}
+
+/** Drills, as the control plane runs them: one at a time, each as a process of its own. */
+export interface DrillFace {
+  readonly modes: readonly DrillMode[];
+  /** When it runs by itself, in words; null: never. */
+  schedule(drill: string): string | null;
+  /** Begins a run; resolves with its id. Rejects with ConflictError while another one runs. */
+  start(drill: string, withoutHealing: boolean): Promise<string>;
+  /** Ends the run; its rollbacks are carried out first. False when it is not running. */
+  abort(run: string): boolean;
 }
 
 export interface Render {
@@ -71,8 +114,15 @@ export interface ServerOptions {
   readonly agent: AgentFace;
   /** The configuration in force, as JSON. */
   readonly configuration: () => unknown;
+  /** Who may send errors as whom; secrets are looked up. Absent: nothing beyond the names of targets. */
+  readonly senders?: () => Senders;
+  readonly outgoing?: () => Outgoing;
+  /** Hears of log lines that came in from outside. */
+  readonly onLines?: (target: string, lines: readonly IncomingLine[]) => void;
   /** Where reports find what is not in the store; absent: there is none of it. */
   readonly sources?: ReportSources;
+  /** Absent: drills are listed from what is stored, and none can be run. */
+  readonly drills?: DrillFace;
   /** Reports and issues as text for people; absent: they are told as JSON only. */
   readonly render?: Render;
   /** Folder of the built web UI; absent: a plain status page answers at "/". */

@@ -75,7 +75,7 @@ export function problemHandler(options: Pick<ServerOptions, "log">) {
     if (error instanceof ConflictError) return sendProblem(reply, 409, error.message);
     if (error instanceof StoreError) {
       // A sender of signals holds them and tries again; anybody else is told that the store is at fault.
-      const isIngest = request.routeOptions.url === "/api/v1/signals";
+      const isIngest = request.routeOptions.config.ingest === true || request.routeOptions.url === "/api/v1/signals";
       return sendProblem(reply, isIngest && error.code !== "fenced" ? 429 : 503, `${error.message}; try again later`, {
         retryAfterS: storeRetryS,
       });

@@ -103,7 +103,7 @@ function isOver(draft: Draft, alert: Alert): boolean {
       return incident === undefined || incident.state === "ended";
     }
     case "approval":
-      return draft.repair(alert.key.slice("approval:".length))?.state.name !== "proposed";
+      return draft.repair(repairOf(alert))?.state.name !== "proposed";
     case "storm":
       return draft.settings.storm === null || `storm:${draft.settings.storm.since}` !== alert.key;
     case "notice":
@@ -117,6 +117,11 @@ function isOver(draft: Draft, alert: Alert): boolean {
   }
 }
 
+/** "approval:REP-3", or "approval:REP-3.step1" for a step that asks. */
+function repairOf(alert: Alert): string {
+  return alert.key.slice("approval:".length).split(".")[0] ?? "";
+}
+
 /** What to say of its end; null: it was an event, which has none. */
 function overBecause(draft: Draft, alert: Alert): { readonly title: string; readonly text: string } | null {
   switch (alert.kind) {
@@ -126,9 +131,9 @@ function overBecause(draft: Draft, alert: Alert): { readonly title: string; read
       return { title: said?.title ?? `${issue} is over`, text: said?.text ?? `${alert.incident ?? "it"} has ended` };
     }
     case "approval": {
-      const state = draft.repair(alert.key.slice("approval:".length))?.state;
+      const state = draft.repair(repairOf(alert))?.state;
       const became = state === undefined ? "gone" : state.name === "ended" ? state.outcome : state.name;
-      return { title: `${alert.key.slice("approval:".length)} waits no more`, text: `it is ${became}` };
+      return { title: `${repairOf(alert)} waits no more`, text: `it is ${became}` };
     }
     case "storm":
       return { title: "Storm mode is over", text: "repairs go on" };

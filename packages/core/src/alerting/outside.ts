@@ -47,6 +47,8 @@ export type IncomingAlert = Omit<OutsideAlert, "seenAt" | "incident" | "incident
   readonly state: "firing" | "resolved";
   /** It is derived from Prunella's own metrics, so it speaks of whatever incident its target has. */
   readonly own: boolean;
+  /** Kind of fault that it says it is about, in Prunella's own words; null: it does not say. */
+  readonly about: string | null;
 };
 
 export interface OutsideCommand {
@@ -98,7 +100,7 @@ function repeated(draft: Draft, known: OutsideAlert, alert: IncomingAlert): void
 function begin(draft: Draft, alert: IncomingAlert): void {
   if (draft.outsideLive >= outsideMax)
     throw new InvalidInputError("engine", `${outsideMax} alerts from outside hold at once`, "send it again later");
-  const { state: _, own, ...rest } = alert;
+  const { state: _, own, about: __, ...rest } = alert;
   const incident = witnessed(draft, alert, own);
   draft.putOutside({ ...rest, seenAt: draft.now, incident: incident?.id ?? null, incidentOverAt: null, overAt: null });
   if (incident === null) return;
@@ -145,11 +147,11 @@ function witnessed(draft: Draft, alert: IncomingAlert, own: boolean): Incident |
       .filter((incident) => {
         const issue = draft.issue(incident.issue);
         if (issue !== undefined && outsideIssues.has(`${issue.kind} ${issue.distinguisher}`)) return false;
-        return own || incident.kind === alert.kind || broken.has(incident.kind);
+        return own || incident.kind === alert.about || broken.has(incident.kind);
       })
       .sort(
         (a, b) =>
-          Number(b.kind === alert.kind) - Number(a.kind === alert.kind) ||
+          Number(b.kind === alert.about) - Number(a.kind === alert.about) ||
           Number(a.causedBy !== null) - Number(b.causedBy !== null) ||
           rank(b.severity) - rank(a.severity) ||
           a.detectedAt - b.detectedAt,

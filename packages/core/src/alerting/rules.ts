@@ -69,7 +69,7 @@ export interface ChainStep {
 }
 
 /** One receiver for everything, at once and each alert for itself. */
-export function rulesFor(receivers: readonly string[]): AlertRules {
+export function alertRulesFor(receivers: readonly string[]): AlertRules {
   return {
     receivers: receivers.map((name) => ({ name, resolved: true })),
     route: {
@@ -87,7 +87,7 @@ export function rulesFor(receivers: readonly string[]): AlertRules {
     chains: [],
   };
 }
-export const defaultAlertRules: AlertRules = rulesFor(["default"]);
+export const defaultAlertRules: AlertRules = alertRulesFor(["default"]);
 
 /** Throws InvalidInputError; `field` names where the rules were written. */
 export function checkAlertRules(rules: AlertRules, field = "notify"): AlertRules {

@@ -8,10 +8,12 @@ import process from "node:process";
 import { read, type Cursor, type Problem } from "./cursor.ts";
 import { readDetect } from "./detect.ts";
 import { readNotify } from "./notify.ts";
+import { readDrills } from "./drills.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
 import { readTarget } from "./targets.ts";
+import { readMonitoring, readSources } from "./sources.ts";
 import { readScaling, readTuning } from "./tuning.ts";
 import { duration, size } from "./units.ts";
 
@@ -81,9 +83,16 @@ export function compile(source: string, file: string): Compiled {
     scaling,
     tuning,
     notify: readNotify(root.at("notify"), folder),
+    sources: readSources(root, names, folder),
+    monitoring: readMonitoring(root.at("monitoring"), folder),
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
+    drills: readDrills(
+      root.at("drills"),
+      folder,
+      [...remedies, ...shippedRemedies].map((remedy) => remedy.name),
+    ),
     plugins: readPlugins(root.at("plugins"), folder),
     detect: readDetect(root.at("detect"), names),
   };

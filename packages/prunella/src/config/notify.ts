@@ -5,7 +5,7 @@ import {
   checkAlertRules,
   InvalidInputError,
   parseMatchers,
-  rulesFor,
+  alertRulesFor,
   type AlertRules,
   type Chain,
   type Matcher,
@@ -13,14 +13,16 @@ import {
 } from "@prunella/core";
 import path from "node:path";
 import type { Cursor } from "./cursor.ts";
+import { receiverKinds } from "./schema-monitoring.ts";
+import { keysOf } from "./schema.ts";
 import { duration } from "./units.ts";
 
 const hour = 3_600_000;
-const kinds = ["webhook", "slack", "pagerduty", "email", "ntfy", "alertmanager"] as const;
+const kinds = receiverKinds;
 type Kind = (typeof kinds)[number];
 
 /** When nothing is configured, what people would be told is in the log of the control plane. */
-export const logOnly: NotifyPlan = { receivers: [{ name: "log", type: "log" }], rules: rulesFor(["log"]) };
+export const logOnly: NotifyPlan = { receivers: [{ name: "log", type: "log" }], rules: alertRulesFor(["log"]) };
 
 export function readNotify(cursor: Cursor, folder: string): NotifyPlan {
   if (!cursor.exists) return logOnly;
@@ -30,9 +32,9 @@ export function readNotify(cursor: Cursor, folder: string): NotifyPlan {
       .flatMap((item, at) => readReceiver(`${kindOf(item) ?? "receiver"}-${at + 1}`, item, folder));
     return receivers.length === 0
       ? logOnly
-      : { receivers, rules: named(rulesFor(receivers.map(({ name }) => name)), cursor, receivers) };
+      : { receivers, rules: named(alertRulesFor(receivers.map(({ name }) => name)), cursor, receivers) };
   }
-  cursor.only(["receivers", "route", "inhibit", "escalations"]);
+  cursor.only(keysOf("notify"));
   const receivers = cursor
     .at("receivers")
     .entries()
@@ -43,20 +45,20 @@ export function readNotify(cursor: Cursor, folder: string): NotifyPlan {
   }
   const names = receivers.map(({ name }) => name);
   const defaults: Route = {
-    ...rulesFor(names).route,
+    ...alertRulesFor(names).route,
     groupBy: ["target"],
     groupWaitMs: 5_000,
     groupIntervalMs: 60_000,
     repeatMs: 4 * hour,
   };
   const rules: AlertRules = {
-    receivers: rulesFor(names).receivers,
+    receivers: alertRulesFor(names).receivers,
     route: readRoute(cursor.at("route"), defaults, true),
     inhibitions: cursor
       .at("inhibit")
       .items()
       .map((item) => {
-        item.only(["source", "target", "equal"]);
+        item.only(keysOf("inhibition"));
         return {
           source: matchersOf(item.at("source")),
           target: matchersOf(item.at("target")),
@@ -88,7 +90,7 @@ function named(rules: AlertRules, cursor: Cursor, receivers: readonly ReceiverPl
     if (!(error instanceof InvalidInputError)) throw error;
     const [rule = "", remedy = ""] = error.message.slice(error.field.length + 2).split("; ");
     cursor.problem(`${error.field.slice(cursor.path.length + 1)}: ${rule}`, remedy);
-    return rulesFor(receivers.map(({ name }) => name));
+    return alertRulesFor(receivers.map(({ name }) => name));
   }
 }
 
@@ -96,7 +98,7 @@ function kindOf(item: Cursor): Kind | null {
   return kinds.find((kind) => item.at(kind).exists) ?? null;
 }
 
-const keysOf: Readonly<Record<Kind, readonly string[]>> = {
+const keysOfKind: Readonly<Record<Kind, readonly string[]>> = {
   webhook: ["webhook", "headers"],
   slack: ["slack", "channel"],
   pagerduty: ["pagerduty", "url"],
@@ -119,14 +121,14 @@ function readReceiver(name: string, item: Cursor, folder: string): ReceiverPlan[
     );
     return [];
   }
-  item.only([...keysOf[kind], "resolved", ...(kind === "email" ? [] : [])]);
+  item.only([...keysOfKind[kind], "resolved"]);
   const field = item.at(kind);
   switch (kind) {
     case "webhook":
     case "alertmanager":
-      return [{ name, type: kind, url: address(field, folder), headers: secretMap(item.at("headers"), folder) }];
+      return [{ name, type: kind, url: urlSecret(field, folder), headers: secretMap(item.at("headers"), folder) }];
     case "slack":
-      return [{ name, type: "slack", url: address(field, folder), channel: item.at("channel").text() }];
+      return [{ name, type: "slack", url: urlSecret(field, folder), channel: item.at("channel").text() }];
     case "pagerduty":
       return [
         {
@@ -155,7 +157,7 @@ function readReceiver(name: string, item: Cursor, folder: string): ReceiverPlan[
 
 function readEmail(name: string, item: Cursor, folder: string): ReceiverPlan[] {
   const smtp = item.at("smtp");
-  smtp.only(["host", "port", "security", "user", "password"]);
+  smtp.only(keysOf("smtp"));
   const to = item.at("email").texts();
   for (const each of to)
     if (!isMailAddress(each)) item.at("email").problem(`holds ${each}, which is no address`, "write name@host");
@@ -177,16 +179,7 @@ function readEmail(name: string, item: Cursor, folder: string): ReceiverPlan[] {
 }
 
 function readRoute(cursor: Cursor, above: Route, isRoot: boolean): Route {
-  cursor.only([
-    "receiver",
-    "group",
-    "wait",
-    "interval",
-    "repeat",
-    "escalation",
-    "routes",
-    ...(isRoot ? [] : ["when", "continue"]),
-  ]);
+  cursor.only(keysOf(isRoot ? "route" : "sub-route"));
   const repeat = cursor.at("repeat");
   const own: Route = {
     matchers: isRoot ? [] : matchersOf(cursor.at("when")),
@@ -213,7 +206,7 @@ function readRoute(cursor: Cursor, above: Route, isRoot: boolean): Route {
 }
 
 function readChain([name, cursor]: [string, Cursor]): Chain {
-  cursor.only(["steps", "repeat", "repeatAfter"]);
+  cursor.only(keysOf("escalation"));
   return {
     name,
     repeat: cursor.at("repeat").whole(0, 0, 5),
@@ -222,7 +215,7 @@ function readChain([name, cursor]: [string, Cursor]): Chain {
       .at("steps")
       .items()
       .map((step, at) => {
-        step.only(["to", "after"]);
+        step.only(keysOf("escalation-step"));
         const receivers = step.at("to").texts();
         if (receivers.length === 0) step.at("to").problem("names nobody", "name a receiver");
         return {
@@ -247,7 +240,7 @@ function matchersOf(cursor: Cursor): Matcher[] {
 /** Text with `${NAME}` in it, or `{ file: PATH }`. */
 export function secretOf(cursor: Cursor, folder: string): Secret {
   if (!cursor.isMap) return { secret: cursor.text("") ?? "" };
-  cursor.only(["file"]);
+  cursor.only(keysOf("secret"));
   return { secretFile: path.resolve(folder, cursor.at("file").text("") ?? "") };
 }
 
@@ -256,12 +249,12 @@ function needed(item: Cursor, key: string, folder: string): Secret {
   return secretOf(item.at(key), folder);
 }
 
-function secretMap(cursor: Cursor, folder: string): Record<string, Secret> {
+export function secretMap(cursor: Cursor, folder: string): Record<string, Secret> {
   return Object.fromEntries(cursor.entries().map(([name, field]) => [name, secretOf(field, folder)]));
 }
 
 /** An address that may be a secret; it can be checked now only when nothing in it is looked up later. */
-function address(cursor: Cursor, folder: string): Secret {
+export function urlSecret(cursor: Cursor, folder: string): Secret {
   const secret = secretOf(cursor, folder);
   if ("secret" in secret && !secret.secret.includes("${") && !isHttp(secret.secret))
     cursor.problem("must be an http or https URL", "write for example https://host/path");
@@ -274,7 +267,7 @@ function plainAddress(cursor: Cursor, fallback: string): string {
   return text;
 }
 
-function isHttp(text: string): boolean {
+export function isHttp(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.hostname !== "";
 }

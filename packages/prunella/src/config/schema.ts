@@ -2,6 +2,7 @@
 // (`keysOf`), published for editors (`prunella check --schema`, schema/prunella.schema.json). What a schema cannot say, such as
 // names that must exist, is the compiler's; a test holds the two against each other.
 import { causeWords } from "@prunella/core";
+import { monitoringMappings, monitoringRootKeys, scrapeKey } from "./schema-monitoring.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -125,16 +126,31 @@ const mappings: Readonly<
       services: { ...map(ref("service")), description: "What Prunella runs, watches and heals." },
       targets: { ...map(ref("target")), description: "What it watches and does not run." },
       remedies: list(ref("remedy")),
-      notify: {
-        description:
-          "Whom to tell: a list of receivers, or receivers, route, inhibit and escalations; see docs/monitoring.md.",
-      },
+      ...monitoringRootKeys,
       http: ref("http"),
       retention: ref("retention"),
       safety: ref("safety"),
+      drills: { ...list(ref("drill")), description: "Drills that run by themselves; see docs/drills.md." },
       plugins: described(words, "Modules that add actions."),
       detect: ref("detect"),
     },
+  },
+  drill: {
+    keys: {
+      run: described(text, "A drill of the catalogue, such as CRIT-001."),
+      experiment: described(text, "A Chaos Toolkit experiment, as JSON."),
+      cron: described(text, 'Minute, hour, day, month, weekday: "0 3 * * 2".'),
+      timezone: described(text, "IANA name; by default the machine's."),
+      window: {
+        type: "string",
+        pattern: "^\\s*([01]?\\d|2[0-3]):[0-5]\\d\\s*-\\s*([01]?\\d|2[0-4]):[0-5]\\d\\s*$",
+        description: 'It begins only within: "02:00-05:00".',
+      },
+      remedies: described(words, "Remedies that it proves; they are demoted when it fails or grows stale."),
+      stale: duration("Age at which its last pass proves nothing any more; by default 30 days."),
+    },
+    required: ["cron"],
+    more: exactlyOne(["run", "experiment"]),
   },
   service: {
     keys: {
@@ -160,6 +176,7 @@ const mappings: Readonly<
       startup: duration("Time within which it may still be unhealthy."),
       ready: duration("Longest wait for its readiness before dependents start anyway."),
       labels: map(),
+      scrape: scrapeKey,
       files: ref("files"),
     },
     required: ["command"],
@@ -172,6 +189,7 @@ const mappings: Readonly<
       labels: map(),
       address: words,
       addresses: words,
+      scrape: scrapeKey,
       slo: ref("slo"),
     },
     more: { anyOf: [{ required: ["check"] }, { required: ["checks"] }] },
@@ -416,6 +434,7 @@ const mappings: Readonly<
     required: ["target", "metric"],
   },
   notify: { keys: { webhook: { type: "string" }, headers: map() } },
+  ...monitoringMappings,
 };
 
 /** The keys that a mapping of the configuration may hold. */

@@ -9,6 +9,7 @@ import { guardMetrics } from "./guards.ts";
 import { healingMetrics } from "./healing.ts";
 import { ownMetrics } from "./itself.ts";
 import { kit } from "./kit.ts";
+import { sloMetrics } from "./slo.ts";
 import { targetMetrics } from "./targets.ts";
 
 export interface Metrics {
@@ -31,14 +32,39 @@ export function metrics(options: ServerOptions, startedAt: number, ingest: Inges
     add({ reason: "queue-full" }, options.engine.health().signalsShed);
     ingest.each("dropped", (_source, reason, count) => add({ reason }, count));
   });
+  of.gauge(
+    "prunella_deadman_last_success_timestamp_seconds",
+    "When the dead-man ping was last taken; 0: never",
+    [],
+    (to) => to.set((options.outgoing?.().deadmanAt ?? 0) / 1000),
+  );
+  of.total(
+    "prunella_log_lines_shipped_total",
+    "Log lines sent to Loki since start, by what came of them",
+    ["outcome"],
+    (add) => {
+      const { shipped = 0, lost = 0 } = options.outgoing?.().loki ?? {};
+      add({ outcome: "shipped" }, shipped);
+      add({ outcome: "lost" }, lost);
+    },
+  );
+  of.gauge("prunella_log_lines_waiting", "Log lines that wait to be sent to Loki", [], (to) =>
+    to.set(options.outgoing?.().loki.waiting ?? 0),
+  );
+  of.total("prunella_scrapes_total", "Scrapes of declared targets since start", ["outcome"], (add) => {
+    const { succeeded = 0, failed = 0 } = options.outgoing?.().scrapes ?? {};
+    add({ outcome: "succeeded" }, succeeded);
+    add({ outcome: "failed" }, failed);
+  });
   targetMetrics(of, options);
   guardMetrics(of, options);
+  const slos = sloMetrics(of, options);
   const healing = healingMetrics(of, options);
   alertMetrics(of, options);
   return {
     contentType: registry.contentType,
     async text() {
-      await own.refresh();
+      await Promise.all([own.refresh(), slos.refresh()]);
       healing.refresh();
       return registry.metrics();
     },
