@@ -53,7 +53,7 @@ test("a stalled iteration hears it through its signal, and the stall is told", a
   assert.ok(reason instanceof TimeoutError);
   assert.deepEqual(
     events.map(({ event, level }) => `${event}:${level}`),
-    ["started:info", "stalled:trip", "recovered:info"],
+    ["started:info", "stalled:trip", "recovered:info", "resumed:info"],
   );
   assert.equal(own.snapshot().values["abandoned"], 0, "it obeyed");
   await own.stop();
