@@ -10,7 +10,7 @@ const may = {
   agent: ["core", "adapters", "resilience", "contract", "probe"],
   server: ["core", "contract", "resilience"],
   web: ["contract"],
-  catalogue: ["core", "adapters", "contract"],
+  catalogue: ["core", "adapters", "contract", "resilience"],
   prunella: [
     "resilience",
     "detect",

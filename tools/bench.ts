@@ -7,18 +7,11 @@ import { requireNode } from "./node-version.ts";
 
 requireNode();
 const root = path.resolve(import.meta.dirname, "..");
-const benches = readdirSync(path.join(root, "packages")).flatMap((name): { name: string; files: string[] }[] => {
-  const folder = path.join(root, "packages", name, "bench");
-  if (!existsSync(folder)) return [];
-  // A bench is main.ts, or each .ts file whose first line says what it measures, where there are several.
-  const files = existsSync(path.join(folder, "main.ts"))
-    ? ["main.ts"]
-    : readdirSync(folder).filter((file) =>
-        ["series.ts", "logs.ts", "forecast.ts", "change.ts", "cause.ts", "life.ts"].includes(file),
-      );
-  return files.length === 0 ? [] : [{ name, files: files.map((file) => path.join(folder, file)) }];
-});
-benches.push({ name: "ingest", files: [path.join(root, "packages/prunella/bench/ingest.ts")] });
+// A package's bench is bench/main.ts; what else lies there are its parts.
+const benches = readdirSync(path.join(root, "packages"))
+  .map((name) => ({ name, file: path.join(root, "packages", name, "bench", "main.ts") }))
+  .filter(({ file }) => existsSync(file));
+benches.push({ name: "ingest", file: path.join(root, "packages/prunella/bench/ingest.ts") });
 const wanted = process.argv.slice(2);
 if (wanted.length === 0) console.log(`npm run bench NAME…: ${benches.map((bench) => bench.name).join(", ")}`);
 for (const name of wanted) {
@@ -28,8 +21,6 @@ for (const name of wanted) {
     process.exitCode = 2;
     continue;
   }
-  for (const file of bench.files) {
-    const { status } = spawnSync(process.execPath, ["--expose-gc", file], { stdio: "inherit", cwd: root });
-    if (status !== 0) process.exitCode = 1;
-  }
+  const { status } = spawnSync(process.execPath, ["--expose-gc", bench.file], { stdio: "inherit", cwd: root });
+  if (status !== 0) process.exitCode = 1;
 }

@@ -24,6 +24,8 @@ export interface Plan {
   readonly http: { readonly host: string; readonly port: number; readonly tokenFile: string | null };
   readonly retention: { readonly signalsMs: number; readonly bytesMax: number };
   readonly safety: SafetyPlan;
+  /** Drills that run by themselves. */
+  readonly drills?: readonly DrillPlan[];
   /** Modules that add actions, absolute paths. Each action runs in a process of its own. */
   readonly plugins?: readonly string[];
   /** What of detection is switched off, and the rules of the configuration; absent: as shipped. */
@@ -108,6 +110,22 @@ export type CheckHow =
   /** A certificate (PEM) or token (JWT) in a file; never fails before its end, and says when that is. */
   | { readonly type: "expiry"; readonly path: string; readonly warnMs: number }
   | { readonly type: "dns"; readonly host: string };
+
+/** A drill, or an experiment, that runs by cron inside a window; skipped while an incident is open. */
+export interface DrillPlan {
+  /** Id of the catalogue's row, or the name of the experiment's file. */
+  readonly drill: string;
+  /** File of the experiment; null: the catalogue's own. */
+  readonly experiment: string | null;
+  readonly cron: string;
+  /** IANA name; null: the machine's. */
+  readonly timezone: string | null;
+  /** Minutes of the day between which it may begin (over midnight when from is after to); null: at any time. */
+  readonly window: { readonly fromMinute: number; readonly toMinute: number } | null;
+  /** Remedies that it proves: they are demoted to suggest when it fails or was not passed for `staleMs`. */
+  readonly remedies: readonly string[];
+  readonly staleMs: number;
+}
 
 export interface SafetyPlan {
   /** Runs of any remedy that disturb something running, over all targets, per hour. */

@@ -23,6 +23,8 @@ export interface LogSearch {
 export interface LogBook {
   /** Notes how large the files of a service are now; rotates those beyond their limit. Call once a second. */
   look(service: Service, at: number): void;
+  /** Bytes a second that a service wrote into its log between the last two looks; null before there were two. */
+  bytesPerSecond(target: TargetKey): number | null;
   /** The newest lines of both streams that fit, oldest first, at most 5,000 and what fits into one message. */
   lines(service: Service, wanted: LogSearch): Promise<LogLine[]>;
   /** A service is gone: forgets its notes. */
@@ -31,18 +33,29 @@ export interface LogBook {
 
 export function logBook(now: () => number): LogBook {
   const times = new Map<string, LogTimes>();
+  /** Size of each stream at the last look, and how fast both streams of a target grew until then. */
+  const sizes = new Map<string, { readonly size: number; readonly at: number }>();
+  const rates = new Map<TargetKey, number>();
   const keyOf = (target: TargetKey, stream: string): string => `${target} ${stream}`;
   return {
     look(service, at) {
+      let rate: number | null = null;
       for (const stream of streams) {
         const size = sizeOf(service.logFile(stream));
         const key = keyOf(service.target, stream);
         let clock = times.get(key);
         if (clock === undefined) times.set(key, (clock = logTimes(now)));
         clock.note(size, at);
+        const before = sizes.get(key);
+        sizes.set(key, { size, at });
+        // A file that became smaller was rotated: what was written since then is what it holds.
+        if (before !== undefined && at > before.at)
+          rate = (rate ?? 0) + ((size < before.size ? size : size - before.size) * 1_000) / (at - before.at);
         if (size > service.plan.logs.bytesMax) void service.rotateIfLarge(stream);
       }
+      if (rate !== null) rates.set(service.target, rate);
     },
+    bytesPerSecond: (target) => rates.get(target) ?? null,
     async lines(service, { lines: count, containing, anyOf }) {
       const { target } = service;
       const wanted = Math.min(count, linesMax);
@@ -67,7 +80,11 @@ export function logBook(now: () => number): LogBook {
       return fitting(lines.sort((one, other) => one.at - other.at).slice(-wanted));
     },
     forget(target) {
-      for (const stream of streams) times.delete(keyOf(target, stream));
+      rates.delete(target);
+      for (const stream of streams) {
+        times.delete(keyOf(target, stream));
+        sizes.delete(keyOf(target, stream));
+      }
     },
   };
 }

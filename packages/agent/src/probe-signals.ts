@@ -16,6 +16,8 @@ export interface ProbeSignalsOptions {
 
 /** Events of one target passed on per second; more are counted as lost. */
 export const eventsPerSecondMax = 50;
+/** …and how many of a target's guards that merely tell how they go on; more are left out, their state says the same. */
+const infosPerSecondMax = 20;
 
 export interface ProbeSignals {
   message(target: string, message: ProbeMessage): void;
@@ -28,8 +30,12 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
   const said = new Map<string, number>();
 
   function emit(event: NewEvent): void {
-    const count = (said.get(event.target) ?? 0) + 1;
-    said.set(event.target, count);
+    // Good news of a guard has a bound of its own, so that it never crowds out a trip.
+    const isInfo = event.type === "guard" && event.level === "info";
+    const key = isInfo ? `${event.target} info` : event.target;
+    const count = (said.get(key) ?? 0) + 1;
+    said.set(key, count);
+    if (isInfo && count > infosPerSecondMax) return;
     if (count <= eventsPerSecondMax) options.emit(event);
     else options.countLost(1, `${event.target} reported more than ${eventsPerSecondMax} events in a second`);
   }
@@ -74,13 +80,20 @@ export function probeSignals(options: ProbeSignalsOptions): ProbeSignals {
           ]);
           return;
         case "guard": {
-          const event = message.event as { guard?: unknown; name?: unknown; event?: unknown; detail?: unknown } | null;
+          const event = message.event as {
+            guard?: unknown;
+            name?: unknown;
+            event?: unknown;
+            level?: unknown;
+            detail?: unknown;
+          } | null;
           emit({
             type: "guard",
             target,
             guard: String(event?.guard),
             name: String(event?.name),
             event: String(event?.event),
+            level: event?.level === "info" ? "info" : "trip",
             detail: flat(event?.detail),
           });
           return;
@@ -157,7 +170,7 @@ function flat(detail: unknown): Record<string, string | number | boolean> {
   const kept: Record<string, string | number | boolean> = {};
   for (const [key, value] of Object.entries(detail).slice(0, 50)) {
     if (typeof value === "number" || typeof value === "boolean") kept[key] = value;
-    else if (typeof value === "string") kept[key] = value.slice(0, 1_000);
+    else if (typeof value === "string") kept[key] = value.slice(0, 4_000);
   }
   return kept;
 }

@@ -191,5 +191,11 @@ export function factsOf(error: ErrorDescription): ErrorFacts {
     .map((cause) => `\nCaused by: ${cause.stack ?? `${cause.name}: ${cause.message}`}`)
     .join("");
   const stack = error.stack === null && causes === "" ? null : `${error.stack ?? ""}${causes}`.slice(0, 16_000);
-  return { name: error.name, message: error.message, code: error.code, stack };
+  return {
+    name: error.name,
+    message: error.message,
+    code: error.code,
+    stack,
+    ...(error.context === undefined ? {} : { fields: error.context }),
+  };
 }

@@ -60,7 +60,12 @@ export function watch(options: WatchOptions): Watch {
       options.book.look(service, at);
     }
     for (const [target, taken] of usage.sample(roots, elapsedMs)) {
-      const values = { ...taken, ...probeValues(options.probes.statsOf(target)) };
+      const logBytes = options.book.bytesPerSecond(target);
+      const values = {
+        ...taken,
+        ...probeValues(options.probes.statsOf(target)),
+        ...(logBytes === null ? {} : { logBytesPerSecond: logBytes }),
+      };
       const sample: ObservationSignal = { type: "sample", target, at, values };
       samples.set(target, sample);
       signals.push(sample);

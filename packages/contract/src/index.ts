@@ -2,4 +2,5 @@ export * from "./shapes.ts";
 export * from "./logs.ts";
 export * from "./slo.ts";
 export * from "./report.ts";
+export * from "./drills.ts";
 export * from "./alerts.ts";

@@ -10,5 +10,6 @@ export * from "./alerting/index.ts";
 export * from "./engine/index.ts";
 export * from "./world.ts";
 export * from "./ports.ts";
+export * from "./drill.ts";
 export * from "./paging.ts";
 export * from "./errors.ts";

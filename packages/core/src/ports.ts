@@ -2,6 +2,7 @@
 // exist) a suite in suites/ that both pass. All awaiting in the core ends at one of these.
 import type { System } from "@prunella/resilience";
 import type { Evidence, Json } from "./detection/index.ts";
+import type { DrillRun } from "./drill.ts";
 import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./issue/index.ts";
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
 import type { Alert, OutsideAlert, Silence } from "./alerting/index.ts";
@@ -60,6 +61,8 @@ export interface Store {
   comments(issue: string): Promise<readonly Comment[]>;
   /** Everything that detectors saved, by id; read once, at the start. */
   learned(): Promise<readonly Learned[]>;
+  drillRun(id: string): Promise<DrillRun | null>;
+  drillRuns(query: DrillRunQuery): Promise<Page<DrillRun>>;
   /** What was put into the outbox for receivers, newest first. */
   notifications(query: NotificationQuery): Promise<Page<Notification>>;
   /** Deletes what retention no longer keeps, oldest first, in slices; an issue's record stays when its raw signals go. */
@@ -116,6 +119,7 @@ export interface Changes {
   readonly notifications?: readonly Notification[];
   readonly comments?: readonly Comment[];
   readonly learned?: readonly Learned[];
+  readonly drillRuns?: readonly DrillRun[];
   readonly alerts?: readonly Alert[];
   readonly silences?: readonly Silence[];
   readonly outside?: readonly OutsideAlert[];
@@ -289,6 +293,12 @@ export interface TransitionQuery extends Paging {
 export interface SignalQuery extends Paging {
   readonly target?: TargetKey;
   readonly type?: string;
+  readonly from?: TimeMs;
+  readonly to?: TimeMs;
+}
+export interface DrillRunQuery extends Paging {
+  readonly drill?: string;
+  /** Started at or after / before; newest first. */
   readonly from?: TimeMs;
   readonly to?: TimeMs;
 }

@@ -1,5 +1,6 @@
 // A Store in memory: the reference that durable stores are compared with, and the simulator's disk. It keeps what a
 // process would lose apart (the handle) from what a disk keeps (MemoryDisk), and fails when told to. Plain, not fast.
+import type { DrillRun } from "./drill.ts";
 import { outsideMemoryMs, silenceMemoryMs, type Alert, type OutsideAlert, type Silence } from "./alerting/index.ts";
 import { StoreError } from "./errors.ts";
 import type { Incident, Issue, Transition } from "./issue/index.ts";
@@ -41,6 +42,7 @@ export interface MemoryDisk {
   readonly notifications: Map<string, Notification>;
   readonly comments: Map<string, Comment>;
   readonly learned: Map<string, Learned>;
+  readonly drillRuns: Map<string, DrillRun>;
   readonly alerts: Map<string, Alert>;
   readonly silences: Map<string, Silence>;
   readonly outside: Map<string, OutsideAlert>;
@@ -84,6 +86,7 @@ export function memoryDisk(): MemoryDisk {
     notifications: new Map(),
     comments: new Map(),
     learned: new Map(),
+    drillRuns: new Map(),
     alerts: new Map(),
     silences: new Map(),
     outside: new Map(),
@@ -232,6 +235,16 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         .sort((a, b) => a.at - b.at || compareText(idOrder(a.id), idOrder(b.id)))
     ),
     learned: async () => (read(), [...disk.learned.values()].sort((a, b) => compareText(a.id, b.id))),
+    drillRun: async (id) => (read(), disk.drillRuns.get(id) ?? null),
+    drillRuns: async (query) => (
+      read(),
+      newestFirst(
+        "drillRuns",
+        [...disk.drillRuns.values()].filter((row) => same(row.drill, query.drill) && within(row.startedAt, query)),
+        (row) => row.startedAt,
+        query,
+      )
+    ),
     notifications: async (query) => (
       read(),
       pageItems(
@@ -255,6 +268,7 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         drop(disk.series, (row) => row.at < now - keep.seriesMs) +
         drop(disk.tallies, (row) => row.hour < now - keep.talliesMs) +
         drop(disk.learned, (row) => row.at < now - keep.seriesMs) +
+        drop(disk.drillRuns, (row) => row.startedAt < now - keep.talliesMs) +
         drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs) +
         drop(disk.alerts, (row) => row.resolvedAt !== null && row.resolvedAt < now - keep.signalsMs) +
         drop(disk.silences, (row) => row.endsAt < now - keep.signalsMs) +
@@ -311,6 +325,7 @@ function write(disk: MemoryDisk, changes: Changes): void {
   replace(disk.series, changes.series, (row) => JSON.stringify([row.target, row.metric, row.at]));
   replace(disk.tallies, changes.tallies, (row) => JSON.stringify([row.target, row.hour]));
   replace(disk.learned, changes.learned, (row) => row.id);
+  replace(disk.drillRuns, changes.drillRuns, (row) => row.id);
   replace(disk.standings, changes.standings, (row) => row.remedy);
   replace(disk.notifications, changes.notifications, (row) => row.key);
   replace(disk.alerts, changes.alerts, (row) => row.key);

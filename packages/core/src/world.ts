@@ -1,5 +1,6 @@
 // The engine's memory: what the store returned at open, brought forward by each commit. Decisions read it through a Draft,
 // which collects their changes; only a committed draft reaches the world, so memory never runs ahead of the disk.
+import type { DrillRun } from "./drill.ts";
 import { silenceMemoryMs, type Alert, type Silence } from "./alerting/alert.ts";
 import { outsideMemoryMs, type OutsideAlert } from "./alerting/outside.ts";
 import type { Incident, IncidentId, Issue, IssueId, RepairId, Transition } from "./issue/index.ts";
@@ -144,6 +145,7 @@ export class Draft {
   readonly #tallies: Tally[] = [];
   readonly #series: SeriesPoint[] = [];
   readonly #learned: Learned[] = [];
+  readonly #drillRuns: DrillRun[] = [];
   #settings: Settings | null = null;
 
   constructor(world: World, now: TimeMs) {
@@ -278,6 +280,9 @@ export class Draft {
   putSeries(point: SeriesPoint): void {
     this.#series.push(point);
   }
+  putDrillRun(run: DrillRun): void {
+    this.#drillRuns.push(run);
+  }
   putLearned(learned: Learned): void {
     this.#learned.push(learned);
   }
@@ -319,6 +324,7 @@ export class Draft {
         this.#signals.length +
         this.#tallies.length +
         this.#learned.length +
+        this.#drillRuns.length +
         this.#series.length ===
         0 &&
       this.#settings === null &&
@@ -337,6 +343,7 @@ export class Draft {
       tallies: this.#tallies,
       series: this.#series,
       learned: this.#learned,
+      drillRuns: this.#drillRuns,
       standings: [...this.#standings.values()],
       notifications: [...this.#notifications.values()],
       comments: this.#comments,

@@ -313,7 +313,7 @@ function drawExhaustion(): void {
       marks: some(quiet),
     },
     {
-      title: "Where it is weak: the leak with a wave of six hours on it is warnings come and go",
+      title: "Where it is weak: with a long steep wave on the leak warnings come and go",
       lines: [{ label: "value (red: warning)", values: drawn(wave) }],
       level: 100,
       marks: some(waved),

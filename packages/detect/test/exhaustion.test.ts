@@ -82,6 +82,20 @@ test("a sawtooth that was seen to reset stays quiet on its later teeth", () => {
   assert.equal(firing(verdicts.slice(600)), 0);
 });
 
+test("a leak with a wave on it is told hours before the limit, the wave alone never is", () => {
+  for (const period of [120, 180, 240]) {
+    const sound = noisy(8, 1);
+    const wave = (at: number): number => 6 * Math.sin((2 * Math.PI * at) / period) + sound();
+    const quiet = Array.from({ length: 3_000 }, (_, at) => 30 + wave(at));
+    assert.equal(firing(run(quiet)), 0, `period ${period}`);
+    const leak = Array.from({ length: 2_400 }, (_, at) => 30 + wave(at) + 65 * Math.max(0, (at - 1_200) / 1_200));
+    const verdicts = run(leak);
+    const first = verdicts.findIndex((verdict) => verdict.firing);
+    assert.ok(first > 1_300 && first < 2_100, `period ${period}: first warning at ${first}`);
+    assert.equal(firing(verdicts.slice(2_100)), 300, `period ${period}: the warning stays on`);
+  }
+});
+
 test("a leak that is there from the first sample is told when the limit is near", () => {
   const verdicts = run(ramp(0, (at) => 0.1 * at, 100));
   const first = verdicts.findIndex((verdict) => verdict.firing);

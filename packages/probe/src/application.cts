@@ -1,7 +1,7 @@
 // The application's half: its guards (of the resilience library, if it uses it), its progress, its own repairs.
 // Everything the application calls here returns at once and never throws.
 import type { ChannelsModule } from "./channels.cts";
-import type { GuardReport, Guards, Heartbeat, ProbeInterface, Progress } from "./wire.ts";
+import type { GuardReport, Guards, Heartbeat, ProbeCommand, ProbeInterface, Progress } from "./wire.ts";
 
 const part = (name: string): unknown => require(`./${name}.cjs`);
 const { guarded } = part("channels") as ChannelsModule;
@@ -9,6 +9,8 @@ const { guarded } = part("channels") as ChannelsModule;
 const guardsMax = 200;
 /** Guard events sent an interval; the rest shows in the next snapshots. */
 const guardEventsMax = 200;
+/** Of these, those that are no trips have a bound of their own. */
+const guardInfosMax = 20;
 /** Names of progress, and of heartbeats; later ones are ignored. */
 const namesMax = 100;
 const actionsMax = 100;
@@ -17,24 +19,49 @@ const actionTimeoutMs = 30_000;
 const guardsKey = Symbol.for("prunella.guards");
 const probeKey = Symbol.for("prunella.probe");
 
+/** As in the resilience library: `Store`, which every process with a named primitive has, made a `Registry` where it is used as one. */
+interface GuardList {
+  list(): readonly Guard[];
+  control?(command: {
+    readonly name?: string;
+    readonly guard?: string | undefined;
+    readonly control?: string;
+    readonly action?: string;
+    readonly argument?: unknown;
+  }): Promise<unknown>;
+  actions?(): readonly string[];
+}
+
 /** As in the resilience library, `Reporting`. */
 interface Guard {
+  readonly guard?: string;
   readonly name: string;
   snapshot(): unknown;
   listen(listener: (event: unknown) => void): () => void;
   readonly controls?: Readonly<Record<string, (argument?: number | string) => void>>;
 }
 
+type GuardCommand = Omit<ProbeCommand & { readonly command: "guard" }, "id" | "command">;
+
 interface Application {
   /** Progress and heartbeats since the last call. */
   collectProgress(): (Progress | Heartbeat)[];
   /** State of the guards, or undefined where the application has none. Begins a new interval of events. */
   collectGuards(): Guards | undefined;
-  /** Gives a guard one of its commands; throws when there is no such guard or control. */
-  control(name: string, control: string, argument?: number | string): void;
-  /** Runs a registered action; rejects when there is none, when it fails, or after 30 s. */
+  /** Gives the guards of that name (and kind) one of their commands; rejects when there is no such guard or control. */
+  control(command: GuardCommand): Promise<unknown>;
+  /** Runs an action registered here or with the resilience library; rejects when there is none, when it fails, or after 30 s. */
   act(name: string, argument: unknown): Promise<unknown>;
   stop(): void;
+}
+
+/** A guard that cannot tell its state must not keep the others from being seen. */
+function snapshotOf(guard: Guard): unknown[] {
+  try {
+    return [guard.snapshot()];
+  } catch {
+    return [];
+  }
 }
 
 function watchApplication(report: (event: GuardReport) => void): Application {
@@ -44,6 +71,7 @@ function watchApplication(report: (event: GuardReport) => void): Application {
   const actions = new Map<string, (argument: unknown) => unknown>();
   const unlisten = new Map<Guard, () => void>();
   let events = 0;
+  let infos = 0;
   let on = true;
 
   const probe: ProbeInterface = {
@@ -79,14 +107,15 @@ function watchApplication(report: (event: GuardReport) => void): Application {
   };
   Object.defineProperty(globalThis, probeKey, { value: probe, configurable: true, enumerable: false });
 
-  function guards(): Guard[] {
-    const registry = (globalThis as { [guardsKey]?: { list(): readonly Guard[] } })[guardsKey];
-    return registry === undefined ? [] : registry.list().slice(0, guardsMax);
-  }
+  const guardList = (): GuardList | undefined => (globalThis as { [guardsKey]?: GuardList })[guardsKey];
+  const guards = (): readonly Guard[] => guardList()?.list().slice(0, guardsMax) ?? [];
 
   const onEvent = guarded((event: unknown) => {
-    events += 1;
-    if (events <= guardEventsMax) report({ type: "guard", event });
+    // What merely tells how it goes on must not crowd out a trip.
+    const isInfo = (event as { level?: unknown } | null)?.level === "info";
+    if (isInfo) infos += 1;
+    else events += 1;
+    if (isInfo ? infos <= guardInfosMax : events <= guardEventsMax) report({ type: "guard", event });
   });
 
   return {
@@ -103,7 +132,7 @@ function watchApplication(report: (event: GuardReport) => void): Application {
       return lines;
     },
     collectGuards() {
-      events = 0;
+      events = infos = 0;
       const present = new Set(guards());
       for (const guard of present) if (!unlisten.has(guard)) unlisten.set(guard, guard.listen(onEvent));
       for (const [guard, stop] of unlisten) {
@@ -115,21 +144,27 @@ function watchApplication(report: (event: GuardReport) => void): Application {
       return {
         type: "guards",
         at: Date.now(),
-        snapshots: [...[...present].map((guard) => guard.snapshot()), ...gauges.values()],
+        snapshots: [...[...present].flatMap(snapshotOf), ...gauges.values()],
       };
     },
-    control(name, control, argument) {
-      const guard = guards().find((each) => each.name === name);
-      if (guard === undefined) throw new Error(`no guard is named "${name}"`);
-      const perform = Object.hasOwn(guard.controls ?? {}, control) ? guard.controls?.[control] : undefined;
-      if (perform === undefined)
-        throw new Error(
-          `guard "${name}" has no control "${control}"; it has ${Object.keys(guard.controls ?? {}).join(", ") || "none"}`,
-        );
-      perform.call(guard.controls, argument);
+    async control({ name, guard: kind, control, argument }) {
+      const list = guardList();
+      if (list?.control !== undefined)
+        return list.control({ name, control, argument, ...(kind === undefined ? {} : { guard: kind }) });
+      const meant = (list?.list() ?? []).filter((each) => each.name === name && (kind ?? each.guard) === each.guard);
+      if (meant.length === 0) throw new Error(`no guard is named "${name}"`);
+      const taking = meant.filter((each) => Object.hasOwn(each.controls ?? {}, control));
+      const names = meant.flatMap((each) => Object.keys(each.controls ?? {}));
+      if (taking.length === 0)
+        throw new Error(`guard "${name}" has no control "${control}"; it has ${names.join(", ") || "none"}`);
+      for (const each of taking) each.controls?.[control]?.(argument);
+      return taking.length;
     },
     act(name, argument) {
-      const perform = actions.get(name);
+      const list = guardList();
+      const perform =
+        actions.get(name) ??
+        (list?.actions?.().includes(name) === true ? () => list.control?.({ action: name, argument }) : undefined);
       if (perform === undefined) return Promise.reject(new Error(`the application registered no action "${name}"`));
       return new Promise((resolve, reject) => {
         const timer = setTimeout(

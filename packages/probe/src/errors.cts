@@ -5,6 +5,9 @@ import type { ErrorDescription, ErrorReport } from "./wire.ts";
 const messageMax = 2_000;
 const stackMax = 8_000;
 const causesMax = 5;
+const contextFieldsMax = 50;
+/** Where the resilience library's `errorContext` keeps what a request was about. */
+const contextKey = Symbol.for("prunella.context");
 /** Reports an interval; an application that throws in a loop is told from one that throws once all the same. */
 const reportsMax = 20;
 
@@ -68,20 +71,39 @@ function watchErrors(report: (error: ErrorReport) => void): ErrorWatch {
 
 /** An error, or whatever was thrown instead of one, as plain data. */
 function describe(error: unknown): ErrorDescription {
-  const causes: Omit<ErrorDescription, "causes">[] = [];
+  const causes: Omit<ErrorDescription, "causes" | "context">[] = [];
   let cause = causeOf(error);
   while (cause !== undefined && cause !== null && causes.length < causesMax) {
     causes.push(describeOne(cause));
     cause = causeOf(cause);
   }
-  return { ...describeOne(error), causes };
+  const context = contextOf(error);
+  return { ...describeOne(error), causes, ...(context === undefined ? {} : { context }) };
+}
+
+/** The context that the error, or the nearest of its causes, carries: flat fields only. */
+function contextOf(error: unknown): ErrorDescription["context"] {
+  let each = error;
+  for (let depth = 0; depth <= causesMax && typeof each === "object" && each !== null; depth += 1) {
+    const found = (each as { [contextKey]?: unknown })[contextKey];
+    if (typeof found === "object" && found !== null) {
+      const kept: Record<string, string | number | boolean> = {};
+      for (const [name, value] of Object.entries(found).slice(0, contextFieldsMax)) {
+        if (typeof value === "string") kept[cut(name, 100)] = cut(value, 500);
+        else if (typeof value === "number" || typeof value === "boolean") kept[cut(name, 100)] = value;
+      }
+      return kept;
+    }
+    each = causeOf(each);
+  }
+  return undefined;
 }
 
 function causeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null ? (error as { cause?: unknown }).cause : undefined;
 }
 
-function describeOne(error: unknown): Omit<ErrorDescription, "causes"> {
+function describeOne(error: unknown): Omit<ErrorDescription, "causes" | "context"> {
   if (typeof error !== "object" || error === null)
     return { name: typeof error, message: cut(String(error), messageMax), code: null, stack: null };
   const { name, message, code, stack } = error as {

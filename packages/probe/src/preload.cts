@@ -149,7 +149,7 @@ function activate(socketPath: string): void {
       case "cpu":
         return profile(command);
       case "guard":
-        return application.control(command.name, command.control, command.argument);
+        return application.control(command);
       case "action":
         return application.act(command.name, command.arguments);
       case "off":

@@ -119,7 +119,9 @@ export interface ErrorDescription {
   readonly message: string;
   readonly code: string | null;
   readonly stack: string | null;
-  readonly causes: readonly Omit<ErrorDescription, "causes">[];
+  readonly causes: readonly Omit<ErrorDescription, "causes" | "context">[];
+  /** What the application's error context says of the request it happened in; absent where none was attached. */
+  readonly context?: Readonly<Record<string, string | number | boolean>>;
 }
 export interface ErrorReport {
   readonly type: "error";
@@ -223,6 +225,8 @@ export type ProbeCommand = { readonly id: string | number } & (
   | { readonly command: "cpu"; readonly seconds?: number }
   | {
       readonly command: "guard";
+      /** Kind ("breaker", "queue"…): parts of one policy share its name. Left out: every guard of that name that takes it. */
+      readonly guard?: string;
       readonly name: string;
       readonly control: string;
       readonly argument?: number | string;

@@ -16,10 +16,12 @@ import { sqliteStore } from "@prunella/store";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { steadyClock } from "./clock.ts";
+import { drills, type Drills } from "./drills.ts";
 import type { DataFolder } from "./folder.ts";
+import { gameDays } from "./game-days.ts";
 import { jsonLog } from "./log.ts";
-import { outlets, sendersOf } from "./outgoing.ts";
 import { logHub } from "./log-hub.ts";
+import { outlets, sendersOf } from "./outgoing.ts";
 import { ownSample } from "./own-sample.ts";
 import { renderer, sourcesOf } from "./sources.ts";
 import { version } from "./version.ts";
@@ -99,6 +101,20 @@ export async function control(folder: DataFolder): Promise<Control> {
   });
   outgoing.configure(plan);
   hub.onLines((target, lines, lost) => outgoing.lines(target, lines, lost));
+  const drilling: Drills = drills({
+    engine: instance,
+    clock,
+    log,
+    schedule: (drill) => days.schedule(drill),
+  });
+  const days = gameDays({
+    plans: () => plan.drills ?? [],
+    drills: () => drilling,
+    engine: instance,
+    store,
+    clock,
+    log,
+  });
   const server: Server = await serve({
     host: plan.http.host,
     port: plan.http.port,
@@ -136,7 +152,8 @@ export async function control(folder: DataFolder): Promise<Control> {
           stream: level === "error" || level === "fatal" ? "err" : "out",
         })),
       ),
-    sources: sourcesOf(folder),
+    sources: sourcesOf(folder, store),
+    drills: drilling,
     render: renderer,
   });
   announce(folder, server.url);
@@ -153,6 +170,8 @@ export async function control(folder: DataFolder): Promise<Control> {
     url: server.url,
     async stop() {
       clearInterval(pruning);
+      days.stop();
+      await drilling.stop();
       rmSync(folder.control, { force: true });
       outgoing.stop();
       await server.close();

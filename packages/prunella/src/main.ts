@@ -8,6 +8,7 @@ import { newCli, text, UnreachableError, UsageError } from "./cli.ts";
 import { alertCommands } from "./commands/alerts.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { controlCommands } from "./commands/controls.ts";
+import { drillCommands } from "./commands/drill.ts";
 import { issueCommands } from "./commands/issues.ts";
 import { logCommand } from "./commands/logs.ts";
 import { recordCommands } from "./commands/records.ts";
@@ -32,6 +33,7 @@ for (const register of [
   alertCommands,
   logCommand,
   reportCommands,
+  drillCommands,
   completionCommand,
 ])
   register(cli);

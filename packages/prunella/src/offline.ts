@@ -98,7 +98,7 @@ export async function openOffline(folder: DataFolder): Promise<Offline> {
       guards: () => [],
     },
     configuration: () => rules,
-    sources: sourcesOf(folder),
+    sources: sourcesOf(folder, store),
     render: renderer,
   });
   return {

@@ -1,5 +1,6 @@
 // What reports are made of beside the store: long runs recorded as files of the data folder; and how reports become text.
-import type { LongRun } from "@prunella/core";
+import { failureModes } from "@prunella/catalogue";
+import { layersShown, type DrillProof, type DrillRun, type LongRun, type Store } from "@prunella/core";
 import type { Render, ReportSources } from "@prunella/server";
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
@@ -15,8 +16,46 @@ export const renderer: Render = {
   issues: (issues) => issuesMarkdown(issues),
 };
 
-export function sourcesOf(folder: DataFolder): ReportSources {
-  return { longRuns: () => longRunsOf(path.join(folder.path, "evidence")) };
+/** Runs of drills that reports look at: enough for weeks of game days. */
+const drillRunsLooked = 500;
+
+export function sourcesOf(folder: DataFolder, store: Pick<Store, "drillRuns">): ReportSources {
+  return {
+    longRuns: () => longRunsOf(path.join(folder.path, "evidence")),
+    catalogue: () =>
+      failureModes.map(({ id, severity, title, rootCause, guard, remedy }) => ({
+        id,
+        severity,
+        title,
+        rootCause,
+        solution: `${guard}; ${remedy}`,
+      })),
+    drills: async () => (await store.drillRuns({ limit: drillRunsLooked })).items.flatMap(proofOf),
+  };
+}
+
+/** A run as reports count it: ended, and with healing, for what is meant to fail proves nothing of the system. */
+function proofOf(run: DrillRun): DrillProof[] {
+  if (run.endedAt === null || run.withoutHealing || run.state === "aborted") return [];
+  const between = (from: number | null, to: number | null): number | null =>
+    from === null || to === null ? null : to - from;
+  const unmet = run.conditions.filter((condition) => !condition.met);
+  return [
+    {
+      drill: run.drill,
+      run: run.id,
+      at: run.endedAt,
+      passed: run.state === "passed",
+      shows: layersShown(run),
+      detectionMs: between(run.beganAt, run.detectedAt),
+      repairMs: between(run.detectedAt, run.repairedAt),
+      summary:
+        run.error ??
+        (unmet.length === 0
+          ? `all ${run.conditions.length} conditions met`
+          : `${unmet.length} of ${run.conditions.length} conditions not met: ${unmet[0]?.name ?? ""}`),
+    },
+  ];
 }
 
 /** Reads recorded runs; what is no such record is passed over. */

@@ -57,7 +57,7 @@ else run(other, [path.join(compiled, "bench/main.js"), ...process.argv.slice(ben
 function tests(folder: string): string[] {
   // Tests that read sources or declarations of the repository belong to the Node that builds it.
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.js") && !/(api|docs)\.test\.js$/.test(file))
+    .filter((file) => file.endsWith(".test.js") && !/(api|docs|browser)\.test\.js$/.test(file))
     .map((file) => path.join(folder, file));
 }
 

@@ -1,4 +1,10 @@
 export * from "./system.ts";
-export * from "./report.ts";
+export { setListenerErrorHook, type Controls, type GuardEvent, type GuardSnapshot, type Reporting } from "./report.ts";
+export * from "./errors.ts";
+export type { CallContext, Cancel, CancelSignal, Work } from "./cancel.ts";
+export type { Guard, GuardOptions } from "./guard.ts";
 export * from "./call/index.ts";
 export * from "./hold/index.ts";
+export { announce, registrySymbol, type Store } from "./store.ts";
+export * from "./registry.ts";
+export * from "./bridges.ts";

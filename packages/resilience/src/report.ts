@@ -7,9 +7,9 @@ export interface GuardEvent {
   readonly guard: string;
   /** Name the application gave it. */
   readonly name: string;
-  /** What happened: "opened", "half-opened", "closed", "shed", "refused", "timed-out", "high-water"… */
+  /** What happened: "opened", "half-opened", "closed", "refused", "timed-out", "high-water", "relieved"… */
   readonly event: string;
-  /** How much it matters: a trip is something a control plane should look at. */
+  /** How much it matters: a trip is something a control plane should look at; the rest, a return to normal above all, is info. */
   readonly level: "info" | "trip";
   /** Monotonic ms of the primitive's System. */
   readonly at: number;
@@ -21,45 +21,50 @@ export interface GuardEvent {
 export interface GuardSnapshot {
   readonly guard: string;
   readonly name: string;
-  /** A word: "closed", "open", "ok", "full"… */
+  /** A word: "closed", "open", "ok", "full"… Every change of it is also said as an event. */
   readonly state: string;
   readonly values: Readonly<Record<string, number>>;
+  /** `trips` is among them for every primitive: events of level "trip" so far, also those that nobody heard. */
   readonly counts: Readonly<Record<string, number>>;
 }
+
+/** Commands that a primitive takes, by name. One that cannot be followed throws BadOptionError. */
+export type Controls = Readonly<Record<string, (argument?: number | string) => void>>;
 
 /** What every primitive offers to whoever watches it. */
 export interface Reporting {
   readonly guard: string;
   readonly name: string;
   snapshot(): GuardSnapshot;
-  /** Listens to events; returns the way to stop. A listener that throws is reported to `onListenerError`, once per event. */
+  /** Listens to events; returns the way to stop. A listener that throws is reported to the hook of `setListenerErrorHook`. */
   listen(listener: (event: GuardEvent) => void): () => void;
   /** Commands a control plane may give ("open", "close", "drain", "set-level", …); absent where there is nothing to drive. */
-  readonly controls?: Readonly<Record<string, (argument?: number | string) => void>>;
+  readonly controls?: Controls;
 }
 
 /** Listeners of one primitive, isolated from each other and from the caller. */
 export class Listeners {
-  #listeners: readonly ((event: GuardEvent) => void)[] | undefined;
+  #all: readonly { readonly hear: (event: GuardEvent) => void }[] | undefined;
 
   /** True when an event would reach somebody; check before building one. */
   get any(): boolean {
-    return this.#listeners !== undefined;
+    return this.#all !== undefined;
   }
 
-  add(listener: (event: GuardEvent) => void): () => void {
-    this.#listeners = [...(this.#listeners ?? []), listener];
+  /** The same function added twice hears twice. */
+  add(hear: (event: GuardEvent) => void): () => void {
+    const own = { hear };
+    this.#all = [...(this.#all ?? []), own];
     return () => {
-      const rest = this.#listeners?.filter((each) => each !== listener);
-      this.#listeners = rest === undefined || rest.length === 0 ? undefined : rest;
+      const rest = this.#all?.filter((each) => each !== own);
+      this.#all = rest?.length ? rest : undefined;
     };
   }
 
   emit(event: GuardEvent): void {
-    if (this.#listeners === undefined) return;
-    for (const listener of this.#listeners) {
+    for (const { hear } of this.#all ?? []) {
       try {
-        listener(event);
+        hear(event);
       } catch (error) {
         onListenerError(error, event);
       }
@@ -69,7 +74,7 @@ export class Listeners {
 
 let onListenerError: (error: unknown, event: GuardEvent) => void = () => {};
 
-/** Where errors thrown by listeners go (default: nowhere). One hook for the process; set it once at start. */
+/** Where errors thrown by listeners go (default: nowhere). One hook for the process; set it once at start. It must not throw. */
 export function setListenerErrorHook(hook: (error: unknown, event: GuardEvent) => void): void {
   onListenerError = hook;
 }

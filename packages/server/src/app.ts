@@ -18,8 +18,10 @@ import { intake } from "./ingest/intake.ts";
 import { ingestCounts } from "./ingest/counts.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { changeRoutes } from "./routes/changes.ts";
 import { claimRoutes } from "./routes/claims.ts";
 import { controlRoutes } from "./routes/controls.ts";
+import { drillRoutes } from "./routes/drills.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { alertIngestRoutes } from "./routes/ingest-alerts.ts";
@@ -128,7 +130,9 @@ export async function application(options: ServerOptions): Promise<App> {
       controlRoutes(api, options);
       alertRoutes(api, options);
       ingestRoutes(api, options);
+      changeRoutes(api, options);
       eventRoutes(api, options);
+      drillRoutes(api, options);
       api.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) =>
         reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(app.swagger())),
       );

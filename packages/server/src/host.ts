@@ -72,6 +72,29 @@ export interface ReportSources {
   readonly notified?: () => Promise<ReadonlySet<string>>;
 }
 
+export interface DrillMode {
+  readonly id: string;
+  readonly severity: "critical" | "medium" | "low";
+  readonly title: string;
+  readonly fault: string;
+  readonly rootCause: string;
+  readonly detector: string;
+  readonly guard: string;
+  readonly remedy: string;
+  readonly metric: string;
+}
+
+/** Drills, as the control plane runs them: one at a time, each as a process of its own. */
+export interface DrillFace {
+  readonly modes: readonly DrillMode[];
+  /** When it runs by itself, in words; null: never. */
+  schedule(drill: string): string | null;
+  /** Begins a run; resolves with its id. Rejects with ConflictError while another one runs. */
+  start(drill: string, withoutHealing: boolean): Promise<string>;
+  /** Ends the run; its rollbacks are carried out first. False when it is not running. */
+  abort(run: string): boolean;
+}
+
 export interface Render {
   readonly report: (report: Report, format: "markdown" | "html") => string;
   readonly issues: (issues: readonly Claim[]) => string;
@@ -98,6 +121,8 @@ export interface ServerOptions {
   readonly onLines?: (target: string, lines: readonly IncomingLine[]) => void;
   /** Where reports find what is not in the store; absent: there is none of it. */
   readonly sources?: ReportSources;
+  /** Absent: drills are listed from what is stored, and none can be run. */
+  readonly drills?: DrillFace;
   /** Reports and issues as text for people; absent: they are told as JSON only. */
   readonly render?: Render;
   /** Folder of the built web UI; absent: a plain status page answers at "/". */

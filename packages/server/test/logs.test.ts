@@ -105,3 +105,17 @@ test("an issue of an error says what it was grouped by", async () => {
   assert.ok(json.items[0].grouping.why.length > 0);
   await on.close();
 });
+
+test("a change is told over HTTP and kept with its target; one of an unknown target or another day is refused", async () => {
+  const on = await api();
+  assert.equal((await on.ask("/api/v1/changes", { target: "api", summary: "1f3a" })).status, 200);
+  await on.advance(1_500);
+  assert.deepEqual(
+    on.engine.views.get("api")?.changes.map(({ what, summary }) => `${what} ${summary}`),
+    ["deploy 1f3a"],
+  );
+  assert.equal((await on.ask("/api/v1/changes", { target: "nobody", summary: "x" })).status, 400);
+  const old = new Date(on.now() - 3 * 86_400_000).toISOString();
+  assert.equal((await on.ask("/api/v1/changes", { target: "api", summary: "x", at: old })).status, 400);
+  await on.close();
+});

@@ -183,7 +183,7 @@ test("a last page damaged while the writer was killed: the rest is saved, the da
   const before = await first.open();
   await first.close();
   const handle = openSync(file, "r+");
-  writeSync(handle, Buffer.alloc(4_096, 0x5a), 0, 4_096, statSync(file).size - 4_096);
+  writeSync(handle, Buffer.alloc(16_384, 0x5a), 0, 16_384, statSync(file).size - 16_384);
   closeSync(handle);
   const store = openable(context, file, warnings);
   const opened = await store.open();

@@ -31,11 +31,12 @@ export function connect(file: string, options: ConnectOptions): Database {
   const sqlite = new DatabaseSync(file, { timeout: options.lockTimeoutMs });
   try {
     // Before the first table or never; asked of a file that has tables it would write to what may be evidence.
-    if (statSync(file).size === 0) sqlite.exec("PRAGMA auto_vacuum = INCREMENTAL");
+    // The list of tables must fit on the first page: on a page of its own, its loss would be the loss of everything.
+    if (statSync(file).size === 0) sqlite.exec("PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL");
     // The log grows to 16 MB before it is copied back, so that pages written often are copied once. mmap stays off: a file
     // truncated under it would kill the process.
     sqlite.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.durability};
-      PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY`);
+      PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY`);
     return { sqlite, queries: queriesOver(sqlite), inode: statSync(file).ino };
   } catch (error) {
     sqlite.close();

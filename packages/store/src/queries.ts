@@ -11,6 +11,8 @@ import {
   outsideMemoryMs,
   silenceMemoryMs,
   type Comment,
+  type DrillRun,
+  type DrillRunQuery,
   type EventSignal,
   type Incident,
   type IncidentQuery,
@@ -55,10 +57,10 @@ type Read = Pick<
   | "transitions"
   | "signals"
 > &
-  Pick<Store, "series" | "tallies" | "comments" | "learned" | "notifications">;
+  Pick<Store, "series" | "tallies" | "comments" | "learned" | "notifications" | "drillRun" | "drillRuns">;
 
 export function queries(database: Kysely<Tables>): Read {
-  const byId = async <T>(table: "issues" | "incidents" | "repairs", id: string): Promise<T | null> =>
+  const byId = async <T>(table: "issues" | "incidents" | "repairs" | "drillRuns", id: string): Promise<T | null> =>
     first<T>(await database.selectFrom(table).select("body").where("id", "=", id).execute());
 
   return {
@@ -154,6 +156,12 @@ export function queries(database: Kysely<Tables>): Read {
         latency: JSON.parse(row.latency) as Tally["latency"],
       }));
     },
+    drillRun: (id) => byId<DrillRun>("drillRuns", id),
+    drillRuns: (query: DrillRunQuery): Promise<Page<DrillRun>> =>
+      newestFirst(database, "drillRuns", "startedAt", query, [
+        ...is("drill", query.drill),
+        ...range("startedAt", query),
+      ]),
     learned: async (): Promise<readonly Learned[]> =>
       parsed<Learned>(await database.selectFrom("learned").select("body").orderBy("id").execute()),
     comments: async (issue) =>
@@ -253,7 +261,7 @@ const noSettings: Settings = { paused: null, pausedTargets: {}, maintenance: [],
 interface List {
   /** Names list, sort and direction for the cursor. */
   readonly name: string;
-  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals" | "notifications";
+  readonly table: "issues" | "incidents" | "repairs" | "transitions" | "signals" | "notifications" | "drillRuns";
   readonly column: string;
   readonly descending: boolean;
   readonly query: { readonly limit?: number; readonly after?: string | null };

@@ -12,7 +12,7 @@ export interface Retention {
   readonly signalsMs: number;
   /** Age in ms after which minutes of metrics go, and what was learned but not written again since. Default 30 days. */
   readonly seriesMs: number;
-  /** Age in ms after which hourly tallies go. Default 400 days. */
+  /** Age in ms after which hourly tallies and runs of drills go. Default 400 days. */
   readonly talliesMs: number;
   /** Size of the file in bytes above which the oldest signals and series go before their age. Default 1 GB. */
   readonly bytesMax: number;
@@ -64,6 +64,7 @@ export async function prune(
   await all("signals", "at", now - retention.signalsMs);
   await all("series", "at", now - retention.seriesMs);
   await all("tallies", "hour", now - retention.talliesMs);
+  await all("drillRuns", "startedAt", now - retention.talliesMs);
   await all("learned", "at", now - retention.seriesMs);
   await all("notifications", "deliveredAt", now - retention.signalsMs);
   await all("alerts", "resolvedAt", now - retention.signalsMs);

@@ -181,6 +181,7 @@ function changesOf(table: Table, row: Row): Changes {
     case "signals":
     case "comments":
     case "learned":
+    case "drillRuns":
       return { at: 0, [table]: body() };
     case "standings":
       return { at: 0, standings: body<Standing>("remedy") };

@@ -205,6 +205,8 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     series: reading((read, query: Parameters<Store["series"]>[0]) => read.series(query)),
     tallies: reading((read, query: Parameters<Store["tallies"]>[0]) => read.tallies(query)),
     learned: reading((read) => read.learned()),
+    drillRun: reading((read, id: string) => read.drillRun(id)),
+    drillRuns: reading((read, query: Parameters<Store["drillRuns"]>[0]) => read.drillRuns(query)),
     comments: reading((read, issue: string) => read.comments(issue)),
     notifications: reading((read, query: Parameters<Store["notifications"]>[0]) => read.notifications(query)),
     prune(now) {

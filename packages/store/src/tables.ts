@@ -75,6 +75,7 @@ export interface Tables {
   outside: Row & { id: string; overAt: number | null; body: string };
   comments: Stored & { issue: string; at: number };
   learned: Row & { id: string; at: number; body: string };
+  drillRuns: Stored & { drill: string; startedAt: number };
   numbers: Row & { id: string; number: number };
 }
 
@@ -91,6 +92,7 @@ export const countedTables = [
   "notifications",
   "comments",
   "learned",
+  "drillRuns",
   "alerts",
   "silences",
   "outside",

@@ -24,6 +24,7 @@ export function writer(database: DatabaseSync): Writer {
   const standing = replace(database, "standings", "body");
   const notification = replace(database, "notifications", "ord at issue receiver dueAt deliveredAt body");
   const learned = replace(database, "learned", "at body");
+  const drillRun = replace(database, "drillRuns", "ord drill startedAt body");
   const alert = replace(database, "alerts", "ord at resolvedAt body");
   const silence = replace(database, "silences", "ord endsAt body");
   const outside = replace(database, "outside", "overAt body");
@@ -72,8 +73,9 @@ export function writer(database: DatabaseSync): Writer {
         repair.run(
           row.id,
           idOrder(row.id),
-          row.issue,
-          row.incident,
+          // A repair that a person asked for belongs to no issue; its columns then match no filter.
+          row.issue ?? "",
+          row.incident ?? "",
           row.target,
           row.remedy.name,
           row.state.name,
@@ -111,6 +113,8 @@ export function writer(database: DatabaseSync): Writer {
           row.deliveredAt,
           JSON.stringify(row),
         );
+      for (const row of changes.drillRuns ?? [])
+        drillRun.run(row.id, idOrder(row.id), row.drill, row.startedAt, JSON.stringify(row));
       for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
       for (const row of changes.alerts ?? [])
         alert.run(row.key, idOrder(row.key), row.at, row.resolvedAt, JSON.stringify(row));

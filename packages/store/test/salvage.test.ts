@@ -15,7 +15,7 @@ import { test, type TestContext } from "node:test";
 import { sampleIssue, sampleSettings, sampleSignal, sampleTransition } from "@prunella/core/suites";
 import { place, writing, type Place } from "./place.ts";
 
-const pageBytes = 4_096;
+const pageBytes = 16_384;
 
 /** A closed file with 400 issues of several kB each and 400 transitions. */
 async function filled(context: TestContext): Promise<Place> {
@@ -88,6 +88,18 @@ test("any single damaged page but the first costs at most the rows it leads to",
     assert.ok((opened.numbers["LOW"] ?? 0) >= 400, `page ${page}: numbers fell back`);
     assert.ok(opened.epoch >= 2, `page ${page}: the epoch fell back`);
   }
+});
+
+test("the list of tables lies on the first page alone", async (context) => {
+  const here = place(context);
+  await writing(here.store());
+  const database = new DatabaseSync(here.file, { readOnly: true });
+  const pages = database.prepare("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema'").all();
+  database.close();
+  assert.deepEqual(
+    pages.map((row) => row["pageno"]),
+    [1],
+  );
 });
 
 test("a file that is no database is moved aside, and a new store begins", async (context) => {

@@ -14,7 +14,9 @@ import type { Detector } from "./make.ts";
 import { memoryLeak } from "./memory.ts";
 import { processDown } from "./process.ts";
 import { queueGrowth } from "./queue.ts";
-import { errorsSeen, guardsTripped, reportedFaults } from "./reported.ts";
+import { gcPressure, logFlood } from "./excess.ts";
+import { guardsTripped } from "./guards.ts";
+import { errorsSeen, reportedFaults } from "./reported.ts";
 import { errorRate, highLatency } from "./requests.ts";
 import { descriptorLeak, poolExhausted, tooManyThreads, zombieChildren } from "./resources.ts";
 import { slosBurning } from "./slo.ts";
@@ -45,6 +47,8 @@ export const detectors: Readonly<Record<string, Detector>> = {
   clock: clockSkew,
   errors: errorsSeen,
   guards: guardsTripped,
+  garbage: gcPressure,
+  logs: logFlood,
   reported: reportedFaults,
   slos: slosBurning,
 };

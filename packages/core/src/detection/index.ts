@@ -21,4 +21,6 @@ export * from "./queue.ts";
 export * from "./disk.ts";
 export * from "./expiry.ts";
 export * from "./reported.ts";
+export * from "./guards.ts";
+export * from "./excess.ts";
 export * from "./learned/index.ts";

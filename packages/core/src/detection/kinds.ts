@@ -55,6 +55,8 @@ export const kindFacts: Readonly<Record<string, KindFacts>> = {
   "slo-burn": apart,
   "zombie-children": apart,
   "too-many-threads": apart,
+  "gc-pressure": { ...apart, rank: 22 },
+  "log-flood": { ...apart, rank: 22 },
   // What is learned is worth a look and no more; whatever is more fundamental explains it, on the target or below it.
   ...Object.fromEntries(learnedKinds.map((kind) => [kind, { ...apart, counted: true, sufferable: "any", rank: 22 }])),
   "signals-lost": { ...apart, counted: true },

@@ -264,6 +264,7 @@ export function exitEvidence(exit: LastExit): Evidence[] {
       what: "error",
       summary: `${exit.error.name}: ${exit.error.message}`.slice(0, 300),
       ...(exit.error.stack === null ? {} : { text: exit.error.stack.slice(0, 8_000) }),
+      ...(exit.error.fields === undefined ? {} : { data: { fields: exit.error.fields } }),
     });
   }
   return [...evidence, ...lines(exit.at, exit.lastLines)];

@@ -1,5 +1,5 @@
 // What others have judged already: exceptions, guards that tripped, faults reported from outside. Over after their silence.
-import type { ErrorContext, ReportedFinding, TimeMs } from "../signal/index.ts";
+import type { ErrorContext, ErrorFacts, ReportedFinding, TimeMs } from "../signal/index.ts";
 import type { Finding, Json, Severity } from "./finding.ts";
 import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
@@ -31,7 +31,7 @@ export function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
             what: "error",
             summary: `${seen.origin}: ${seen.error.name}: ${seen.error.message}`.slice(0, 300),
             ...(seen.error.stack === null ? {} : { text: seen.error.stack.slice(0, 8_000) }),
-            ...(seen.context === null ? {} : { data: contextOf(seen.context) }),
+            ...dataOf(seen.context, seen.error),
           },
         ],
       }),
@@ -40,26 +40,19 @@ export function errorsSeen(view: TargetView, now: TimeMs): Finding[] {
   return findings;
 }
 
+function dataOf(context: ErrorContext | null, error: ErrorFacts): { readonly data?: Json } {
+  if (context === null && error.fields === undefined) return {};
+  return {
+    data: {
+      ...(context === null ? {} : (contextOf(context) as { readonly [key: string]: Json })),
+      ...(error.fields === undefined ? {} : { fields: error.fields }),
+    },
+  };
+}
+
 /** What was known beside the error, as evidence; its frames are in the text already. */
 function contextOf({ exceptions: _frames, ...context }: ErrorContext): Json {
   return context as unknown as Json;
-}
-
-export function guardsTripped(view: TargetView, now: TimeMs): Finding[] {
-  return [...view.trips]
-    .filter(([, trip]) => now - trip.at <= quietMs)
-    .map(([key, trip]) =>
-      finding(view, now, {
-        kind: "guard-tripped",
-        distinguisher: key,
-        severity: "low",
-        summary: `${view.spec.key}: ${trip.summary}`,
-        beganAt: trip.since,
-        certainty: "witnessed",
-        events: trip.events,
-        lastAt: trip.at,
-      }),
-    );
 }
 
 /** When a reported fault counts as over although nobody said so: the end its sender named, or a day of silence. */

@@ -1,6 +1,7 @@
 // What is known about one target at this moment, kept from its signals. It lives in memory only: signals repeat, so a
 // restarted control plane sees the same again within a second. Every collection in it is bounded.
 import type { ErrorContext, ErrorFacts, Exit, ReportedFinding, Signal, TargetSpec, TimeMs } from "../signal/index.ts";
+import { observeGuard, observeGuardStates, type TripView } from "./guards.ts";
 import { forgetProcess, gather, newGathered, type Gathered } from "./gathered.ts";
 import { groupError, type ErrorGroup } from "./learned/errors.ts";
 import type { Forecast, Resource } from "./learned/forecast.ts";
@@ -35,10 +36,9 @@ export interface TargetView {
     string,
     { readonly finding: ReportedFinding; readonly at: TimeMs; readonly since: TimeMs; events: number }
   >;
-  readonly trips: Map<
-    string,
-    { readonly at: TimeMs; readonly since: TimeMs; readonly summary: string; events: number }
-  >;
+  readonly trips: Map<string, TripView>;
+  /** The drill announced last: what goes bad within its time is its doing. */
+  drill: { readonly drill: string; readonly beganAt: TimeMs; readonly untilAt: TimeMs } | null;
   lastExit: LastExit | null;
   startFailed: {
     readonly at: TimeMs;
@@ -116,6 +116,7 @@ export function newView(spec: TargetSpec): TargetView {
     gathered: newGathered(),
     reported: new Map(),
     trips: new Map(),
+    drill: null,
     lastExit: null,
     startFailed: null,
     seenAt: null,
@@ -203,19 +204,12 @@ export function observe(view: TargetView, signal: Signal): void {
     case "error":
       observeError(view, signal.at, signal.origin, signal.error, signal.context ?? null);
       return;
-    case "guard": {
-      const key = `${signal.guard} ${signal.name}`;
-      const known = view.trips.get(key);
-      view.trips.delete(key);
-      view.trips.set(key, {
-        at: signal.at,
-        since: known?.since ?? signal.at,
-        summary: `${signal.guard} ${signal.name} ${signal.event}`,
-        events: (known?.events ?? 0) + 1,
-      });
-      dropOldest(view.trips, errorGroupsMax);
+    case "guard":
+      observeGuard(view, signal);
       return;
-    }
+    case "drill":
+      view.drill = { drill: signal.drill, beganAt: signal.beganAt, untilAt: signal.untilAt };
+      return;
     case "reported": {
       const key = `${signal.finding.kind} ${signal.finding.distinguisher}`;
       const known = view.reported.get(key);
@@ -249,8 +243,10 @@ export function observe(view: TargetView, signal: Signal): void {
       });
       return;
     }
-    case "routes":
     case "gauges":
+      observeGuardStates(view, signal.at, signal.gauges);
+      return;
+    case "routes":
     case "files":
     case "locks":
     case "folders":
@@ -275,6 +271,7 @@ function setProcess(view: TargetView, next: ProcessView): void {
     view.samples.length = 0;
     view.checks.clear();
     view.outgoing.clear();
+    view.trips.clear();
     forgetProcess(view.gathered);
   }
 }
@@ -359,6 +356,6 @@ export function eventsTaken(view: TargetView): void {
   if (view.lastExit !== null) view.lastExit.events = 0;
   if (view.startFailed !== null) view.startFailed.events = 0;
   for (const error of view.errors.values()) error.events = 0;
-  for (const trip of view.trips.values()) trip.events = 0;
+  for (const trip of view.trips.values()) Object.assign(trip, { events: 0, notes: [] });
   for (const reported of view.reported.values()) reported.events = 0;
 }

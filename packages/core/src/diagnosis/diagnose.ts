@@ -3,6 +3,7 @@
 import { causeIn, type Evidence, type Json } from "../detection/index.ts";
 import type { Incident } from "../issue/index.ts";
 import type { Question } from "../ports.ts";
+import { guardCause } from "./guard-cause.ts";
 
 /** Longest wait for evidence, ms. The heap profile samples for a while; the others answer at once or not at all. */
 export const questionTimeoutMs = { stack: 2_500, heap: 6_000, "port-owner": 1_500, recheck: 3_000 } as const;
@@ -75,6 +76,8 @@ export function rootCause(incident: Incident): string {
     case "zombie-children":
     case "too-many-threads":
       return `${incident.summary}${suffix(incident.evidence.find((each) => each.what !== "note")?.summary)}`;
+    case "guard-tripped":
+      return guardCause(incident);
     case "stale-lock":
       return incident.summary;
     default:

@@ -2,6 +2,7 @@
 // not fit the present state is refused with the reason. Two at the same instant cannot both win: decisions follow one
 // another, and the second sees what the first did.
 import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } from "../alerting/index.ts";
+import { bookDrills, boundedRun, type DrillRun, type RemedyProof } from "../drill.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
 import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
@@ -45,6 +46,10 @@ export type Command = { readonly by: string } & (
   | { readonly type: "import"; readonly claims: readonly Claim[] }
   | AlertCommand
   | OutsideCommand
+  /** A run of a drill has begun or ended; kept as evidence. */
+  | { readonly type: "record-drill"; readonly run: DrillRun }
+  /** What the scheduled drills say of the remedies that they prove. */
+  | { readonly type: "drill-standings"; readonly verdicts: readonly RemedyProof[] }
 );
 
 export interface Done {
@@ -203,6 +208,12 @@ export function carryOut(draft: Draft, command: Command): Done {
       system(draft, command.by, command.remedy, "promoted", "its configured mode holds again");
       return done(command.remedy, `${command.remedy} runs in its configured mode again`);
     }
+    case "record-drill": {
+      draft.putDrillRun(boundedRun(command.run));
+      return done(command.run.id, `${command.run.drill} ${command.run.state}`);
+    }
+    case "drill-standings":
+      return bookDrills(draft, command.verdicts);
     case "silence":
     case "end-silence":
     case "acknowledge":

@@ -33,7 +33,7 @@ import {
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
-import { fold, notification } from "../issue/index.ts";
+import { fold, notification, type DrillMark } from "../issue/index.ts";
 import type { Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
@@ -352,13 +352,8 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
           for (const event of events) draft.putSignal(event);
           const before = new Map(draft.incidents().map((incident) => [incident.id, incident]));
           for (const [key, findings] of found)
-            fold(
-              draft,
-              key,
-              unexplained(draft, key, findings),
-              draft.targets.get(key)?.labels["prunella.drill"] === "true",
-              (incident) =>
-                whyGone(views.get(key), incident.kind, draft.issue(incident.issue)?.distinguisher ?? "", now),
+            fold(draft, key, unexplained(draft, key, findings), drillMark(views.get(key), now), (incident) =>
+              whyGone(views.get(key), incident.kind, draft.issue(incident.issue)?.distinguisher ?? "", now),
             );
           keepBooks(draft, now);
           return draft.incidents().filter((incident) => before.get(incident.id) !== incident);
@@ -765,6 +760,13 @@ function unexplained(draft: Draft, target: TargetKey, findings: readonly Finding
           draft.incidentsOf(target).some((incident) => incident.kind === finding.kind && incident.firing),
       )
     : findings;
+}
+
+/** Whether a drill is at work on a target: announced for this time, or the target is there for nothing else. */
+function drillMark(view: TargetView | undefined, now: TimeMs): DrillMark | null {
+  const drill = view?.drill ?? null;
+  if (drill !== null && drill.beganAt <= now && now <= drill.untilAt) return { beganAt: drill.beganAt };
+  return view?.spec.labels["prunella.drill"] === "true" ? { beganAt: null } : null;
 }
 
 function message(error: unknown): string {

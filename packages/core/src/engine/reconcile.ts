@@ -84,6 +84,10 @@ const nothing: Next = { effect: null, lookAt: null };
 
 export function reconcile(draft: Draft, context: Context, target: TargetSpec): Next {
   settle(draft, context, target);
+  // What needs no evidence is understood at once, also when something else on the target is being handled first.
+  for (const incident of draft.incidentsOf(target.key))
+    if (selfExplained.has(incident.kind) && incident.state === "open" && incident.diagnosedAt === null)
+      diagnose(draft, incident, context);
   const repair = draft.liveRepairOf(target.key);
   if (repair !== undefined) return advance(draft, context, target, repair);
   let next: Next = draft.incidentsOf(target.key).length > 0 ? later(draft, tickMs) : nothing;
@@ -94,6 +98,9 @@ export function reconcile(draft: Draft, context: Context, target: TargetSpec): N
   }
   return next;
 }
+
+/** Kinds that the application itself witnessed and named: there is nothing to ask. */
+const selfExplained = new Set(["guard-tripped", "error"]);
 
 /** The incidents to act on: those on this target that no other explains; worst first. */
 function standing(draft: Draft, target: TargetKey): Incident[] {

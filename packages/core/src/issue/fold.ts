@@ -1,7 +1,7 @@
 // From findings to issues and incidents: the set of findings that hold for a target is laid against what is on file.
 // Firing and not on file: filed, or its issue reopened. On file and not firing: marked cleared. Everything else folds in.
 import { causeIn, factsOfKind, fingerprintOf, type Evidence, type Finding, type Severity } from "../detection/index.ts";
-import type { TargetKey } from "../signal/index.ts";
+import type { TargetKey, TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Incident, Issue } from "./issue.ts";
 import { judgeRegression } from "@prunella/detect";
@@ -12,12 +12,17 @@ export const evidenceMax = 20;
 /** Incidents open at once, over all targets; above it new ones only count on their issue, and Prunella files that of itself. */
 export const incidentsOpenMax = 2_000;
 
+/** A drill is under way on the target; `beganAt` is the moment it broke something, when it announced one. */
+export interface DrillMark {
+  readonly beganAt: TimeMs | null;
+}
+
 /** Brings issues and incidents of one target up to date with the findings that hold for it now. */
 export function fold(
   draft: Draft,
   target: TargetKey,
   findings: readonly Finding[],
-  drill = false,
+  drill: DrillMark | null = null,
   whyGone: (incident: Incident) => string = () => "the fault is no longer seen",
 ): void {
   const firing = new Set<string>();
@@ -151,11 +156,12 @@ function countsEvents(finding: Finding): boolean {
   return finding.events > 0 && factsOfKind(finding.kind).counted;
 }
 
-function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boolean): void {
+function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: DrillMark | null): void {
   const known = issue.incident === null ? undefined : draft.incident(issue.incident);
   if (known !== undefined && known.state !== "ended") {
     const reopened = !known.firing;
-    const counted = countsEvents(finding);
+    // A guard that recovers tells so without a new occurrence; that belongs to the incident all the same.
+    const counted = countsEvents(finding) || (finding.kind === "guard-tripped" && finding.evidence.length > 0);
     const same =
       known.ripe === finding.ripe && known.down === finding.down && rank(finding.severity) <= rank(known.severity);
     // What has become ripe has more to show than when it was first seen.
@@ -200,7 +206,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     down: finding.down,
     ripe: finding.ripe,
     state: "open",
-    beganAt: Math.min(finding.beganAt, finding.detectedAt),
+    beganAt: Math.min(drill?.beganAt ?? finding.beganAt, finding.detectedAt),
     detectedAt: finding.detectedAt,
     diagnosedAt: null,
     repairStartedAt: null,
@@ -218,7 +224,7 @@ function foldIncident(draft: Draft, issue: Issue, finding: Finding, drill: boole
     evidence: finding.evidence.slice(0, evidenceMax),
     escalation: null,
     blockedBy: null,
-    drill,
+    drill: drill !== null,
     verdict: null,
     ...(finding.deadlineAt === undefined ? {} : { deadlineAt: finding.deadlineAt }),
   };

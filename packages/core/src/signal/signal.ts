@@ -52,7 +52,16 @@ export type EventSignal = Common & { readonly id: string } & (
         readonly guard: string;
         readonly name: string;
         readonly event: string;
+        /** "trip": it stepped in; "info": it tells how it goes on. Absent in old records: a trip. */
+        readonly level?: "info" | "trip";
         readonly detail: Readonly<Record<string, string | number | boolean>>;
+      }
+    | {
+        /** A drill is about to break this target: what goes bad from `beganAt` to `untilAt` is the drill's doing. */
+        readonly type: "drill";
+        readonly drill: string;
+        readonly beganAt: TimeMs;
+        readonly untilAt: TimeMs;
       }
     | { readonly type: "reported"; readonly finding: ReportedFinding }
     | { readonly type: "lost"; readonly count: number; readonly reason: string }
@@ -201,6 +210,8 @@ export interface ErrorFacts {
   readonly message: string;
   readonly code: string | null;
   readonly stack: string | null;
+  /** What the application attached to it of the request it happened in. */
+  readonly fields?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /**

@@ -1,4 +1,5 @@
 // Complete records for suites and tests: every field set, so that a test names only the fields it is about.
+import type { DrillRun } from "../drill.ts";
 import type { Incident, Issue, Transition } from "../issue/index.ts";
 import type { Alert, OutsideAlert, Silence } from "../alerting/index.ts";
 import type { Comment, Learned, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
@@ -228,6 +229,29 @@ export function sampleOutside(key: string, over: Partial<OutsideAlert> = {}): Ou
 
 export function sampleComment(id: string, over: Partial<Comment> = {}): Comment {
   return { id, issue: "CRIT-001", at: 1_000, by: "person:anna", text: "looking at it", ...over };
+}
+
+export function sampleDrillRun(id: string, over: Partial<DrillRun> = {}): DrillRun {
+  return {
+    id,
+    drill: "MED-003",
+    state: "passed",
+    withoutHealing: false,
+    startedAt: 1_000,
+    endedAt: 9_000,
+    beganAt: 2_000,
+    detectedAt: 2_400,
+    repairedAt: 3_000,
+    recoveredAt: 4_000,
+    rootCause: "producers are faster than consumers",
+    conditions: [
+      { name: "never above capacity", demanded: "at most 1000", measured: 1_000, met: true, layer: "prevention" },
+    ],
+    evidence: [{ at: 2_400, what: "note", summary: "queue orders: high-water" }],
+    incident: "INC-1",
+    error: null,
+    ...over,
+  };
 }
 
 export function sampleLearned(id: string, over: Partial<Learned> = {}): Learned {

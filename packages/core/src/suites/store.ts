@@ -6,6 +6,7 @@ import type { Issue } from "../issue/index.ts";
 import type { Changes, IssueQuery, Opened, Page, Store } from "../ports.ts";
 import {
   sampleComment,
+  sampleDrillRun,
   sampleIncident,
   sampleIssue,
   sampleLearned,
@@ -582,17 +583,22 @@ export const storeSuite: readonly StoreCase[] = [
           sampleLearned("metric api a", { at: now - 30 * dayMs }),
           sampleLearned("metric api b", { at: now - 30 * dayMs - 1 }),
         ],
+        drillRuns: [
+          sampleDrillRun("DRILL-2", { startedAt: now - 400 * dayMs }),
+          sampleDrillRun("DRILL-3", { startedAt: now - 400 * dayMs - 1 }),
+        ],
         notifications: [sampleNotification("old", { deliveredAt: 1 }), sampleNotification("new", { deliveredAt: now })],
       });
       const { store } = place;
       equal((await store.stats()).oldestSignalAt, 1_000);
       const { deleted } = await store.prune(now);
-      equal(deleted, 2 + 2 + 2 + 1 + 1 + 2);
+      equal(deleted, 2 + 2 + 2 + 1 + 1 + 2 + 2);
       equal((await store.prune(now)).deleted, 0, "the second prune finds nothing");
       equal(ids((await store.signals({})).items), ["kept"]);
       equal((await store.series({ target: "api", from: 0, to: now })).length, 1);
       equal((await store.tallies({ from: 0, to: now })).length, 1);
       equal(ids(await store.learned()), ["metric api a"]);
+      equal(ids((await store.drillRuns({})).items), ["DRILL-2"]);
       equal([(await store.issue("CRIT-001"))?.id, (await store.incident("INC-1"))?.id], ["CRIT-001", "INC-1"]);
       equal([(await store.repair("REP-1"))?.id, ids((await store.transitions({})).items)], ["REP-1", ["T1"]]);
       equal(ids(await store.comments("CRIT-001")), ["C1"]);
@@ -616,7 +622,8 @@ export const storeSuite: readonly StoreCase[] = [
     equal(stats.commits - before.commits, 1);
     for (const name of ["issues", "incidents", "repairs", "transitions", "signals", "series", "tallies"])
       equal(stats.rows[name], 1, name);
-    for (const name of ["standings", "notifications", "comments", "learned"]) equal(stats.rows[name], 1, name);
+    for (const name of ["standings", "notifications", "comments", "learned", "drillRuns"])
+      equal(stats.rows[name], 1, name);
     assert(Number.isFinite(stats.bytes) && stats.bytes >= 0, "bytes is a size");
   }),
 
@@ -632,6 +639,14 @@ export const storeSuite: readonly StoreCase[] = [
     await holdsEverything(store);
   }),
 
+  storeCase("a repair that a person asked for belongs to no issue and no incident", async (place) => {
+    const write = await writer(place.store);
+    await write({ at: 1, repairs: [sampleRepair("REP-1", { issue: null, incident: null }), sampleRepair("REP-2")] });
+    equal(await place.store.repair("REP-1"), sampleRepair("REP-1", { issue: null, incident: null }));
+    equal(ids((await place.store.repairs({ target: "api" })).items), ["REP-2", "REP-1"]);
+    equal(ids((await place.store.repairs({ issue: "CRIT-001" })).items), ["REP-2"]);
+  }),
+
   storeCase("what was learned is replaced whole and comes back after a reopen, by id", async (place) => {
     const write = await writer(place.store);
     equal(await place.store.learned(), []);
@@ -642,6 +657,29 @@ export const storeSuite: readonly StoreCase[] = [
     const again = await place.reopen();
     await again.open();
     equal(await again.learned(), [sampleLearned("a"), last]);
+  }),
+
+  storeCase("runs of drills are replaced whole and listed newest first, by drill and by time", async (place) => {
+    const write = await writer(place.store);
+    await write({
+      at: 1,
+      drillRuns: [
+        sampleDrillRun("DRILL-a", { startedAt: 10, state: "running", endedAt: null }),
+        sampleDrillRun("DRILL-b", { startedAt: 30 }),
+        sampleDrillRun("DRILL-c", { startedAt: 20, drill: "CRIT-001" }),
+      ],
+    });
+    const ended = sampleDrillRun("DRILL-a", { startedAt: 10, state: "failed", error: "it did not come up" });
+    await write({ at: 2, drillRuns: [ended] });
+    const again = await place.reopen();
+    await again.open();
+    equal(await again.drillRun("DRILL-a"), ended);
+    equal(await again.drillRun("DRILL-z"), null);
+    equal(ids((await again.drillRuns({})).items), ["DRILL-b", "DRILL-c", "DRILL-a"]);
+    equal(ids((await again.drillRuns({ drill: "MED-003" })).items), ["DRILL-b", "DRILL-a"]);
+    equal(ids((await again.drillRuns({ from: 20, to: 30 })).items), ["DRILL-c"]);
+    const first = await again.drillRuns({ limit: 2 });
+    equal(ids((await again.drillRuns({ limit: 2, after: first.next })).items), ["DRILL-a"]);
   }),
 
   {
@@ -687,6 +725,7 @@ function everything(): Changes {
     notifications: [sampleNotification("n1")],
     comments: [sampleComment("C1")],
     learned: [sampleLearned("metric api cpuShare")],
+    drillRuns: [sampleDrillRun("DRILL-1")],
     alerts: [sampleAlert("escalation:INC-1")],
     silences: [sampleSilence("S1")],
     outside: [sampleOutside("alertmanager:1")],
@@ -707,6 +746,7 @@ async function holdsEverything(store: Store): Promise<void> {
       tallies: await store.tallies({ from: 0, to: dayMs }),
       comments: await store.comments("CRIT-001"),
       learned: await store.learned(),
+      drillRuns: [await store.drillRun("DRILL-1")],
     },
     {
       ...all,

@@ -7,6 +7,7 @@ import { memoryDisk, memoryStore } from "../testing.ts";
 import {
   sampleIncident,
   sampleIssue,
+  sampleDrillRun,
   sampleLearned,
   sampleNotification,
   sampleRepair,
@@ -104,6 +105,8 @@ async function sameAnswers(
   await both((from) => from.series({ target, ...range }), "series");
   await both((from) => from.tallies(range), "tallies");
   await both((from) => from.learned(), "learned");
+  const runs = { ...maybe("drill", pick(["A", "B"], whole)), ...maybe("from", range.from) };
+  await both((from) => walk((after) => from.drillRuns({ ...runs, ...paging, after })), "drill runs");
   const number = whole(30);
   await both((from) => from.issue(`LOW-${number}`), "issue");
   await both((from) => from.issueByFingerprint(`f${number % 5}`), "by fingerprint");
@@ -153,6 +156,9 @@ function randomChanges(whole: (below: number) => number, now: number): Changes {
     signals: some(() => sampleSignal(`s${whole(900)}`, { at: now - whole(9) * hourMs, target: target() })),
     series: some(() => sampleSeriesPoint({ target: target(), at: now - whole(60), metric: pick(["a", "b"], whole) })),
     tallies: some(() => sampleTally({ target: target(), hour: now - whole(3) * hourMs, errors: whole(9) })),
+    drillRuns: some(() =>
+      sampleDrillRun(`DRILL-${whole(30)}`, { startedAt: now - whole(9) * hourMs, drill: pick(["A", "B"], whole) }),
+    ),
     learned: some(() => sampleLearned(`metric ${whole(9)}`, { at: now - whole(40) * 24 * hourMs, state: whole(9) })),
     numbers: whole(3) === 0 ? { LOW: whole(99), [pick(["T", "MED"], whole)]: whole(99) } : {},
     standings: some(() => sampleStanding(pick(["restart", "failover"], whole), { failed: whole(9) })),

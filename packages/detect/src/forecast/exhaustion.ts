@@ -86,6 +86,13 @@ const RISE_DEVIATIONS_MIN = 4;
 // The trend must pass the old peak by this share of the room that was left above it.
 const PEAK_MARGIN = 0.1;
 const ENVELOPE_DEVIATIONS = 1.8;
+// A rise is part of a rhythm when so many rises of at least this share of it were seen before, each followed by a fall of
+// at least that share; then stretches that rise more by this factor are looked at instead, a few times.
+const RHYTHM_WAVES_MIN = 2;
+const RHYTHM_RISE_SHARE = 0.7;
+const RHYTHM_FALL_SHARE = 0.5;
+const RHYTHM_STEP = 1.1;
+const RHYTHM_TRIES_MAX = 12;
 // Among stretches that fit about as well as the best, the longest is taken.
 const FIT_SLACK = 0.0005;
 
@@ -112,7 +119,7 @@ export function exhaustion(options: ExhaustionOptions, from?: ExhaustionSnapshot
       ageMin: AGE_MIN_BINS * resolutionMs,
       envelope: ENVELOPE_DEVIATIONS,
     });
-    const current = currentTrend(found);
+    const current = currentTrend(found, bins);
     const unseen = current !== null && isUnseen(current, found.at(-1), bins);
     const convincing = current !== null && isConvincing(current, unseen, bins, limit) ? current : null;
     streak = convincing === null ? 0 : streak + 1;
@@ -184,11 +191,38 @@ export function exhaustion(options: ExhaustionOptions, from?: ExhaustionSnapshot
   };
 }
 
-/** The stretch that a curve explains best; the longest of those about as good. */
-function currentTrend(found: readonly Trend[]): Trend | null {
-  const rising = found.filter((trend) => trend.rise > 0);
-  const best = Math.max(...rising.map((trend) => trend.bent));
-  return rising.findLast((trend) => trend.bent >= best - FIT_SLACK) ?? null;
+/**
+ * The stretch that a curve explains best; the longest of those about as good. Not one that rises no more than waves
+ * before it did: on a leak with a rhythm, each rise of the rhythm would be taken for the leak.
+ */
+function currentTrend(found: readonly Trend[], bins: readonly Bin[]): Trend | null {
+  let rising = found.filter((trend) => trend.rise > 0);
+  for (let tries = 0; tries < RHYTHM_TRIES_MAX && rising.length > 0; tries++) {
+    const best = Math.max(...rising.map((trend) => trend.bent));
+    const current = rising.findLast((trend) => trend.bent >= best - FIT_SLACK) as Trend;
+    if (!isRhythm(current, bins)) return current;
+    rising = rising.filter((trend) => trend.rise > RHYTHM_STEP * current.rise);
+  }
+  return null;
+}
+
+/** Whether rises about as large were seen before the trend, twice or more, and receded. */
+function isRhythm({ rise, before }: Trend, bins: readonly Bin[]): boolean {
+  const fall = RHYTHM_FALL_SHARE * rise;
+  let [waves, low, high, isRising] = [0, bins[0]?.mean ?? 0, bins[0]?.mean ?? 0, true];
+  for (let at = 1; at < before; at++) {
+    const { mean } = bins[at] as Bin;
+    if (isRising) {
+      high = Math.max(high, mean);
+      if (high - mean < fall) continue;
+      if (high - low >= RHYTHM_RISE_SHARE * rise) waves++;
+      [low, isRising] = [mean, false];
+    } else {
+      low = Math.min(low, mean);
+      if (mean - low >= fall) [high, isRising] = [mean, true];
+    }
+  }
+  return waves >= RHYTHM_WAVES_MIN;
 }
 
 /** Whether the trend may have begun before the series did: it reaches back to its start, or all of it is one line. */

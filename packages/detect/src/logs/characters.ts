@@ -39,6 +39,11 @@ for (let code = 33; code < 127; code += 1) {
 /** Codes above 127 are letters of some script, never hexadecimal. */
 export const traitsBeyondAscii = traitLetter | traitNotHex;
 
+/** The code at `at`, 0 beside the line: a number always, because one NaN makes the engine give up fast code. */
+export function codeAt(line: string, at: number): number {
+  return at >= 0 && at < line.length ? line.charCodeAt(at) : 0;
+}
+
 /** FNV-1a over UTF-16 code units, 32 bits: the hash of a word. */
 export const hashSeed = 0x811c9dc5 | 0;
 export const hashPrime = 0x01000193;

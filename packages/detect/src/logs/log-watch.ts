@@ -22,7 +22,7 @@ export interface WatchedRecord {
   /** The record founded the template. */
   readonly isNew: boolean;
   readonly parameters: readonly Parameter[];
-  /** From 0.5 on it reports a failure. Judged once for a template and level: its words do not change. */
+  /** From 0.5 on it reports a failure. */
   readonly errorLikeness: ErrorLikeness;
 }
 
@@ -54,9 +54,6 @@ export interface LogWatch {
   snapshot(): LogWatchSnapshot;
 }
 
-/** Longer messages are judged anew each time. */
-const rememberedCharactersMax = 500;
-
 /** A watch over one stream of lines, or one that goes on from a snapshot. */
 export function logWatch(options: LogWatchOptions = {}, from?: LogWatchSnapshot): LogWatch {
   if (from !== undefined && from.version !== 1)
@@ -71,25 +68,12 @@ export function logWatch(options: LogWatchOptions = {}, from?: LogWatchSnapshot)
     from === undefined
       ? new TemplateWatch(watching, currentId)
       : TemplateWatch.restore(from.watch, watching, currentId);
-  /** Answers by message and level; emptied at the bound, because they can be had again. */
-  const likenesses = new Map<string, ErrorLikeness>();
-
-  // Judged by the message and not by its template: the word that tells a failure may be what varies ("order failed").
-  function likenessOf({ message, level, stack }: LogRecord): ErrorLikeness {
-    const name = `${level ?? ""} ${stack === undefined ? "" : "stack"} ${message}`;
-    const known = likenesses.get(name);
-    if (known !== undefined) return known;
-    if (likenesses.size >= 2 * templatesMax) likenesses.clear();
-    const likeness = errorLikeness(message, level, stack !== undefined);
-    if (name.length <= rememberedCharactersMax) likenesses.set(name, likeness);
-    return likeness;
-  }
-
   function take(texts: readonly LogRecordText[], found: TemplateFinding[]): WatchedRecord[] {
     return texts.map(({ text, firstAt, lastAt }) => {
       const record = readLogRecord(text);
       const { id, isNew, parameters } = miner.mine(record.message);
-      const likeness = likenessOf(record);
+      // Of the message and not of its template: the word that tells a failure may be what varies ("order failed").
+      const likeness = errorLikeness(record.message, record.level, record.stack !== undefined);
       found.push(...watch.observe(id, lastAt, likeness.score >= 0.5));
       return { at: firstAt, record, template: id, isNew, parameters, errorLikeness: likeness };
     });

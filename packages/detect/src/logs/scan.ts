@@ -5,6 +5,7 @@ import {
   classDelimiter,
   classOf,
   classSpace,
+  codeAt,
   digitOf,
   hashOf,
   hashPrime,
@@ -70,6 +71,7 @@ const quotedCharactersMax = 200;
 
 const equals = 61;
 const colon = 58;
+const comma = 44;
 const space = 32;
 
 export class Scan {
@@ -121,7 +123,7 @@ export class Scan {
       if (characterClass === classDelimiter) {
         const next = this.delimiter(at, code, spaced, expected);
         if (code === equals) expected = this.valueFollows(at) ? 1 : 0;
-        else if (code === colon) expected = this.keyBefore(at) ? 1 : 0;
+        else if (code === colon) expected = this.keyBefore(at) || this.listedKey(at) ? 1 : 0;
         else if (next > at + 1 || !opensGroup(code) || spaced === 1) expected = 0;
         else if (expected === 1) expected = 3;
         at = next;
@@ -142,7 +144,7 @@ export class Scan {
         hash = Math.imul(hash ^ inner, hashPrime);
       }
       at = this.word(start, at, hash, traits, digits, spaced, expected);
-      expected = expected === 0 && line.charCodeAt(at) === space ? expectedAfter(hash, line.charCodeAt(at + 1)) : 0;
+      expected = expected === 0 && codeAt(line, at) === space ? expectedAfter(hash, codeAt(line, at + 1)) : 0;
       spaced = 0;
     }
     this.truncated = at < line.length && line.slice(at, at + 64).trim() !== "";
@@ -178,17 +180,14 @@ export class Scan {
       this.push(kindValue, at, end, code, spaced);
       return end;
     }
-    if (
-      (code === 34 || code === 39 || code === 96) &&
-      (spaced === 1 || last < 0 || isOpening(line.charCodeAt(at - 1)))
-    ) {
+    if ((code === 34 || code === 39 || code === 96) && (spaced === 1 || last < 0 || isOpening(codeAt(line, at - 1)))) {
       const end = this.quoted(at, code, spaced, expected);
       if (end > 0) return end;
     }
     this.push(kindConstant, at, at + 1, code, spaced);
     // "()" after a space, "[]" after "=": a value that happens to be empty.
     const closing = code === 40 ? 41 : code === 91 ? 93 : 0;
-    if (closing !== 0 && line.charCodeAt(at + 1) === closing && (spaced === 1 || expected === 1)) {
+    if (closing !== 0 && codeAt(line, at + 1) === closing && (spaced === 1 || expected === 1)) {
       this.push(kindLikely, at + 1, at + 1, hashSeed, 0);
     }
     return at + 1;
@@ -201,11 +200,18 @@ export class Scan {
   private quoted(at: number, code: number, spaced: number, expected: number): number {
     const line = this.line;
     const close = line.indexOf(line[at]!, at + 1);
+    // "''" where "'/api'" may stand: a value that happens to be empty.
+    if (close === at + 1 && close < this.length && !isLetterOrDigit(codeAt(line, close + 1))) {
+      this.push(kindConstant, at, at + 1, code, spaced);
+      this.push(kindLikely, close, close, hashSeed, 0);
+      this.push(kindConstant, close, close + 1, code, 0);
+      return close + 1;
+    }
     if (close <= at + 1 || close - at > quotedCharactersMax || close >= this.length) return 0;
-    if (isLetterOrDigit(line.charCodeAt(close + 1))) return 0;
+    if (isLetterOrDigit(codeAt(line, close + 1))) return 0;
     const inner = line.slice(at + 1, close);
     if (expected !== 1 && requestLine.test(inner)) return 0;
-    const isKey = line.charCodeAt(close + 1) === colon;
+    const isKey = codeAt(line, close + 1) === colon;
     this.push(kindConstant, at, at + 1, code, spaced);
     this.push(isKey ? kindConstant : looksLikeValue(inner) ? kindValue : kindLikely, at + 1, close, hashOf(inner), 0);
     this.push(kindConstant, close, close + 1, code, 0);
@@ -216,8 +222,8 @@ export class Scan {
   private joinAtColon(at: number, last: number): number {
     const line = this.line;
     if (this.end[last] !== at || at + 1 >= this.length) return 0;
-    const next = line.charCodeAt(at + 1);
-    if (next === 47 && line.charCodeAt(at + 2) === 47) return this.extend(last, matchEnd(urlRest, line, at));
+    const next = codeAt(line, at + 1);
+    if (next === 47 && codeAt(line, at + 2) === 47) return this.extend(last, matchEnd(urlRest, line, at));
     if (next === 92 && this.start[last] === at - 1) return this.extend(last, matchEnd(pathRest, line, at + 1));
     const codeClass = next < 128 ? classOf[next]! : 0;
     if (codeClass !== 0 && next !== colon) return 0;
@@ -250,8 +256,8 @@ export class Scan {
   /** After "=": does a value follow, and not the next key ("a= b=1")? */
   private valueFollows(at: number): boolean {
     const line = this.line;
-    const next = line.charCodeAt(at + 1);
-    if (next === equals || line.charCodeAt(at - 1) === equals) return false;
+    const next = codeAt(line, at + 1);
+    if (next === equals || codeAt(line, at - 1) === equals) return false;
     if (next !== space) return true;
     return !startsKey(line, at + 1);
   }
@@ -260,13 +266,24 @@ export class Scan {
   private keyBefore(at: number): boolean {
     const last = this.count - 2;
     if (last < 0 || this.end[last] !== at || this.kind[last] !== kindConstant) return false;
-    const next = this.line.charCodeAt(at + 1);
+    const next = codeAt(this.line, at + 1);
     return (
       next !== colon &&
       next !== space &&
-      this.line.charCodeAt(at - 1) !== colon &&
-      isLetterOrDigit(this.line.charCodeAt(at - 1))
+      codeAt(this.line, at - 1) !== colon &&
+      isLetterOrDigit(codeAt(this.line, at - 1))
     );
+  }
+
+  /** At ": ": is it one of several, as in "client: a, server: b, host: c", with one word up to the next? */
+  private listedKey(at: number): boolean {
+    const line = this.line;
+    const last = this.count - 2;
+    if (last < 1 || this.kind[last] !== kindConstant || this.end[last] !== at || codeAt(line, at + 1) !== space)
+      return false;
+    if (codeAt(line, this.start[last - 1]!) !== comma || this.kind[last - 1] !== kindConstant) return false;
+    const end = matchEnd(wordRest, line, at + 2);
+    return end > 0 && (end >= line.length || codeAt(line, end) === comma);
   }
 
   /** Classifies the word [start, end) and pushes it as one or two tokens; the answer is where to go on. */
@@ -280,7 +297,7 @@ export class Scan {
     expected: number,
   ): number {
     const line = this.line;
-    const follows = end < this.length ? line.charCodeAt(end) : space;
+    const follows = end < this.length ? codeAt(line, end) : space;
     const isKey =
       (expected !== 1 && (follows === equals || (follows === space && isEquals(line, end)))) ||
       (expected === 3 && follows === colon && !isSpaceAt(line, end + 1));
@@ -292,7 +309,7 @@ export class Scan {
         return close;
       }
     }
-    if (expected === 4 && line.charCodeAt(start) === 47) {
+    if (expected === 4 && codeAt(line, start) === 47) {
       this.push(kindValue, start, end, hash, spaced);
       return this.extend(this.count - 1, matchEnd(targetRest, line, start));
     }
@@ -302,14 +319,14 @@ export class Scan {
       else if (startsDate(hash)) return this.dateOrWord(start, end, hash, spaced);
       else if (!isKey && (traits & traitNotHex) === 0 && end - start >= 8)
         this.push(kindValue, start, end, hash, spaced);
-      else if (expected !== 0 && !isKey && isLetterOrDigit(line.charCodeAt(start)))
+      else if (expected !== 0 && !isKey && isLetterOrDigit(codeAt(line, start)))
         this.push(kindLikely, start, end, hash, spaced);
       else this.push(kindConstant, start, end, hash, spaced);
       return end;
     }
     if (isKey) {
       // "/list?sort=name": the query belongs to the path.
-      if (line.charCodeAt(start) === 47 && line.slice(start, end).includes("?")) {
+      if (codeAt(line, start) === 47 && line.slice(start, end).includes("?")) {
         this.push(kindValue, start, end, hash, spaced);
         return this.extend(this.count - 1, matchEnd(urlRest, line, start));
       }
@@ -318,7 +335,7 @@ export class Scan {
     }
     if ((traits & traitDigit) !== 0) return this.wordWithDigits(start, end, hash, traits, digits, spaced, expected);
     let kind = kindConstant;
-    const first = line.charCodeAt(start);
+    const first = codeAt(line, start);
     const letters = (traits & traitLetter) !== 0;
     if ((traits & traitSlash) !== 0 && letters && isPath(line, start, end)) kind = kindValue;
     else if ((traits & traitBackslash) !== 0 && letters) kind = kindValue;
@@ -341,8 +358,8 @@ export class Scan {
   ): number {
     const line = this.line;
     let stop = end;
-    while (stop > start + 1 && isSentenceMark(line.charCodeAt(stop - 1))) stop -= 1;
-    const first = line.charCodeAt(start);
+    while (stop > start + 1 && isSentenceMark(codeAt(line, stop - 1))) stop -= 1;
+    const first = codeAt(line, start);
     let kind = kindValue;
     if (first >= 48 && first <= 57) {
       const date = stop - start >= 8 ? matchEnd(isoDate, line, start) : 0;
@@ -375,7 +392,7 @@ export class Scan {
       const isHex = (traits & traitNotHex) === 0 && stop - start >= 6;
       if (!isHex && digits < 3) kind = kindLikely;
     } else if (digits < 3 && !((traits & traitNotHex) === 0 && stop - start >= 6)) kind = kindLikely;
-    if (stop > start + 1 && line.charCodeAt(stop - 1) === 37) stop -= 1;
+    if (stop > start + 1 && codeAt(line, stop - 1) === 37) stop -= 1;
     this.push(kind, start, stop, stop === end ? hash : hashOf(line.slice(start, stop)), spaced);
     if (stop < end) this.push(kindConstant, stop, end, hashOf(line.slice(stop, end)), 0);
     return end;
@@ -387,7 +404,7 @@ export class Scan {
     return (
       last >= 0 &&
       this.kind[last] === kindValue &&
-      this.line.charCodeAt(this.start[last]!) === 47 &&
+      codeAt(this.line, this.start[last]!) === 47 &&
       this.end[last] === start - 1 &&
       /^HTTP\/\d(\.\d)?$/.test(this.line.slice(start, stop))
     );

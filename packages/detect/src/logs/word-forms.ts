@@ -1,5 +1,6 @@
 // The forms of words and values: what is a path, a date, a host with a port, a prefix with a number. Each function looks
 // at one place of a line and reads no further than the word or pattern there.
+import { codeAt } from "./characters.ts";
 
 const equals = 61;
 const colon = 58;
@@ -39,13 +40,13 @@ export function startsKey(line: string, from: number): boolean {
 
 /** " =" or " = " at `at`, but no comparison. */
 export function isEquals(line: string, at: number): boolean {
-  return line.charCodeAt(at + 1) === equals && line.charCodeAt(at + 2) !== equals;
+  return codeAt(line, at + 1) === equals && codeAt(line, at + 2) !== equals;
 }
 
 /** Letters and dashes, then a run of separators, then digits and dots: "core.12", "node-7", "ratio......0". */
 const prefixed = /^([\w-]*[a-z\d]?\.{3,}|[a-z_]*[a-z][.\-+~$&!]+)\d[\d.]*$/i;
 export function constantPrefix(line: string, start: number, stop: number): number {
-  const last = line.charCodeAt(stop - 1);
+  const last = codeAt(line, stop - 1);
   if (last < 48 || last > 57 || stop - start > 80) return 0;
   const word = line.slice(start, stop);
   const match = prefixed.exec(word);
@@ -53,7 +54,7 @@ export function constantPrefix(line: string, start: number, stop: number): numbe
 }
 
 export function isPath(line: string, start: number, end: number): boolean {
-  const first = line.charCodeAt(start);
+  const first = codeAt(line, start);
   if (first === 46 && /^\.{1,2}\//.test(line.slice(start, end))) return true;
   if (first === 47 || first === 126) return end - start > 1;
   // "a/b/c", but not "read/write".
@@ -65,7 +66,7 @@ export function isQualifiedName(line: string, start: number, end: number): boole
   let parts = 0;
   let size = 0;
   for (let at = start; at <= end; at += 1) {
-    if (at < end && line.charCodeAt(at) !== 46) size += 1;
+    if (at < end && codeAt(line, at) !== 46) size += 1;
     else if (size > 0) {
       parts += 1;
       size = 0;
@@ -90,8 +91,8 @@ export function looksLikeValue(text: string): boolean {
 }
 
 export function isSignedOrVersion(line: string, start: number): boolean {
-  const first = line.charCodeAt(start);
-  const second = line.charCodeAt(start + 1);
+  const first = codeAt(line, start);
+  const second = codeAt(line, start + 1);
   return (first === 43 || first === 45 || first === 118) && second >= 48 && second <= 57;
 }
 
@@ -103,20 +104,20 @@ const sourceFile = /\.(?:c|cc|cpp|cs|go|h|hpp|java|js|jsx|kt|lua|mjs|php|pl|py|r
 
 /** ":" and a digit at `at`. */
 export function isPort(line: string, at: number): boolean {
-  const digit = line.charCodeAt(at + 1);
-  return line.charCodeAt(at) === colon && digit >= 48 && digit <= 57;
+  const digit = codeAt(line, at + 1);
+  return codeAt(line, at) === colon && digit >= 48 && digit <= 57;
 }
 
 /** `end` without the sentence marks before it. */
 export function sentenceEnd(line: string, start: number, end: number): number {
   let stop = end;
-  while (stop > start + 1 && isSentenceMark(line.charCodeAt(stop - 1))) stop -= 1;
+  while (stop > start + 1 && isSentenceMark(codeAt(line, stop - 1))) stop -= 1;
   return stop;
 }
 
 export const isLetterOrDigit = (code: number): boolean =>
   (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code > 127;
-export const isSpaceAt = (line: string, at: number): boolean => line.charCodeAt(at) === space;
+export const isSpaceAt = (line: string, at: number): boolean => codeAt(line, at) === space;
 export const isSentenceMark = (code: number): boolean => code === 46 || code === 33 || code === 63;
 export const opensGroup = (code: number): boolean => code === 40 || code === 91 || code === 123 || code === 60;
 export const isOpening = (code: number): boolean => opensGroup(code) || code === 61 || code === 58 || code === 44;

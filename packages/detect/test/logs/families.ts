@@ -204,6 +204,12 @@ k|memory 700MB/1024MB (68%) cpu=99% load=[1.1, 2.2, 3.3]
 l|out of memory: killed process 123 (node) total:1234kB, resident:55kB
 l|out of memory: killed process 77 (java) total:1kB, resident:5kB
 m|duration: 12.5 ms  statement: SELECT * FROM users WHERE id = 5
+n|open failed (2: No such file or directory), client: 10.0.0.1, server: localhost, host: "localhost"
+n|open failed (2: No such file or directory), client: 10.0.0.7, server: shop.example, host: "shop.example"
+o|started on port 8080 (http) with context path ''
+o|started on port 9090 (http) with context path '/api'
+p|cache: warm
+q|cache: cold
 m|duration: 1.5 ms  statement: SELECT * FROM users WHERE id = 7
 `),
   },

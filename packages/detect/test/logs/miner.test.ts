@@ -44,6 +44,19 @@ test("what follows an equals sign or a key with a colon is a value even if it is
   assert.equal(miner.add("state=open kind:fast door 1"), miner.add("state=closed kind:slow door 2"));
 });
 
+test("a word in a list of keys and words is a value, a word after a single key is not", () => {
+  const miner = new LogMiner();
+  const id = miner.add("lost the lease, owner: alpha, next: bravo");
+  assert.equal(miner.add("lost the lease, owner: carol, next: delta"), id);
+  assert.equal(miner.template(id), "lost the lease, owner: <*>, next: <*>");
+  assert.notEqual(miner.add("service: started"), miner.add("service: stopped"));
+});
+
+test("an empty quoted text is a value as any other", () => {
+  const miner = new LogMiner();
+  assert.equal(miner.add("serving with prefix ''"), miner.add("serving with prefix '/api'"));
+});
+
 test("a place that may vary is shown as it is until a second text appears", () => {
   const miner = new LogMiner();
   const id = miner.add("cache L1 flushed by mode=eager");

@@ -8,6 +8,7 @@ import process from "node:process";
 import { read, type Cursor, type Problem } from "./cursor.ts";
 import { readDetect } from "./detect.ts";
 import { readNotify } from "./notify.ts";
+import { readDrills } from "./drills.ts";
 import { readRemedies } from "./remedies.ts";
 import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
@@ -87,6 +88,11 @@ export function compile(source: string, file: string): Compiled {
     http: readHttp(root.at("http"), folder),
     retention: readRetention(root.at("retention")),
     safety: readSafety(root.at("safety")),
+    drills: readDrills(
+      root.at("drills"),
+      folder,
+      [...remedies, ...shippedRemedies].map((remedy) => remedy.name),
+    ),
     plugins: readPlugins(root.at("plugins"), folder),
     detect: readDetect(root.at("detect"), names),
   };

@@ -130,9 +130,27 @@ const mappings: Readonly<
       http: ref("http"),
       retention: ref("retention"),
       safety: ref("safety"),
+      drills: { ...list(ref("drill")), description: "Drills that run by themselves; see docs/drills.md." },
       plugins: described(words, "Modules that add actions."),
       detect: ref("detect"),
     },
+  },
+  drill: {
+    keys: {
+      run: described(text, "A drill of the catalogue, such as CRIT-001."),
+      experiment: described(text, "A Chaos Toolkit experiment, as JSON."),
+      cron: described(text, 'Minute, hour, day, month, weekday: "0 3 * * 2".'),
+      timezone: described(text, "IANA name; by default the machine's."),
+      window: {
+        type: "string",
+        pattern: "^\\s*([01]?\\d|2[0-3]):[0-5]\\d\\s*-\\s*([01]?\\d|2[0-4]):[0-5]\\d\\s*$",
+        description: 'It begins only within: "02:00-05:00".',
+      },
+      remedies: described(words, "Remedies that it proves; they are demoted when it fails or grows stale."),
+      stale: duration("Age at which its last pass proves nothing any more; by default 30 days."),
+    },
+    required: ["cron"],
+    more: exactlyOne(["run", "experiment"]),
   },
   service: {
     keys: {

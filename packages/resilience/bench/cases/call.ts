@@ -328,7 +328,7 @@ export function closeCallCases(): void {
 export const idlePolicies: readonly { readonly name: string; readonly make: () => unknown; readonly gate?: number }[] =
   [
     { name: "breaker", make: () => breaker(), gate: 400 },
-    { name: "pipeline of four", make: () => pipeline({ ...parts, timeout: 10_000 }) },
+    { name: "pipeline of four", make: () => pipeline({ ...parts, timeout: 10_000 }), gate: 700 },
     {
       name: "cockatiel breaker",
       make: () =>

@@ -1,7 +1,7 @@
 // Windows over which a breaker judges by rates instead of by failures in a row. Totals are kept beside the window, so a
 // record costs the same whatever its length; after a pause longer than a time window nothing old is left (semantics of
 // resilience4j's sliding windows).
-import { BadOptionError } from "../hold/errors.ts";
+import { BadOptionError } from "../errors.ts";
 import type { System } from "../system.ts";
 
 /** What one breaker has counted. */

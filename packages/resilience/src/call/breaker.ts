@@ -1,17 +1,17 @@
 // A circuit breaker (Nygard, Release It!): after enough failures it refuses calls for a while, then lets a few trials
 // through and closes when they succeed. Every transition starts a new generation; a result belongs to the generation
 // that admitted it, so a late one changes nothing. No timer: an open breaker looks at the monotonic clock when asked.
-import type { GuardSnapshot } from "../report.ts";
+import { abortable, contextOf, rejectSoon, started } from "../cancel.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { BadOptionError, BreakerOpenError, isRefusal } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
+import type { Controls, GuardEvent } from "../report.ts";
 import type { BreakerWindow, Tally } from "./breaker-window.ts";
-import { contextOf, started } from "./context.ts";
-import type { Cancel, Work } from "./context.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
-import { BreakerOpenError, isRefusal, rejectSoon } from "./refusals.ts";
 
 export type BreakerStateName = "closed" | "open" | "half-open" | "isolated";
 
-export interface BreakerOptions extends CallGuardOptions {
+export interface BreakerOptions extends GuardOptions {
   /** Failures in a row that open it (default 5). Not used when `window` is given. */
   readonly failures?: number;
   /** Opens on rates over a window instead: `countWindow(…)` or `timeWindow(…)`. */
@@ -54,64 +54,55 @@ export type CallOutcome<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly refused: boolean; readonly error: unknown };
 
-const closed = 0;
-const open = 1;
-const halfOpen = 2;
-const isolated = 3;
-const names = ["closed", "open", "half-open", "isolated"] as const;
 /** Permit of a call that passes unrecorded (metrics only). */
 const unrecorded = -1;
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function breaker(options: BreakerOptions = {}): Breaker {
-  return new Breaker(options);
+  return named(new Breaker(options), options);
 }
 
-export class Breaker extends CallGuard {
+export class Breaker extends Guard {
   readonly #options: BreakerOptions;
   readonly #failuresMax: number;
   readonly #openMs: number;
+  readonly #openMsMax: number;
   readonly #trials: number;
+  readonly #trialFailuresMax: number;
+  readonly #trialMsMax: number;
   readonly #tally: Tally | undefined;
+  readonly #count = { succeeded: 0, failed: 0, ignored: 0, late: 0, refused: 0, opened: 0 };
   #metricsOnly: boolean;
-  #state: 0 | 1 | 2 | 3 = closed;
+  #state: BreakerStateName = "closed";
   #generation = 1;
   /** Failures in a row while closed; failed trials while half-open. */
   #failures = 0;
   #openings = 0;
   #openUntil = 0;
-  /** When a call was last refused or let through by an open breaker. */
-  #askedAt = 0;
   #admitted = 0;
   #trialSuccesses = 0;
   #trialAt = 0;
   #lastError: unknown = undefined;
-  #succeeded = 0;
-  #failed = 0;
-  #ignored = 0;
-  #late = 0;
-  #refused = 0;
-  #opened = 0;
   /** Reactions of the current generation, made when first needed. */
   #ok: ((value: unknown) => unknown) | undefined = undefined;
   #bad: ((error: unknown) => never) | undefined = undefined;
 
-  constructor(options: BreakerOptions = {}) {
+  constructor(options: BreakerOptions) {
     super("breaker", options);
     this.#options = options;
-    this.#failuresMax = this.integer("failures", options.failures ?? 5, 1);
-    this.#openMs = this.number("openMs", options.openMs ?? 300_000, 0, Number.MAX_VALUE);
-    this.#trials = this.integer("trials", options.trials ?? 1, 1);
-    this.integer("trialFailuresMax", options.trialFailuresMax ?? 0, 0, this.#trials - 1);
-    this.number("openFactor", options.openFactor ?? 1, 1, 1000);
-    this.number("openMsMax", options.openMsMax ?? this.#openMs, this.#openMs, Number.MAX_VALUE);
-    this.number("trialMsMax", options.trialMsMax ?? 60_000, 0);
+    this.#failuresMax = this.integer(options, "failures", 5, 1);
+    this.#openMs = this.number(options, "openMs", 300_000, 0);
+    this.#openMsMax = this.number(options, "openMsMax", Math.max(3_600_000, this.#openMs), this.#openMs);
+    this.number(options, "openFactor", 1, 1, 1000);
+    this.#trials = this.integer(options, "trials", 1, 1);
+    this.#trialFailuresMax = this.integer(options, "trialFailuresMax", 0, 0, this.#trials - 1);
+    this.#trialMsMax = this.number(options, "trialMsMax", 60_000, 0, Infinity);
     this.#tally = options.window?.start();
     this.#metricsOnly = options.metricsOnly ?? false;
   }
 
   get state(): BreakerStateName {
-    return names[this.#state];
+    return this.#state;
   }
 
   /** Whether it wants to know how long calls take. */
@@ -121,9 +112,8 @@ export class Breaker extends CallGuard {
 
   /** Time until a call may pass, in ms: 0 when one may now, undefined when isolated or when trials are under way. */
   get retryAfterMs(): number | undefined {
-    if (this.#state === closed) return 0;
-    if (this.#state === open) return Math.max(0, this.#openUntil - this.system.now());
-    return this.#state === halfOpen && this.#admitted < this.#trials ? 0 : undefined;
+    if (this.#state === "open") return Math.max(0, this.#openUntil - this.system.now());
+    return this.wouldPass() ? 0 : undefined;
   }
 
   /**
@@ -143,37 +133,41 @@ export class Breaker extends CallGuard {
 
   /** True when `tryAcquire` would give a permit; takes none. */
   wouldPass(): boolean {
-    if (this.#state === closed || this.#metricsOnly) return true;
-    if (this.#state === open) return this.system.now() >= this.#openUntil;
-    if (this.#state === isolated) return false;
-    return this.#admitted < this.#trials || this.#trialOverdue();
+    if (this.#metricsOnly) return true;
+    switch (this.#state) {
+      case "closed":
+        return true;
+      case "open":
+        return this.system.now() >= this.#openUntil;
+      case "half-open":
+        return this.#admitted < this.#trials || this.#isTrialOverdue();
+      case "isolated":
+        return false;
+    }
   }
 
   /**
    * A permit for one call, or 0 when it is refused. Every permit must be given back by exactly one of `recordSuccess`,
-   * `recordFailure` and `release`; a trial's permit that never is, is given up after `trialMsMax`.
+   * `recordFailure`, `recordResult` and `release`; a trial's permit that never is, is given up after `trialMsMax`.
    */
   tryAcquire(): number {
-    return this.#state === closed ? this.#generation : this.#acquireTrial();
+    return this.#state === "closed" ? this.#generation : this.#acquireTrial();
   }
 
   /** The call of this permit succeeded. `durationMs` matters for a window that knows slow calls. */
   recordSuccess(permit: number, durationMs = 0): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#succeeded += 1;
-    if (this.#state === closed) {
+    this.#count.succeeded += 1;
+    if (this.#state === "closed") {
       this.#failures = 0;
-      if (this.#tally !== undefined) this.#count(this.#tally, false, durationMs);
-      return;
-    }
-    this.#trialSuccesses += 1;
-    if (this.#trialSuccesses >= this.#trials - (this.#options.trialFailuresMax ?? 0)) this.close();
+      if (this.#tally !== undefined) this.#judge(this.#tally, false, durationMs);
+    } else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
   }
 
   /** The call of this permit failed with `error`; an error that `isFailure` does not count gives the permit back. */
   recordFailure(permit: number, error: unknown, durationMs = 0): void {
-    if (!this.#counts(error)) return this.release(permit);
-    this.#fail(permit, error, durationMs);
+    if (this.#counts(error)) this.#fail(permit, error, durationMs);
+    else this.release(permit);
   }
 
   /** The call of this permit gave a value: a success, unless `isFailedResult` says otherwise. */
@@ -185,227 +179,191 @@ export class Breaker extends CallGuard {
   /** Gives a permit back without a judgement: the call was not made, or its caller gave it up. */
   release(permit: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#ignored += 1;
-    if (this.#state === halfOpen) this.#admitted = Math.max(0, this.#admitted - 1);
+    this.#count.ignored += 1;
+    if (this.#admitted > 0) this.#admitted -= 1;
   }
 
   /** The error that a caller gets who was refused just now. */
   refusal(): BreakerOpenError {
-    const retryAfterMs = this.#state === open ? Math.max(0, this.#openUntil - this.#askedAt) : this.retryAfterMs;
-    return new BreakerOpenError(this.name, retryAfterMs, this.#lastError);
+    return new BreakerOpenError(this.name, this.retryAfterMs, this.#lastError);
   }
 
   /** Opens it now, for `forMs` (default: as after a failure); half-open after that. */
   open(forMs?: number): void {
-    if (forMs !== undefined) this.number("forMs", forMs, 0, Number.MAX_VALUE);
-    this.#open("commanded", forMs);
+    this.#open("commanded", forMs === undefined ? undefined : this.check("forMs", forMs, 0));
   }
 
   /** Refuses every call until `close` is called. */
   isolate(): void {
-    this.#become(isolated);
-    this.say("isolated", "trip");
+    this.#become("isolated", "isolated", "trip");
   }
 
   /** Closes it and forgets all failures. */
   close(): void {
-    const was = this.#state;
-    this.#become(closed);
     this.#openings = 0;
     this.#lastError = undefined;
-    this.#tally?.reset();
-    if (was !== closed) this.say("closed", "info", { was: names[was] });
+    this.#become("closed", "closed");
   }
 
   /** The state as JSON. The contents of a window are not part of it. */
   exportState(): BreakerState {
     return {
       version: 1,
-      state: this.state,
+      state: this.#state,
       failures: this.#failures,
       openings: this.#openings,
-      openMsLeft: this.#state === open ? (this.retryAfterMs ?? 0) : 0,
+      openMsLeft: this.#state === "open" ? (this.retryAfterMs ?? 0) : 0,
       wallAt: this.system.wallNow(),
     };
   }
 
   /** Takes over an exported state. Time that passed since then by the wall clock counts, up to the time that was left. */
   importState(state: BreakerState): void {
-    if (state.version !== 1) this.number("version", state.version, 1, 1);
-    const passedMs = Math.max(0, this.system.wallNow() - state.wallAt);
-    const to = names.indexOf(state.state);
-    this.#become(to === -1 ? closed : (to as 0 | 1 | 2 | 3));
-    this.#failures = this.#state === closed ? this.integer("failures", state.failures, 0) : 0;
-    this.#openings = this.integer("openings", state.openings, 0);
-    this.#openUntil = this.system.now() + Math.max(0, this.number("openMsLeft", state.openMsLeft, 0) - passedMs);
+    this.check("version", state.version, 1, 1);
+    if (!["closed", "open", "half-open", "isolated"].includes(state.state))
+      throw new BadOptionError(this.name, "state", state.state, "closed, open, half-open or isolated");
+    const openings = this.check("openings", state.openings, 0, 1000, true);
+    const failures = this.check("failures", state.failures, 0, undefined, true);
+    const leftMs = this.check("openMsLeft", state.openMsLeft, 0);
+    this.#become(state.state, "imported");
+    if (state.state === "closed") this.#failures = failures;
+    this.#openings = openings;
+    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, this.system.wallNow() - state.wallAt));
   }
 
-  snapshot(): GuardSnapshot {
-    const { guard, name } = this;
+  protected look(): Look {
     return {
-      guard,
-      name,
-      state: this.state,
+      state: this.#state,
       values: {
         failures: this.#failures,
-        trialsUnderWay: this.#state === halfOpen ? this.#admitted - this.#trialSuccesses - this.#failures : 0,
+        trialsUnderWay: Math.max(0, this.#admitted - this.#trialSuccesses - this.#failures),
         retryAfterMs: this.retryAfterMs ?? -1,
         metricsOnly: Number(this.#metricsOnly),
       },
-      counts: {
-        succeeded: this.#succeeded,
-        failed: this.#failed,
-        ignored: this.#ignored,
-        late: this.#late,
-        refused: this.#refused,
-        opened: this.#opened,
-      },
+      counts: this.#count,
     };
   }
 
-  get controls(): Readonly<Record<string, (argument?: number | string) => void>> {
+  get controls(): Controls {
     return {
       open: (forMs) => this.open(forMs === undefined ? undefined : Number(forMs)),
       close: () => this.close(),
       isolate: () => this.isolate(),
-      "metrics-only": (on) => void (this.#metricsOnly = on === undefined || Number(on) !== 0),
+      "metrics-only": (on = 1) => void (this.#metricsOnly = Number(on) !== 0),
     };
   }
 
   #acquireTrial(): number {
-    if (this.#state === open) {
-      this.#askedAt = this.system.now();
-      if (this.#askedAt >= this.#openUntil) this.#halfOpen();
+    const trials = this.#trials;
+    if (this.#state === "open") {
+      if (this.system.now() >= this.#openUntil) this.#become("half-open", "half-opened", "info", { trials });
+    } else if (this.#admitted >= this.#trials && this.#isTrialOverdue())
+      this.#become("half-open", "trial-overdue", "trip", { trials });
+    if (this.#state === "half-open" && this.#admitted < this.#trials) {
+      this.#admitted += 1;
+      this.#trialAt = this.system.now();
+      return this.#generation;
     }
-    if (this.#state === halfOpen) {
-      if (this.#admitted >= this.#trials && this.#trialOverdue()) this.#halfOpen();
-      if (this.#admitted < this.#trials) {
-        this.#admitted += 1;
-        this.#trialAt = this.system.now();
-        return this.#generation;
-      }
-    }
-    this.#refused += 1;
+    this.#count.refused += 1;
     return this.#metricsOnly ? unrecorded : 0;
   }
 
-  #trialOverdue(): boolean {
-    return this.system.now() - this.#trialAt >= (this.#options.trialMsMax ?? 60_000);
-  }
-
-  #halfOpen(): void {
-    const overdue = this.#state === halfOpen;
-    this.#become(halfOpen);
-    this.say(overdue ? "trial-overdue" : "half-opened", overdue ? "trip" : "info", { trials: this.#trials });
+  /** True when the last trial that was let through has had its time. */
+  #isTrialOverdue(): boolean {
+    return this.#state === "half-open" && this.system.now() - this.#trialAt >= this.#trialMsMax;
   }
 
   #fail(permit: number, error: unknown, durationMs: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#failed += 1;
+    this.#count.failed += 1;
     this.#failures += 1;
     this.#lastError = error;
-    if (this.#state === halfOpen) {
-      if (this.#failures > (this.#options.trialFailuresMax ?? 0)) this.#open("trial-failed");
-    } else if (this.#tally !== undefined) this.#count(this.#tally, true, durationMs);
+    if (this.#state === "half-open") {
+      if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
+    } else if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
     else if (this.#failures >= this.#failuresMax) this.#open("failures");
   }
 
-  #count(tally: Tally, failure: boolean, durationMs: number): void {
-    const slow = durationMs >= (this.#options.window?.slowMs ?? Infinity);
-    const why = tally.record(failure, slow, this.system);
+  #judge(tally: Tally, failure: boolean, durationMs: number): void {
+    const why = tally.record(failure, durationMs >= (this.#options.window?.slowMs ?? Infinity), this.system);
     if (why !== undefined) this.#open(why);
   }
 
   #open(why: string, forMs?: number): void {
-    const { openFactor = 1, openMsMax = Math.max(3_600_000, this.#openMs) } = this.#options;
     // Bounded before it is multiplied, so that no number of reopenings overflows.
-    const grownMs = this.#openMs * Math.min(openFactor ** this.#openings, Number.MAX_SAFE_INTEGER);
-    const openMs = forMs ?? Math.min(grownMs, openMsMax);
+    const grown = Math.min((this.#options.openFactor ?? 1) ** this.#openings, Number.MAX_SAFE_INTEGER);
+    const openMs = forMs ?? Math.min(this.#openMs * grown, this.#openMsMax);
     const failures = this.#failures;
-    this.#become(open);
     this.#openings = Math.min(this.#openings + 1, 1000);
     this.#openUntil = this.system.now() + openMs;
-    this.#opened += 1;
-    this.#tally?.reset();
-    this.say("opened", "trip", { why, openMs, failures, openings: this.#openings });
+    this.#count.opened += 1;
+    this.#become("open", "opened", "trip", { why, openMs, failures, openings: this.#openings });
   }
 
-  #become(state: 0 | 1 | 2 | 3): void {
+  /** Begins a new generation: whatever was admitted before is late from now on. */
+  #become(
+    state: BreakerStateName,
+    event: string,
+    level: GuardEvent["level"] = "info",
+    detail: GuardEvent["detail"] = {},
+  ): void {
+    const was = this.#state;
     this.#state = state;
     this.#generation += 1;
-    this.#failures = 0;
-    this.#admitted = 0;
-    this.#trialSuccesses = 0;
-    this.#ok = undefined;
-    this.#bad = undefined;
+    this.#failures = this.#admitted = this.#trialSuccesses = 0;
+    this.#ok = this.#bad = undefined;
+    this.#tally?.reset();
+    if (was !== "closed" || state !== was) this.say(event, level, { was, ...detail });
   }
 
   #missed(permit: number): void {
-    if (permit !== unrecorded) this.#late += 1;
+    if (permit !== unrecorded) this.#count.late += 1;
   }
 
   #counts(error: unknown): boolean {
-    const { isFailure } = this.#options;
-    if (isFailure === undefined) return !isRefusal(error);
     try {
-      return isFailure(error);
+      return this.#options.isFailure?.(error) ?? !isRefusal(error);
     } catch {
       return true;
     }
   }
 
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
-    if (cancel !== undefined || this.#options.window?.slowMs !== undefined) return this.#measured(work, cancel, permit);
-    const result = started(work, contextOf(undefined));
-    if (permit !== this.#generation || this.#ok === undefined) return this.#react(result, permit);
-    return result.then(this.#ok as (value: Value) => Value, this.#bad);
-  }
-
-  /** Attaches the ready-made reactions of the generation, making them if need be; a stray permit gets its own. */
-  #react<Value>(result: Promise<Value>, permit: number): Promise<Value> {
-    const ok = (value: unknown): unknown => {
-      this.recordResult(permit, value);
-      return value;
-    };
-    const bad = (error: unknown): never => {
-      this.recordFailure(permit, error);
-      throw error;
-    };
-    if (permit === this.#generation) {
-      this.#ok = ok;
-      this.#bad = bad;
-    }
-    return result.then(ok as (value: Value) => Value, bad);
-  }
-
-  /** The way of a call that has a caller who may abort, or whose duration matters. */
-  #measured<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
-    const measures = this.#options.window?.slowMs !== undefined;
-    const startedAt = measures ? this.system.now() : 0;
-    const durationMs = (): number => (measures ? this.system.now() - startedAt : 0);
-    return started(work, contextOf(cancel)).then(
-      (value) => {
+    let ok = this.#ok;
+    let bad = this.#bad;
+    const measures = this.judgesDuration;
+    // Reactions without a caller or a start of their own serve all calls of the generation.
+    const watched = abortable(cancel);
+    const shared = watched === undefined && !measures && permit === this.#generation;
+    if (!shared || ok === undefined) {
+      const startedAt = measures ? this.system.now() : 0;
+      const durationMs = (): number => (measures ? this.system.now() - startedAt : 0);
+      ok = (value) => {
         this.recordResult(permit, value, durationMs());
         return value;
-      },
-      (error: unknown) => {
-        if (cancel?.aborted === true) this.release(permit);
+      };
+      bad = (error) => {
+        if (watched?.aborted === true) this.release(permit);
         else this.recordFailure(permit, error, durationMs());
         throw error;
-      },
-    );
+      };
+      if (shared) {
+        this.#ok = ok;
+        this.#bad = bad;
+      }
+    }
+    return started(work, contextOf(cancel)).then(ok as (value: Value) => Value, bad);
   }
 }
 
 class Refused {
   readonly ok = false;
   readonly refused = true;
-  #error: BreakerOpenError | undefined;
   readonly #by: Breaker;
+  #error: BreakerOpenError | undefined = undefined;
 
   constructor(by: Breaker) {
     this.#by = by;
-    this.#error = undefined;
   }
 
   get error(): BreakerOpenError {

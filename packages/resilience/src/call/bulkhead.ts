@@ -1,21 +1,21 @@
 // Bounds how many calls are under way at once, with a bounded queue behind. A freed slot goes straight to the next
 // waiter, so a newcomer never overtakes and a queued call is never refused because of one. Abort and the longest wait
-// take a waiter out at once. The queue is a linked list per priority: every operation is O(1) in its length.
-import type { GuardSnapshot } from "../report.ts";
-import { contextOf, onCancel, started } from "./context.ts";
-import type { Cancel, Work } from "./context.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
-import { AbortedError, BulkheadFullError, rejectSoon } from "./refusals.ts";
-import { wheelOf, WheelEntry } from "./wheel.ts";
-import type { Wheel } from "./wheel.ts";
+// take a waiter out at once. There is a line per priority: every operation is O(1) in their length.
+import { contextOf, rejectSoon, refuseAborted, started } from "../cancel.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { AbortedError, BulkheadFullError } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
+import type { Controls } from "../report.ts";
+import { WaitLine } from "../wait-line.ts";
+import type { Waiter } from "../wait-line.ts";
 
-export interface BulkheadOptions extends CallGuardOptions {
+export interface BulkheadOptions extends GuardOptions {
   /** Calls under way at once (default 10). */
   readonly concurrentMax?: number;
   /** Calls that may wait for a slot (default 0: none waits). */
   readonly queueMax?: number;
-  /** Longest wait for a slot, in ms (default 30,000; up to 10 ms late). Infinity waits for ever. */
+  /** Longest wait for a slot, in ms (default 30,000). Infinity waits for ever. */
   readonly waitMsMax?: number;
   /** Which waiter of a priority is served next (default "fifo"; "lifo" keeps some callers fast under overload). */
   readonly order?: "fifo" | "lifo";
@@ -30,28 +30,28 @@ export interface BulkheadOptions extends CallGuardOptions {
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function bulkhead(options: BulkheadOptions = {}): Bulkhead {
-  return new Bulkhead(options);
+  return named(new Bulkhead(options), options);
 }
 
 /** Share of the queue at which "high-water" is said, and the one at which "relieved" is. */
 const highWater = 0.8;
 const relieved = 0.5;
+const none: readonly WaitLine<number, void>[] = [];
 
-export class Bulkhead extends CallGuard {
+export class Bulkhead extends Guard {
   readonly #queueMax: number;
   readonly #waitMsMax: number;
   readonly #lifo: boolean;
   readonly #dropsOldest: boolean;
-  readonly #wheel: Wheel;
-  readonly #levels: { first: SlotWaiter | undefined; last: SlotWaiter | undefined }[];
+  readonly #priorities: number;
+  /** One per priority; made when somebody first waits, because most bulkheads never see that. */
+  #lines: readonly WaitLine<number, void>[] = none;
+  readonly #count = { passed: 0, refused: 0, displaced: 0, waitedOut: 0 };
   #concurrentMax: number;
   #active = 0;
   #queued = 0;
-  #alerted = false;
-  #passed = 0;
-  #refused = 0;
-  #displaced = 0;
-  #waitedOut = 0;
+  /** "high" from 80 % of the queue on, "full" from the first refusal on, until half of it is free again. */
+  #state: "ok" | "high" | "full" = "ok";
   readonly #ok = <Value>(value: Value): Value => {
     this.release();
     return value;
@@ -61,16 +61,14 @@ export class Bulkhead extends CallGuard {
     throw error;
   };
 
-  constructor(options: BulkheadOptions = {}) {
+  constructor(options: BulkheadOptions) {
     super("bulkhead", options);
-    this.#concurrentMax = this.integer("concurrentMax", options.concurrentMax ?? 10, 1);
-    this.#queueMax = this.integer("queueMax", options.queueMax ?? 0, 0);
-    this.#waitMsMax = this.number("waitMsMax", options.waitMsMax ?? 30_000, 0);
+    this.#concurrentMax = this.integer(options, "concurrentMax", 10, 1);
+    this.#queueMax = this.integer(options, "queueMax", 0, 0);
+    this.#waitMsMax = this.number(options, "waitMsMax", 30_000, 0, Infinity);
     this.#lifo = options.order === "lifo";
     this.#dropsOldest = options.overflow === "drop-oldest";
-    const levels = this.integer("priorities", options.priorities ?? 1, 1, 10);
-    this.#levels = Array.from({ length: levels }, () => ({ first: undefined, last: undefined }));
-    this.#wheel = wheelOf(this.system, true);
+    this.#priorities = this.integer(options, "priorities", 1, 1, 10);
   }
 
   /** Calls under way. */
@@ -89,8 +87,8 @@ export class Bulkhead extends CallGuard {
 
   /** Changes the number of slots while in use: more start waiters at once, fewer take effect as calls end. */
   set concurrentMax(slots: number) {
-    this.#concurrentMax = this.integer("concurrentMax", slots, 1);
-    while (this.#active < this.#concurrentMax && this.#queued > 0) {
+    this.#concurrentMax = this.check("concurrentMax", slots, 1, undefined, true);
+    while (this.#active < slots && this.#queued > 0) {
       this.#active += 1;
       this.#handOver();
     }
@@ -102,63 +100,69 @@ export class Bulkhead extends CallGuard {
    */
   execute<Value>(work: Work<Value>, cancel?: Cancel, priority = 0): Promise<Value> {
     if (cancel?.aborted === true) return rejectSoon(new AbortedError(this.name, cancel.reason));
-    if (!this.tryAcquire()) {
-      return this.acquire(cancel, priority).then((release) => {
-        release.handled();
-        return this.#run(work, cancel);
-      });
-    }
-    return this.#run(work, cancel);
+    if (this.tryAcquire()) return this.#run(work, cancel);
+    return this.#enter(cancel, priority).then(() => this.#run(work, cancel));
   }
 
-  /** Takes a slot if one is free and nobody waits for it. Give it back with `release`, exactly once. */
+  /** Takes a slot if one is free. Give it back with `release`, exactly once. */
   tryAcquire(): boolean {
     if (this.#active >= this.#concurrentMax) return false;
     this.#active += 1;
-    this.#passed += 1;
+    this.#count.passed += 1;
     return true;
   }
 
   /** Gives a slot back, to the next waiter if there is one. */
   release(): void {
     if (this.#queued > 0 && this.#active <= this.#concurrentMax) this.#handOver();
-    else this.#active -= 1;
+    else {
+      this.#active -= 1;
+      if (this.#state !== "ok") this.#relieve();
+    }
   }
 
   /** Waits for a slot. Resolves with the way to give it back, which does nothing the second time. */
-  async acquire(cancel?: Cancel, priority = 0): Promise<Release> {
-    if (isAborted(cancel)) throw new AbortedError(this.name, cancel?.reason);
-    if (this.tryAcquire()) return this.#releaser();
-    const waiter = this.wait(priority);
-    if (waiter === undefined) throw this.refusal();
-    const stop =
-      cancel === undefined
-        ? undefined
-        : onCancel(cancel, (reason) => waiter.giveUp(new AbortedError(this.name, reason)));
-    try {
-      await waiter.granted;
-    } finally {
-      stop?.();
-    }
-    if (isAborted(cancel)) {
-      this.release();
-      throw new AbortedError(this.name, cancel?.reason);
-    }
-    return this.#releaser();
+  async acquire(cancel?: Cancel, priority = 0): Promise<() => void> {
+    refuseAborted(cancel, this.name);
+    if (!this.tryAcquire()) await this.#enter(cancel, priority);
+    let held = true;
+    return () => {
+      if (held) this.release();
+      held = false;
+    };
   }
 
   /** Joins the queue; undefined when it is full. For policies that build on this one: others use `acquire`. */
-  wait(priority = 0): SlotWaiter | undefined {
-    this.integer("priority", priority, 0, this.#levels.length - 1);
+  wait(priority: number, cancel?: Cancel): Waiter<number, void> | undefined {
+    this.check("priority", priority, 0, this.#priorities - 1, true);
+    if (this.#lines === none)
+      this.#lines = Array.from(
+        { length: this.#priorities },
+        () => new WaitLine(this.system, this.name, () => this.#left()),
+      );
     if (this.#queued >= this.#queueMax && !this.#displaceFor(priority)) {
-      this.#refused += 1;
-      if (this.#queueMax === 0) this.say("refused", "trip", { active: this.#active });
+      this.#count.refused += 1;
+      if (this.#state !== "full") {
+        this.#state = "full";
+        this.say("refused", "trip", { active: this.#active, queued: this.#queued });
+      }
       return undefined;
     }
-    const waiter = new SlotWaiter(this.#leave, priority);
-    this.#join(waiter);
-    if (this.#waitMsMax !== Infinity) this.#wheel.add(waiter, this.#waitMsMax);
-    return waiter;
+    this.#queued += 1;
+    if (this.#state === "ok" && this.#queued >= highWater * this.#queueMax) {
+      this.#state = "high";
+      this.say("high-water", "trip", { queued: this.#queued, queueMax: this.#queueMax });
+    }
+    return this.#line(priority).join(priority, {
+      signal: cancel,
+      timeoutMs: this.#waitMsMax,
+      keepAlive: true,
+      timeoutError: () => {
+        this.#count.waitedOut += 1;
+        this.say("waited-out", "trip", { waitMsMax: this.#waitMsMax });
+        return new BulkheadFullError(this.name, `no slot within ${this.#waitMsMax} ms`);
+      },
+    });
   }
 
   /** The error that a refused caller gets. */
@@ -166,160 +170,74 @@ export class Bulkhead extends CallGuard {
     return new BulkheadFullError(this.name, `${this.#active} calls under way, ${this.#queued} queued`);
   }
 
-  snapshot(): GuardSnapshot {
+  get controls(): Controls {
+    return { "set-concurrent-max": (slots) => void (this.concurrentMax = Number(slots)) };
+  }
+
+  protected look(): Look {
     return {
-      guard: this.guard,
-      name: this.name,
-      state: this.#active < this.#concurrentMax ? "ok" : this.#queued < this.#queueMax ? "busy" : "full",
+      state: this.#state,
       values: {
         active: this.#active,
         concurrentMax: this.#concurrentMax,
         queued: this.#queued,
         queueMax: this.#queueMax,
       },
-      counts: {
-        passed: this.#passed,
-        refused: this.#refused,
-        displaced: this.#displaced,
-        waitedOut: this.#waitedOut,
-      },
+      counts: this.#count,
     };
   }
-
-  readonly controls: Readonly<Record<string, (argument?: number | string) => void>> = {
-    "set-concurrent-max": (slots) => void (this.concurrentMax = Number(slots)),
-  };
 
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined): Promise<Value> {
     return started(work, contextOf(cancel)).then(this.#ok, this.#bad);
   }
 
-  #releaser(): Release {
-    let held = true;
-    const release = (): void => {
-      if (!held) return;
-      held = false;
-      this.release();
-    };
-    return Object.assign(release, { handled: () => void (held = false) });
+  /** Waits for a slot, which is then ours. */
+  async #enter(cancel: Cancel | undefined, priority: number): Promise<void> {
+    const waiter = this.wait(priority, cancel);
+    if (waiter === undefined) throw this.refusal();
+    await waiter.promise;
+    if (cancel?.aborted !== true) return;
+    // Aborted in the very turn in which the slot was granted.
+    this.release();
+    throw new AbortedError(this.name, cancel.reason);
   }
 
   /** Passes a slot that stays counted to the next waiter. */
   #handOver(): void {
-    for (const level of this.#levels) {
-      const next = this.#lifo ? level.last : level.first;
-      if (next === undefined) continue;
-      this.#unlink(next);
-      this.#passed += 1;
-      next.grant();
-      return;
-    }
+    const next = this.#lines.find((line) => line.size > 0)?.shift(this.#lifo);
+    if (next === undefined) return;
+    this.#left();
+    this.#count.passed += 1;
+    next.resolve();
   }
 
-  #join(waiter: SlotWaiter): void {
-    const level = this.#level(waiter.priority);
-    waiter.older = level.last;
-    if (level.last === undefined) level.first = waiter;
-    else level.last.newer = waiter;
-    level.last = waiter;
-    this.#queued += 1;
-    if (!this.#alerted && this.#queued >= highWater * this.#queueMax) {
-      this.#alerted = true;
-      this.say("high-water", "trip", { queued: this.#queued, queueMax: this.#queueMax });
-    }
-  }
-
-  #unlink(waiter: SlotWaiter): void {
-    const level = this.#level(waiter.priority);
-    if (waiter.older === undefined) level.first = waiter.newer;
-    else waiter.older.newer = waiter.newer;
-    if (waiter.newer === undefined) level.last = waiter.older;
-    else waiter.newer.older = waiter.older;
-    waiter.older = waiter.newer = undefined;
+  /** A waiter is out of its line. */
+  #left(): void {
     this.#queued -= 1;
-    this.#wheel.remove(waiter);
-    if (this.#alerted && this.#queued <= relieved * this.#queueMax) {
-      this.#alerted = false;
-      this.say("relieved", "info", { queued: this.#queued });
-    }
+    if (this.#state !== "ok") this.#relieve();
   }
 
-  /** A waiter gives up, by itself (its wait is over) or because its caller aborted. */
-  readonly #leave = (waiter: SlotWaiter, aborted: Error | undefined): void => {
-    this.#unlink(waiter);
-    if (aborted === undefined) {
-      this.#waitedOut += 1;
-      this.say("waited-out", "trip", { waitMsMax: this.#waitMsMax });
-    }
-    waiter.refuse(aborted ?? new BulkheadFullError(this.name, `no slot within ${this.#waitMsMax} ms`));
-  };
+  #relieve(): void {
+    if (this.#queued > relieved * this.#queueMax || (this.#queueMax === 0 && this.#active > this.#concurrentMax / 2))
+      return;
+    this.#state = "ok";
+    this.say("relieved", "info", { active: this.#active, queued: this.#queued });
+  }
 
   /** Makes room for a newcomer at the cost of a less urgent waiter, or of the oldest of its own priority if so configured. */
   #displaceFor(priority: number): boolean {
-    let victim: SlotWaiter | undefined;
-    for (let at = this.#levels.length - 1; at > priority && victim === undefined; at -= 1)
-      victim = this.#level(at).last;
-    if (victim === undefined && this.#dropsOldest) victim = this.#level(priority).first;
+    const victim =
+      this.#lines.findLast((line, at) => at > priority && line.size > 0)?.shift(true) ??
+      (this.#dropsOldest ? this.#line(priority).shift() : undefined);
     if (victim === undefined) return false;
-    this.#unlink(victim);
-    this.#displaced += 1;
-    this.say("displaced", "trip", { priority: victim.priority });
-    victim.refuse(new BulkheadFullError(this.name, "displaced by a newer or more urgent call"));
+    this.#queued -= 1;
+    this.#count.displaced += 1;
+    this.say("displaced", "trip", { priority: victim.payload });
+    victim.reject(new BulkheadFullError(this.name, "displaced by a newer or more urgent call"));
     return true;
   }
 
-  #level(priority: number): { first: SlotWaiter | undefined; last: SlotWaiter | undefined } {
-    return this.#levels[priority] as { first: SlotWaiter | undefined; last: SlotWaiter | undefined };
-  }
-}
-
-function isAborted(cancel: Cancel | undefined): boolean {
-  return cancel?.aborted === true;
-}
-
-/** Gives a slot back; does nothing the second time. */
-export interface Release {
-  (): void;
-  /** Tells it that the slot is given back in another way. */
-  handled(): void;
-}
-
-/** A place in the queue. */
-export class SlotWaiter extends WheelEntry {
-  older: SlotWaiter | undefined = undefined;
-  newer: SlotWaiter | undefined = undefined;
-  readonly priority: number;
-  /** Resolves when the slot is ours; rejects when it will never be. Reactions run in the context of whoever attached them. */
-  readonly granted: Promise<void>;
-  grant: () => void = () => {};
-  refuse: (error: unknown) => void = () => {};
-  #waiting = true;
-  readonly #leave: (waiter: SlotWaiter, aborted: Error | undefined) => void;
-
-  constructor(leave: (waiter: SlotWaiter, aborted: Error | undefined) => void, priority: number) {
-    super();
-    this.#leave = leave;
-    this.priority = priority;
-    this.granted = new Promise((resolve, reject) => {
-      this.grant = () => {
-        this.#waiting = false;
-        resolve();
-      };
-      this.refuse = (error) => {
-        this.#waiting = false;
-        reject(error);
-      };
-    });
-  }
-
-  /** Leaves the queue; false when the slot was already granted, which its owner must then give back. */
-  giveUp(error: Error): boolean {
-    if (!this.#waiting) return false;
-    this.#leave(this, error);
-    return true;
-  }
-
-  onDue(): void {
-    if (this.#waiting) this.#leave(this, undefined);
+  #line(priority: number): WaitLine<number, void> {
+    return this.#lines[priority] as WaitLine<number, void>;
   }
 }

@@ -1,18 +1,14 @@
 // A cooperative deadline: the work is told to stop and its caller hears when it has ended. One reused record per call
 // under way; its reactions are always the last thing that happens to it, so reuse is safe.
-import type { System, Timer } from "../system.ts";
-import { onCancel, Scope, started } from "./context.ts";
-import type { Cancel, Work } from "./context.ts";
-import { AbortedError, TimeoutError } from "./refusals.ts";
-import { coarseMsMin, WheelEntry, wheelOf } from "./wheel.ts";
-import type { Wheel } from "./wheel.ts";
+import { nothing, onCancel, Scope, started } from "../cancel.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { AbortedError, TimeoutError } from "../errors.ts";
+import { Alarm, alarmLane } from "./alarm.ts";
+import type { AlarmPlan } from "./alarm.ts";
 
-export interface CooperativePlan {
+export interface CooperativePlan extends AlarmPlan {
   readonly name: string;
-  readonly system: System;
   readonly timeoutMs: number;
-  readonly precise: boolean;
-  readonly keepAlive: boolean;
   readonly onTimeout: () => void;
 }
 
@@ -21,29 +17,25 @@ const spareMax = 256;
 
 export class CooperativeRunner {
   readonly plan: CooperativePlan;
-  readonly wheel: Wheel | undefined;
-  calls = 0;
-  failed = 0;
-  timedOut = 0;
+  readonly lane: ReturnType<typeof alarmLane>;
+  readonly count = { calls: 0, failed: 0, timedOut: 0, late: 0 };
   readonly spare: CooperativeCall[] = [];
 
   constructor(plan: CooperativePlan) {
     this.plan = plan;
-    this.wheel = plan.precise || plan.timeoutMs < coarseMsMin ? undefined : wheelOf(plan.system, plan.keepAlive);
+    this.lane = alarmLane(plan, plan.timeoutMs);
   }
 
-  run<Value>(work: Work<Value>, cancel: Cancel | undefined): Promise<Value> {
-    this.calls += 1;
-    const call = this.spare.pop() ?? new CooperativeCall(this);
-    return call.run(work, cancel);
+  run<Value>(work: Work<Value>, cancel: Cancel | undefined, _priority: number): Promise<Value> {
+    this.count.calls += 1;
+    return (this.spare.pop() ?? new CooperativeCall(this)).run(work, cancel);
   }
 }
 
-class CooperativeCall extends WheelEntry {
+class CooperativeCall extends Alarm {
   readonly #runner: CooperativeRunner;
   #scope: Scope | undefined = undefined;
-  #timer: Timer | undefined = undefined;
-  #stopFollowing: (() => void) | undefined = undefined;
+  #unfollow = nothing;
   /** Why the work was told to stop. */
   #stopped: TimeoutError | AbortedError | undefined = undefined;
   readonly #ok = (value: unknown): unknown => {
@@ -52,7 +44,7 @@ class CooperativeCall extends WheelEntry {
   };
   readonly #bad = (thrown: unknown): never => {
     const stopped = this.#stopped;
-    this.#runner.failed += 1;
+    this.#runner.count.failed += 1;
     this.#end();
     if (stopped === undefined) throw thrown;
     stopped.cause ??= thrown;
@@ -60,25 +52,24 @@ class CooperativeCall extends WheelEntry {
   };
 
   constructor(runner: CooperativeRunner) {
-    super();
+    super(runner.lane, runner.plan, runner.plan.timeoutMs);
     this.#runner = runner;
   }
 
   run<Value>(work: Work<Value>, cancel: Cancel | undefined): Promise<Value> {
-    const { wheel, plan } = this.#runner;
     const scope = new Scope(1);
     this.#scope = scope;
-    if (wheel !== undefined) wheel.add(this, plan.timeoutMs);
-    else if (plan.timeoutMs !== Infinity)
-      this.#timer = plan.system.setTimer(() => this.onDue(), plan.timeoutMs, plan.keepAlive);
+    this.arm();
     if (cancel !== undefined)
-      this.#stopFollowing = onCancel(cancel, (reason) => this.#tell(new AbortedError(plan.name, reason), reason));
+      this.#unfollow = onCancel(cancel, (reason) =>
+        this.#tell(new AbortedError(this.#runner.plan.name, reason), reason),
+      );
     return started(work, scope).then(this.#ok as (value: Value) => Value, this.#bad);
   }
 
   onDue(): void {
-    const { plan } = this.#runner;
-    this.#runner.timedOut += 1;
+    const { plan, count } = this.#runner;
+    count.timedOut += 1;
     plan.onTimeout();
     const error = new TimeoutError(plan.name, plan.timeoutMs);
     this.#tell(error, error);
@@ -90,13 +81,10 @@ class CooperativeCall extends WheelEntry {
   }
 
   #end(): void {
-    this.#runner.wheel?.remove(this);
-    this.#timer?.cancel();
-    this.#stopFollowing?.();
-    this.#timer = undefined;
-    this.#stopFollowing = undefined;
-    this.#scope = undefined;
-    this.#stopped = undefined;
+    this.disarm();
+    this.#unfollow();
+    this.#unfollow = nothing;
+    this.#scope = this.#stopped = undefined;
     const { spare } = this.#runner;
     if (spare.length < spareMax) spare.push(this);
   }

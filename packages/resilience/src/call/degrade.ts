@@ -1,13 +1,13 @@
 // Named levels of service, from full to barely alive. Several holders (an operator, a control plane, a breaker's
 // listener) may each ask for a level; the worst one asked for is in force until its holder lets go or its time is over.
 // Code asks which level it is, or whether a feature is still on.
-import type { GuardSnapshot } from "../report.ts";
+import { BadOptionError } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
+import type { Controls } from "../report.ts";
 import type { Timer } from "../system.ts";
-import { BadOptionError } from "../hold/errors.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
 
-export interface DegradeOptions<Level extends string> extends CallGuardOptions {
+export interface DegradeOptions<Level extends string> extends GuardOptions {
   /** Names of the levels, best first; 2 to 20 of them. */
   readonly levels: readonly [Level, Level, ...Level[]];
   /** The last level at which each feature is still on. A feature that is not named here is always on. */
@@ -18,10 +18,10 @@ export interface DegradeOptions<Level extends string> extends CallGuardOptions {
 
 /** @throws BadOptionError naming the option that breaks a rule. */
 export function degrade<Level extends string>(options: DegradeOptions<Level>): Degrade<Level> {
-  return new Degrade(options);
+  return named(new Degrade(options), options);
 }
 
-export class Degrade<Level extends string> extends CallGuard {
+export class Degrade<Level extends string> extends Guard {
   readonly levels: readonly Level[];
   readonly #features: Readonly<Record<string, Level>>;
   readonly #holdersMax: number;
@@ -36,7 +36,7 @@ export class Degrade<Level extends string> extends CallGuard {
       throw new BadOptionError(this.name, "levels", this.levels.join(", "), "2 to 20 different names, best first");
     this.#features = options.features ?? {};
     for (const [feature, level] of Object.entries(this.#features)) this.#index(`features.${feature}`, level);
-    this.#holdersMax = this.integer("holdersMax", options.holdersMax ?? 32, 1, 1000);
+    this.#holdersMax = this.integer(options, "holdersMax", 32, 1, 1000);
   }
 
   /** The level in force. */
@@ -56,7 +56,7 @@ export class Degrade<Level extends string> extends CallGuard {
    */
   hold(holder: string, level: Level, forMs = Infinity): void {
     const at = this.#index("level", level);
-    this.number("forMs", forMs, 0);
+    this.check("forMs", forMs, 0, Infinity);
     if (!this.#holders.has(holder) && this.#holders.size >= this.#holdersMax)
       throw new BadOptionError(this.name, "holder", holder, `one of at most ${this.#holdersMax}; let another go first`);
     this.#holders.get(holder)?.timer?.cancel();
@@ -82,10 +82,8 @@ export class Degrade<Level extends string> extends CallGuard {
     return undefined;
   }
 
-  snapshot(): GuardSnapshot {
+  protected look(): Look {
     return {
-      guard: this.guard,
-      name: this.name,
       state: this.level,
       values: { level: this.#at, holders: this.#holders.size },
       counts: { changes: this.#changes },
@@ -93,7 +91,7 @@ export class Degrade<Level extends string> extends CallGuard {
   }
 
   /** "set-level" holds a level in the name of the control plane; the best level lets go. */
-  readonly controls: Readonly<Record<string, (argument?: number | string) => void>> = {
+  readonly controls: Controls = {
     "set-level": (level) => {
       const name = typeof level === "number" ? this.levels[level] : level;
       if (name === this.levels[0]) this.letGo("control");

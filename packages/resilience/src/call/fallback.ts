@@ -1,17 +1,16 @@
 // What to answer when the work fails: the last good value while it is fresh enough, then a chain of alternatives, each
 // tried when the one before has failed. The caller's own abort is never covered up. If nothing helps, the first error
 // is thrown.
-import type { GuardSnapshot } from "../report.ts";
-import { contextOf, started } from "./context.ts";
-import type { CallContext, Cancel, Work } from "./context.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
-import { AbortedError } from "./refusals.ts";
+import { contextOf, started } from "../cancel.ts";
+import type { CallContext, Cancel, Work } from "../cancel.ts";
+import { AbortedError } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
 
 /** An alternative: sees the error that made it necessary. */
 export type Alternative<Value> = (error: unknown, context: CallContext) => Value | PromiseLike<Value>;
 
-export interface FallbackOptions<Value> extends CallGuardOptions {
+export interface FallbackOptions<Value> extends GuardOptions {
   /** Alternatives in the order in which they are tried (default: none). */
   readonly chain?: readonly Alternative<Value>[];
   /** Age up to which the last good value is given instead of an error, in ms (default 0: not kept). One value is kept. */
@@ -22,22 +21,20 @@ export interface FallbackOptions<Value> extends CallGuardOptions {
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function fallback<Value>(options: FallbackOptions<Value>): Fallback<Value> {
-  return new Fallback(options);
+  return named(new Fallback(options), options);
 }
 
-export class Fallback<Value> extends CallGuard {
+export class Fallback<Value> extends Guard {
   readonly #options: FallbackOptions<Value>;
   readonly #staleMsMax: number;
   readonly #keep: ((value: Value) => Value) | undefined;
   #last: { readonly value: Value; readonly at: number } | undefined = undefined;
-  #covered = 0;
-  #stale = 0;
-  #uncovered = 0;
+  readonly #count = { covered: 0, stale: 0, uncovered: 0 };
 
   constructor(options: FallbackOptions<Value>) {
     super("fallback", options);
     this.#options = options;
-    this.#staleMsMax = this.number("staleMsMax", options.staleMsMax ?? 0, 0);
+    this.#staleMsMax = this.number(options, "staleMsMax", 0, 0, Infinity);
     this.#keep =
       this.#staleMsMax === 0
         ? undefined
@@ -52,13 +49,10 @@ export class Fallback<Value> extends CallGuard {
     return started(work, context).then(this.#keep, (error: unknown) => this.#cover(error, context));
   }
 
-  snapshot(): GuardSnapshot {
+  protected look(): Look {
     return {
-      guard: this.guard,
-      name: this.name,
-      state: "ok",
       values: { alternatives: this.#options.chain?.length ?? 0, staleMsMax: this.#staleMsMax },
-      counts: { covered: this.#covered, stale: this.#stale, uncovered: this.#uncovered },
+      counts: this.#count,
     };
   }
 
@@ -67,7 +61,7 @@ export class Fallback<Value> extends CallGuard {
     if (error instanceof AbortedError || context.aborted || handles?.(error) === false) throw error;
     const ageMs = this.#last === undefined ? Infinity : this.system.now() - this.#last.at;
     if (this.#last !== undefined && ageMs <= this.#staleMsMax) {
-      this.#stale += 1;
+      this.#count.stale += 1;
       this.say("fell-back", "trip", { to: "stale", ageMs });
       return this.#last.value;
     }
@@ -75,7 +69,7 @@ export class Fallback<Value> extends CallGuard {
     for (const [at, alternative] of chain.entries()) {
       try {
         const value = await alternative(why, context);
-        this.#covered += 1;
+        this.#count.covered += 1;
         this.say("fell-back", "trip", { to: at });
         return value;
       } catch (thrown) {
@@ -83,7 +77,7 @@ export class Fallback<Value> extends CallGuard {
       }
       if (context.aborted) break;
     }
-    this.#uncovered += 1;
+    this.#count.uncovered += 1;
     throw error;
   }
 }

@@ -1,15 +1,15 @@
 // Starts the same work once more when the first try is slow, and takes whichever succeeds first (Dean and Barroso, The
 // Tail at Scale, 2013). Losers are aborted and their results discarded; a budget keeps the extra load small. For work
 // that may safely run twice.
-import type { GuardSnapshot } from "../report.ts";
+import { nothing, onCancel, rejectSoon, Scope, started } from "../cancel.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { AbortedError } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
 import type { CallBudget } from "./budget.ts";
-import { onCancel, Scope, started } from "./context.ts";
-import type { Cancel, Work } from "./context.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
-import { AbortedError, rejectSoon } from "./refusals.ts";
+import { discarded } from "./retry.ts";
 
-export interface HedgeOptions extends CallGuardOptions {
+export interface HedgeOptions extends GuardOptions {
   /** Wait before each further attempt, in ms (default 100), or a function that knows, say, the 95th percentile by now. */
   readonly delayMs?: number | (() => number);
   /** Attempts in all, the first included (default 2, at most 10). */
@@ -22,165 +22,97 @@ export interface HedgeOptions extends CallGuardOptions {
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function hedge(options: HedgeOptions = {}): Hedge {
-  return new Hedge(options);
+  return named(new Hedge(options), options);
 }
 
-export class Hedge extends CallGuard {
+export class Hedge extends Guard {
   readonly #options: HedgeOptions;
   readonly #attemptsMax: number;
-  #calls = 0;
-  #hedged = 0;
-  #won = 0;
-  #unpaid = 0;
-  #late = 0;
+  readonly #count = { calls: 0, hedged: 0, wonByHedge: 0, unpaid: 0, late: 0 };
 
-  constructor(options: HedgeOptions = {}) {
+  constructor(options: HedgeOptions) {
     super("hedge", options);
     this.#options = options;
-    this.#attemptsMax = this.integer("attemptsMax", options.attemptsMax ?? 2, 1, 10);
-    if (typeof options.delayMs !== "function") this.number("delayMs", options.delayMs ?? 100, 0);
+    this.#attemptsMax = this.integer(options, "attemptsMax", 2, 1, 10);
+    if (typeof options.delayMs !== "function") this.number({ delayMs: options.delayMs }, "delayMs", 100, 0, Infinity);
   }
 
   /** Gives the first success. Rejects when every attempt has failed, with the error of the first one; on abort at once. */
   execute<Value>(work: Work<Value>, cancel?: Cancel): Promise<Value> {
-    this.#calls += 1;
+    this.#count.calls += 1;
     if (cancel?.aborted === true) return rejectSoon(new AbortedError(this.name, cancel.reason));
-    return new Promise((resolve, reject) => new Race(this, work, cancel, resolve, reject).launch());
+    return new Promise((resolve, reject) => this.#race(work, cancel, resolve, reject));
   }
 
-  /** For a race: whether one more attempt may start. */
-  pays(launched: number): boolean {
-    if (launched >= this.#attemptsMax) return false;
-    if (this.#options.budget !== undefined && !this.#options.budget.tryWithdraw()) {
-      this.#unpaid += 1;
-      return false;
-    }
-    this.#hedged += 1;
-    this.say("hedged", "info", { attempt: launched + 1 });
-    return true;
+  protected look(): Look {
+    return { values: { attemptsMax: this.#attemptsMax }, counts: this.#count };
   }
 
-  /** For a race: it was won by this attempt. */
-  wonBy(attempt: number): void {
-    if (attempt > 1) this.#won += 1;
-    this.#options.budget?.deposit();
-  }
-
-  /** For a race: a loser still gave a value. */
-  cameLate(value: unknown): void {
-    this.#late += 1;
-    try {
-      this.#options.discard?.(value);
-    } catch {
-      // Nobody waits for this value, so nobody can be told.
-    }
-  }
-
-  /** For a race: the wait before the next attempt, in ms; never when no more are allowed. */
-  delayMs(launched: number): number {
-    if (launched >= this.#attemptsMax) return Infinity;
-    const { delayMs = 100 } = this.#options;
-    return typeof delayMs === "number" ? delayMs : Math.max(0, delayMs());
-  }
-
-  /** For a race. */
-  after(delayMs: number, fire: () => void): { cancel(): void } {
-    return this.system.setTimer(fire, delayMs, false);
-  }
-
-  snapshot(): GuardSnapshot {
-    return {
-      guard: this.guard,
-      name: this.name,
-      state: "ok",
-      values: { attemptsMax: this.#attemptsMax },
-      counts: {
-        calls: this.#calls,
-        hedged: this.#hedged,
-        wonByHedge: this.#won,
-        unpaid: this.#unpaid,
-        late: this.#late,
-      },
-    };
-  }
-}
-
-/** One hedged call. */
-class Race<Value> {
-  readonly #hedge: Hedge;
-  readonly #work: Work<Value>;
-  readonly #resolve: (value: Value) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #scopes: Scope[] = [];
-  readonly #stopFollowing: (() => void) | undefined;
-  #underWay = 0;
-  #over = false;
-  #firstError: unknown = undefined;
-  #timer: { cancel(): void } | undefined = undefined;
-
-  constructor(
-    hedge: Hedge,
+  /** One hedged call. */
+  #race<Value>(
     work: Work<Value>,
     cancel: Cancel | undefined,
     resolve: (value: Value) => void,
     reject: (error: unknown) => void,
-  ) {
-    this.#hedge = hedge;
-    this.#work = work;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#stopFollowing =
-      cancel === undefined
-        ? undefined
-        : onCancel(cancel, (reason) => {
-            this.#end(reason);
-            reject(new AbortedError(hedge.name, reason));
-          });
-  }
+  ): void {
+    const { budget, discard, delayMs = 100 } = this.#options;
+    const count = this.#count;
+    const scopes: Scope[] = [];
+    let underWay = 0;
+    let over = false;
+    let firstError: unknown;
+    let timer: { cancel(): void } | undefined;
+    let stop = nothing;
 
-  launch(): void {
-    const scope = new Scope(this.#scopes.length + 1);
-    this.#scopes.push(scope);
-    this.#underWay += 1;
-    void started(this.#work, scope).then(
-      (value) => this.#succeeded(value, scope),
-      (error: unknown) => this.#failed(error, scope.attempt),
-    );
-    if (!this.#over) this.#planNext();
-  }
-
-  #planNext(): void {
-    const delayMs = this.#hedge.delayMs(this.#scopes.length);
-    if (delayMs === Infinity) return;
-    // By way of a promise, so that the next attempt runs in the async context of the caller, not in the timer's.
-    void new Promise<void>((resolve) => {
-      this.#timer = this.#hedge.after(delayMs, resolve);
-    }).then(() => {
-      if (!this.#over && this.#hedge.pays(this.#scopes.length)) this.launch();
+    /** Stops the clock and every attempt but the winner. */
+    const end = (reason: unknown, winner?: Scope): void => {
+      over = true;
+      timer?.cancel();
+      stop();
+      for (const scope of scopes) if (scope !== winner) scope.abort(reason);
+    };
+    const launch = (): void => {
+      const scope = new Scope(scopes.push(undefined as never));
+      scopes[scope.attempt - 1] = scope;
+      underWay += 1;
+      void started(work, scope).then(
+        (value) => {
+          if (over) {
+            count.late += 1;
+            return discarded(discard, value);
+          }
+          if (scope.attempt > 1) count.wonByHedge += 1;
+          budget?.deposit();
+          end(new AbortedError(this.name, "another attempt was faster"), scope);
+          resolve(value);
+        },
+        (error: unknown) => {
+          underWay -= 1;
+          if (scope.attempt === 1) firstError = error;
+          if (over || underWay > 0) return;
+          end(error);
+          reject(firstError);
+        },
+      );
+      if (over || scopes.length >= this.#attemptsMax) return;
+      const waitMs = typeof delayMs === "number" ? delayMs : Math.max(0, delayMs());
+      if (waitMs === Infinity) return;
+      // By way of a promise, so that the next attempt runs in the async context of the caller, not in the timer's.
+      void new Promise<void>((due) => (timer = this.system.setTimer(due, waitMs, true))).then(() => {
+        if (over) return;
+        if (budget?.tryWithdraw() === false) {
+          count.unpaid += 1;
+          return;
+        }
+        count.hedged += 1;
+        this.say("hedged", "info", { attempt: scopes.length + 1 });
+        launch();
+      });
+    };
+    stop = onCancel(cancel, (reason) => {
+      end(reason);
+      reject(new AbortedError(this.name, reason));
     });
-  }
-
-  #succeeded(value: Value, scope: Scope): void {
-    if (this.#over) return this.#hedge.cameLate(value);
-    this.#hedge.wonBy(scope.attempt);
-    this.#end(new AbortedError(this.#hedge.name, "another attempt was faster"), scope);
-    this.#resolve(value);
-  }
-
-  #failed(error: unknown, attempt: number): void {
-    if (this.#over) return;
-    this.#underWay -= 1;
-    if (attempt === 1) this.#firstError = error;
-    if (this.#underWay > 0) return;
-    this.#end(error);
-    this.#reject(this.#firstError);
-  }
-
-  /** Stops the clock and every attempt but the winner. */
-  #end(reason: unknown, winner?: Scope): void {
-    this.#over = true;
-    this.#timer?.cancel();
-    this.#stopFollowing?.();
-    for (const scope of this.#scopes) if (scope !== winner) scope.abort(reason);
+    launch();
   }
 }

@@ -1,27 +1,26 @@
 // A whole policy in one executor: fallback > total timeout > retry > hedge > rate limit > bulkhead > breaker > attempt
 // timeout > work. The order is fixed, because it is the one in which a timeout counts against the dependency, a refusal
 // does not, and a call that waits between attempts holds no slot. Nest policies by hand for any other.
-import type { GuardSnapshot } from "../report.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { isRefusal } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
 import { breaker, Breaker } from "./breaker.ts";
 import type { BreakerOptions, CallOutcome } from "./breaker.ts";
 import { bulkhead, Bulkhead } from "./bulkhead.ts";
 import type { BulkheadOptions } from "./bulkhead.ts";
-import { CallRunner, planOfNothing } from "./call.ts";
+import { CallRunner } from "./call.ts";
 import type { CallLimiter } from "./call.ts";
-import type { Cancel, Work } from "./context.ts";
 import type { Fallback } from "./fallback.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
 import { hedge, Hedge } from "./hedge.ts";
 import type { HedgeOptions } from "./hedge.ts";
 import { LatencyHistogram } from "./latency.ts";
-import { isRefusal } from "./refusals.ts";
 import { retry, Retry } from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { TimeoutOptions } from "./timeout.ts";
 
 /** A part is given as options, or ready-made to share it among policies. What is not named is left out. */
-export interface PipelineOptions<Value = unknown> extends CallGuardOptions {
+export interface PipelineOptions<Value = unknown> extends GuardOptions {
   readonly fallback?: Fallback<Value>;
   /** Bound of the whole call with all attempts and waits, in ms. */
   readonly totalTimeoutMs?: number;
@@ -41,11 +40,11 @@ export interface PipelineOptions<Value = unknown> extends CallGuardOptions {
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function pipeline<Value = unknown>(options: PipelineOptions<Value>): Pipeline<Value> {
-  return new Pipeline(options);
+  return named(new Pipeline(options), options);
 }
 
 /** `Ours` is the type that a fallback may answer with; without a fallback any work fits. */
-export class Pipeline<Ours = unknown> extends CallGuard {
+export class Pipeline<Ours = unknown> extends Guard {
   readonly breaker: Breaker | undefined;
   readonly bulkhead: Bulkhead | undefined;
   readonly retry: Retry | undefined;
@@ -54,46 +53,41 @@ export class Pipeline<Ours = unknown> extends CallGuard {
   /** Runs the calls; with a hedge, the part of the policy outside of it. */
   readonly #runner: CallRunner;
   /** With a hedge: the part inside of it. */
-  readonly #inner: CallRunner | undefined;
+  readonly #inner: CallRunner | undefined = undefined;
   readonly #latency: LatencyHistogram | undefined;
 
   constructor(options: PipelineOptions<Ours>) {
     super("pipeline", options);
+    const { breaker: guard, bulkhead: slots, retry: again, hedge: twice, limiter, discard, timeout = {} } = options;
+    const { timeoutMs, mode, precise, keepAlive }: Partial<TimeoutOptions> =
+      typeof timeout === "number" ? { timeoutMs: timeout } : timeout;
+    const outside = {
+      name: this.name,
+      system: this.system,
+      precise,
+      keepAlive,
+      discard,
+      onTimeout: (bound: number, total: boolean) => this.say("timed-out", "trip", { timeoutMs: bound, total }),
+      totalMs: this.number(options, "totalTimeoutMs", Infinity, 0, Infinity),
+    };
+    const inside = {
+      timeoutMs: this.check("timeout", timeoutMs ?? Infinity, 0, Infinity),
+      cooperative: mode === "cooperative",
+      limiter,
+    };
     const inherited = { system: this.system, ...(options.name === undefined ? {} : { name: options.name }) };
-    const { breaker: guard, bulkhead: slots, retry: again, hedge: twice } = options;
     this.breaker = guard instanceof Breaker ? guard : guard && breaker({ ...inherited, ...guard });
     this.bulkhead = slots instanceof Bulkhead ? slots : slots && bulkhead({ ...inherited, ...slots });
     this.retry = again instanceof Retry ? again : again && retry({ ...inherited, ...again });
     this.hedge = twice instanceof Hedge ? twice : twice && hedge({ ...inherited, ...twice });
     this.fallback = options.fallback;
     this.#latency = options.measure === true ? new LatencyHistogram() : undefined;
-    const attempt = typeof options.timeout === "number" ? { timeoutMs: options.timeout } : options.timeout;
-    const common = {
-      name: this.name,
-      system: this.system,
-      precise: attempt?.precise ?? false,
-      keepAlive: attempt?.keepAlive ?? true,
-      discard: options.discard,
-      onTimeout: (timeoutMs: number, total: boolean) => this.say("timed-out", "trip", { timeoutMs, total }),
-    };
-    const outside = {
-      totalMs: this.number("totalTimeoutMs", options.totalTimeoutMs ?? Infinity, 0),
-      retry: this.retry,
-      latency: this.#latency,
-    };
-    const inside = {
-      timeoutMs: this.number("timeout", attempt?.timeoutMs ?? Infinity, 0),
-      early: attempt?.mode !== "cooperative",
-      limiter: options.limiter,
-      bulkhead: this.bulkhead,
-      breaker: this.breaker,
-      measuresSlow: this.breaker?.judgesDuration ?? false,
-    };
-    const whole = { ...planOfNothing, ...common };
-    if (this.hedge === undefined) this.#runner = new CallRunner({ ...whole, ...outside, ...inside });
+    const whole = { ...outside, retry: this.retry, latency: this.#latency };
+    const attempt = { ...inside, bulkhead: this.bulkhead, breaker: this.breaker };
+    if (this.hedge === undefined) this.#runner = new CallRunner({ ...whole, ...attempt });
     else {
-      this.#runner = new CallRunner({ ...whole, ...outside });
-      this.#inner = new CallRunner({ ...whole, ...inside });
+      this.#runner = new CallRunner(whole);
+      this.#inner = new CallRunner({ ...outside, totalMs: Infinity, ...attempt });
     }
   }
 
@@ -115,23 +109,22 @@ export class Pipeline<Ours = unknown> extends CallGuard {
     );
   }
 
-  snapshot(): GuardSnapshot {
-    const { calls, failed, refused } = this.#runner;
-    const quantile = (share: number): number => this.#latency?.quantile(share) ?? 0;
+  protected look(): Look {
+    const latency = this.#latency;
+    const { calls, failed, refused, timedOut, late } = this.#runner.count;
+    const inner = this.#inner?.count;
     return {
-      guard: this.guard,
-      name: this.name,
-      state: this.breaker?.state ?? "ok",
-      values:
-        this.#latency === undefined
-          ? {}
-          : { latencyMsP50: quantile(0.5), latencyMsP95: quantile(0.95), latencyMsP99: quantile(0.99) },
+      values: latency && {
+        latencyMsP50: latency.quantile(0.5),
+        latencyMsP95: latency.quantile(0.95),
+        latencyMsP99: latency.quantile(0.99),
+      },
       counts: {
         calls,
         failed,
         refused,
-        timedOut: this.#runner.timedOut + (this.#inner?.timedOut ?? 0),
-        late: this.#runner.late + (this.#inner?.late ?? 0),
+        timedOut: timedOut + (inner?.timedOut ?? 0),
+        late: late + (inner?.late ?? 0),
       },
     };
   }

@@ -1,16 +1,15 @@
 // Calls again after a failure that may pass, after a wait with jitter. An abort ends the wait at once and no further
 // call is made; a refusal of this package is not retried unless asked; the last error is thrown as it is.
-import type { GuardSnapshot } from "../report.ts";
+import { attemptContext, rejectSoon, sleep, started } from "../cancel.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { AbortedError, isRefusal } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
 import { backoffMs, retryAfterOf } from "./backoff.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { CallBudget } from "./budget.ts";
-import { attemptContext, onCancel, started } from "./context.ts";
-import type { Cancel, Work } from "./context.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
-import { AbortedError, isRefusal, rejectSoon } from "./refusals.ts";
 
-export interface RetryOptions extends CallGuardOptions, BackoffOptions {
+export interface RetryOptions extends GuardOptions, BackoffOptions {
   /** Calls in all, the first included (default 3). */
   readonly attemptsMax?: number;
   /** No new attempt starts later than this after the first, in ms (default Infinity). The attempt under way is not cut. */
@@ -31,156 +30,114 @@ export interface RetryOptions extends CallGuardOptions, BackoffOptions {
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function retry(options: RetryOptions = {}): Retry {
-  return new Retry(options);
+  return named(new Retry(options), options);
 }
 
-export class Retry extends CallGuard {
+export class Retry extends Guard {
   readonly #options: RetryOptions;
   readonly #attemptsMax: number;
   readonly #retryAfterMsMax: number;
   readonly totalMsMax: number;
-  #retried = 0;
-  #exhausted = 0;
-  #unpaid = 0;
-  readonly #ok: ((value: unknown) => unknown) | undefined;
+  readonly #count = { retried: 0, exhausted: 0, unpaid: 0 };
 
-  constructor(options: RetryOptions = {}) {
+  constructor(options: RetryOptions) {
     super("retry", options);
     this.#options = options;
-    this.#attemptsMax = this.integer("attemptsMax", options.attemptsMax ?? 3, 1);
-    this.#retryAfterMsMax = this.number("retryAfterMsMax", options.retryAfterMsMax ?? 60_000, 0);
-    this.totalMsMax = this.number("totalMsMax", options.totalMsMax ?? Infinity, 0);
-    this.number("delayMs", options.delayMs ?? 200, 0, Number.MAX_VALUE);
-    this.number("factor", options.factor ?? 2, 1, 1000);
-    this.number("delayMsMax", options.delayMsMax ?? 30_000, 0, Number.MAX_VALUE);
-    const { budget } = options;
-    this.#ok =
-      budget === undefined
-        ? undefined
-        : (value) => {
-            budget.deposit();
-            return value;
-          };
+    this.#attemptsMax = this.integer(options, "attemptsMax", 3, 1);
+    this.#retryAfterMsMax = this.number(options, "retryAfterMsMax", 60_000, 0, Infinity);
+    this.totalMsMax = this.number(options, "totalMsMax", Infinity, 0, Infinity);
+    this.number(options, "delayMs", 200, 0);
+    this.number(options, "factor", 2, 1, 1000);
+    this.number(options, "delayMsMax", 30_000, 0);
   }
 
   /** Rejects with the last error, or with AbortedError at once when `cancel` aborts during a wait. */
   execute<Value>(work: Work<Value>, cancel?: Cancel): Promise<Value> {
     if (cancel?.aborted === true) return rejectSoon(new AbortedError(this.name, cancel.reason));
     const startedAt = this.totalMsMax === Infinity ? 0 : this.system.now();
-    const result = started(work, attemptContext(cancel, 1));
     const again = (error: unknown): Promise<Value> => this.#repeat(work, cancel, startedAt, error);
-    if (this.#options.isFailedResult === undefined) {
-      return result.then(this.#ok as ((value: Value) => Value) | undefined, again);
-    }
-    return result.then(
-      (value) => (this.isFailedResult(value) ? again(new FailedResult(value)) : this.#paid(value)),
+    const { isFailedResult, budget } = this.#options;
+    return started(work, attemptContext(cancel, 1)).then(
+      isFailedResult === undefined && budget === undefined
+        ? undefined
+        : (value) => (this.succeeded(value) ? value : again(new FailedResult(value))),
       again,
     );
   }
 
-  /** Whether this value is a failure. */
-  isFailedResult(value: unknown): boolean {
-    return this.#options.isFailedResult?.(value) === true;
-  }
-
-  /** An attempt succeeded: pays into the budget. */
-  succeeded(): void {
+  /** Whether this value is a success; one pays into the budget. */
+  succeeded(value: unknown): boolean {
+    if (this.#options.isFailedResult?.(value) === true) return false;
     this.#options.budget?.deposit();
-  }
-
-  /** Throws a failed result away. */
-  discard(value: unknown): void {
-    try {
-      this.#options.discard?.(value);
-    } catch {
-      // The caller gets the result of the next attempt whatever becomes of this one.
-    }
+    return true;
   }
 
   /**
-   * The wait before the next attempt, in ms; -1 when there is none to be made. Takes from the budget.
+   * The wait before the next attempt, in ms; -1 when there is none to be made. Takes from the budget, and throws a failed
+   * result away when there is one.
    * @param attempt number of the failed attempt. @param lastMs the wait before it. @param elapsedMs since the first began.
    */
   delayAfter(error: unknown, attempt: number, lastMs: number, elapsedMs: number): number {
     const failed = error instanceof FailedResult;
-    const { retryIf, retryAfter = retryAfterOf, budget } = this.#options;
+    const { retryIf, retryAfter = retryAfterOf, budget, discard } = this.#options;
     if (!failed && !(retryIf === undefined ? !isRefusal(error) : retryIf(error, attempt))) return -1;
-    if (attempt >= this.#attemptsMax) return this.#giveUp("attempts", attempt);
-    const asked = retryAfter(failed ? error.value : error) ?? 0;
-    if (asked > this.#retryAfterMsMax) return this.#giveUp("asked-too-long", attempt);
-    const delayMs = Math.max(asked, backoffMs(this.#options, attempt, lastMs, this.system.random));
-    if (elapsedMs + delayMs > this.totalMsMax) return this.#giveUp("total-time", attempt);
-    if (budget !== undefined && !budget.tryWithdraw()) {
-      this.#unpaid += 1;
-      return this.#giveUp("budget", attempt);
+    const askedMs = retryAfter(failed ? error.value : error) ?? 0;
+    const delayMs = Math.max(askedMs, backoffMs(this.#options, attempt, lastMs, this.system.random));
+    const why =
+      attempt >= this.#attemptsMax
+        ? "attempts"
+        : askedMs > this.#retryAfterMsMax
+          ? "asked-too-long"
+          : elapsedMs + delayMs > this.totalMsMax
+            ? "total-time"
+            : budget?.tryWithdraw() === false
+              ? "budget"
+              : "";
+    if (why !== "") {
+      this.#count.exhausted += 1;
+      if (why === "budget") this.#count.unpaid += 1;
+      this.say("gave-up", "trip", { why, attempts: attempt });
+      return -1;
     }
-    this.#retried += 1;
+    this.#count.retried += 1;
     this.say("retrying", "info", { attempt, delayMs });
+    if (failed) discarded(discard, error.value);
     return delayMs;
   }
 
-  snapshot(): GuardSnapshot {
-    return {
-      guard: this.guard,
-      name: this.name,
-      state: "ok",
-      values: { attemptsMax: this.#attemptsMax },
-      counts: { retried: this.#retried, exhausted: this.#exhausted, unpaid: this.#unpaid },
-    };
-  }
-
-  #paid<Value>(value: Value): Value {
-    this.succeeded();
-    return value;
-  }
-
-  #giveUp(why: string, attempts: number): -1 {
-    this.#exhausted += 1;
-    this.say("gave-up", "trip", { why, attempts });
-    return -1;
+  protected look(): Look {
+    return { values: { attemptsMax: this.#attemptsMax }, counts: this.#count };
   }
 
   async #repeat<Value>(work: Work<Value>, cancel: Cancel | undefined, startedAt: number, first: unknown) {
     let error = first;
     let lastMs = 0;
     for (let attempt = 1; ; attempt += 1) {
-      if (cancel?.aborted === true) throw error;
+      if (cancel?.aborted === true) throw new AbortedError(this.name, cancel.reason);
       const elapsedMs = this.totalMsMax === Infinity ? 0 : this.system.now() - startedAt;
-      const delayMs = this.delayAfter(error, attempt, lastMs, elapsedMs);
-      if (delayMs < 0) {
+      lastMs = this.delayAfter(error, attempt, lastMs, elapsedMs);
+      if (lastMs < 0) {
         if (error instanceof FailedResult) return error.value as Value;
         throw error;
       }
-      if (error instanceof FailedResult) this.discard(error.value);
-      if (delayMs > 0) await this.#wait(delayMs, cancel);
-      lastMs = delayMs;
+      if (lastMs > 0) await sleep(this.system, lastMs, this.name, cancel, true);
       try {
         const value = await work(attemptContext(cancel, attempt + 1));
-        if (!this.isFailedResult(value)) return this.#paid(value);
+        if (this.succeeded(value)) return value;
         error = new FailedResult(value);
       } catch (thrown) {
         error = thrown;
       }
     }
   }
+}
 
-  #wait(delayMs: number, cancel: Cancel | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let stop = (): void => {};
-      const timer = this.system.setTimer(
-        () => {
-          stop();
-          resolve();
-        },
-        delayMs,
-        true,
-      );
-      if (cancel === undefined) return;
-      stop = onCancel(cancel, (reason) => {
-        timer.cancel();
-        reject(new AbortedError(this.name, reason));
-      });
-    });
+/** Hands a value that nobody gets to the application, to close what it holds. */
+export function discarded(discard: ((value: unknown) => void) | undefined, value: unknown): void {
+  try {
+    discard?.(value);
+  } catch {
+    // Nobody waits for this value, so nobody can be told.
   }
 }
 

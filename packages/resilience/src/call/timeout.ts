@@ -1,14 +1,14 @@
 // Bounds how long work may take. Early: the caller is answered at the deadline whatever the work does. Cooperative: the
 // work is told to stop and the caller hears when it has. Either way the context is aborted, and on success nothing is.
-import type { GuardSnapshot } from "../report.ts";
-import { CallRunner, planOfNothing } from "./call.ts";
+import { rejectSoon } from "../cancel.ts";
+import type { Cancel, Work } from "../cancel.ts";
+import { AbortedError } from "../errors.ts";
+import { Guard, named } from "../guard.ts";
+import type { GuardOptions, Look } from "../guard.ts";
+import { CallRunner } from "./call.ts";
 import { CooperativeRunner } from "./cooperative.ts";
-import type { Cancel, Work } from "./context.ts";
-import { CallGuard } from "./guard.ts";
-import type { CallGuardOptions } from "./guard.ts";
-import { AbortedError, rejectSoon } from "./refusals.ts";
 
-export interface TimeoutOptions extends CallGuardOptions {
+export interface TimeoutOptions extends GuardOptions {
   /** Bound in ms; Infinity for none. Values above 2^31 work. */
   readonly timeoutMs: number;
   /**
@@ -26,45 +26,38 @@ export interface TimeoutOptions extends CallGuardOptions {
 
 /** @throws BadOptionError naming the option that is out of range. */
 export function timeout(options: TimeoutOptions | number): Timeout {
-  return new Timeout(typeof options === "number" ? { timeoutMs: options } : options);
+  const own = typeof options === "number" ? { timeoutMs: options } : options;
+  return named(new Timeout(own), own);
 }
 
 /** Never early; late by at most 10 ms on a free event loop unless `precise`. A synchronous loop cannot be stopped by it. */
-export class Timeout extends CallGuard {
+export class Timeout extends Guard {
   readonly timeoutMs: number;
-  readonly #early: CallRunner | undefined;
-  readonly #cooperative: CooperativeRunner | undefined;
+  readonly #runner: CallRunner | CooperativeRunner;
 
   constructor(options: TimeoutOptions) {
     super("timeout", options);
-    this.timeoutMs = this.number("timeoutMs", options.timeoutMs, 0);
+    const timeoutMs = (this.timeoutMs = this.check("timeoutMs", options.timeoutMs, 0, Infinity));
     const plan = {
       name: this.name,
       system: this.system,
-      timeoutMs: this.timeoutMs,
-      precise: options.precise ?? false,
-      keepAlive: options.keepAlive ?? true,
-      onTimeout: () => this.say("timed-out", "trip", { timeoutMs: this.timeoutMs }),
+      timeoutMs,
+      precise: options.precise,
+      keepAlive: options.keepAlive,
+      discard: options.discard,
+      onTimeout: () => this.say("timed-out", "trip", { timeoutMs }),
     };
-    if (options.mode === "cooperative") this.#cooperative = new CooperativeRunner(plan);
-    else this.#early = new CallRunner({ ...planOfNothing, ...plan, discard: options.discard });
+    this.#runner = options.mode === "cooperative" ? new CooperativeRunner(plan) : new CallRunner(plan);
   }
 
   /** Rejects with TimeoutError at the deadline (cooperative: when the work has ended badly after it), with AbortedError on abort. */
   execute<Value>(work: Work<Value>, cancel?: Cancel): Promise<Value> {
-    if (this.#cooperative === undefined) return (this.#early as CallRunner).run(work, cancel, 0);
     if (cancel?.aborted === true) return rejectSoon(new AbortedError(this.name, cancel.reason));
-    return this.#cooperative.run(work, cancel);
+    return this.#runner.run(work, cancel, 0);
   }
 
-  snapshot(): GuardSnapshot {
-    const { calls = 0, failed = 0, timedOut = 0 } = this.#early ?? this.#cooperative ?? {};
-    return {
-      guard: this.guard,
-      name: this.name,
-      state: "ok",
-      values: { timeoutMs: this.timeoutMs },
-      counts: { calls, failed, timedOut, late: this.#early?.late ?? 0 },
-    };
+  protected look(): Look {
+    const { calls, failed, timedOut, late } = this.#runner.count;
+    return { values: { timeoutMs: this.timeoutMs }, counts: { calls, failed, timedOut, late } };
   }
 }

@@ -1,9 +1,9 @@
 // A limit on calls in flight that finds its own height and shares it between tenants. Measures, decides, refuses;
 // never queues. The rules that move the limit are in limit-algorithms.ts.
 import type { Reporting } from "../report.ts";
-import { LimitReachedError } from "./errors.ts";
-import { Guard } from "./guard.ts";
-import type { GuardOptions } from "./guard.ts";
+import { LimitReachedError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
+import type { GuardOptions, OpenGuard } from "./guard.ts";
 import { aimd, gradient2, vegas } from "./limit-algorithms.ts";
 import type { LimitAlgorithm, LimitBounds } from "./limit-algorithms.ts";
 
@@ -16,7 +16,7 @@ export interface AdaptiveLimitOptions extends GuardOptions, LimitBounds {
    * below its share gets in even at the limit, so that less than twice the limit can be in flight.
    */
   readonly shares?: Readonly<Record<string, number>>;
-  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError or OverrunError, or whose status is 429 or 503). */
+  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError or TimeoutError, or whose status is 429 or 503). */
   readonly isDrop?: (error: unknown) => boolean;
 }
 
@@ -44,7 +44,7 @@ const others = "others";
 
 /** A limit on calls in flight that adapts. @throws BadOptionError for an option out of its range or shares above 1. */
 export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit {
-  const guard = new Guard("adaptive-limit", options);
+  const guard = openGuard("adaptive-limit", options);
   const { system } = guard;
   const algorithm = algorithmOf(guard, options);
   const { shares, isDrop = looksOverloaded } = options;
@@ -53,6 +53,9 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   const flying = new Map<string, number>();
   const count = { accepted: 0, refused: 0, succeeded: 0, dropped: 0, ignored: 0 };
   let limit = algorithm.initial;
+  /** What the algorithm says; the limit is that, but never above the cap. */
+  let found = limit;
+  let cap = Infinity;
   /** The limit that listeners last heard of. */
   let told = limit;
   let inflight = 0;
@@ -74,8 +77,10 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
     const own = flying.get(tenant) ?? 0;
     if (inflight >= limit && own >= sureOf(tenant)) {
       count.refused += 1;
-      if (!refusing) guard.say("limiting", "trip", { limit, inflight, tenant });
-      refusing = true;
+      if (!refusing) {
+        refusing = true;
+        guard.say("limiting", "trip", { limit, inflight, tenant });
+      }
       return undefined;
     }
     count.accepted += 1;
@@ -92,7 +97,10 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       if (left === 0) flying.delete(tenant);
       else flying.set(tenant, left);
       count[how] += 1;
-      if (inflight < limit / 2) refusing = false;
+      if (refusing && inflight < limit / 2) {
+        refusing = false;
+        guard.say("relieved", "info", { limit, inflight });
+      }
       if (how !== "ignored")
         move(
           algorithm.update({ rttMs: system.now() - startedAt, inflight: inflightAtStart, dropped: how === "dropped" }),
@@ -101,7 +109,9 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
     return { success: () => end("succeeded"), drop: () => end("dropped"), ignore: () => end("ignored") };
   }
 
-  function move(next: number): void {
+  function move(wanted: number): void {
+    found = wanted;
+    const next = Math.min(found, cap);
     if (next === limit) return;
     const before = limit;
     limit = next;
@@ -111,8 +121,16 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       guard.say("limit-changed", "info", { limit, before, inflight });
     }
   }
+
   return guard.complete<AdaptiveLimit>(
     {
+      controls: {
+        "set-limit-max": (argument) => {
+          cap = guard.check("limit-max", Number(argument), 1, undefined, true);
+          guard.say("capped", "info", { cap });
+          move(found);
+        },
+      },
       get limit() {
         return limit;
       },
@@ -137,17 +155,17 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
     () => ({
       state: refusing ? "limiting" : "ok",
       values: { limit, inflight, tenants: flying.size },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }
 
-function algorithmOf(guard: Guard, options: AdaptiveLimitOptions): LimitAlgorithm {
+function algorithmOf(guard: OpenGuard, options: AdaptiveLimitOptions): LimitAlgorithm {
   const { algorithm = "gradient2" } = options;
   if (typeof algorithm === "object") return algorithm;
-  const min = guard.number("min", options.min ?? (algorithm === "vegas" ? 1 : 4), 1);
-  const max = guard.number("max", options.max ?? 200, min);
-  const initial = guard.number("initial", options.initial ?? Math.min(max, Math.max(min, 20)), min, max);
+  const min = guard.number(options, "min", algorithm === "vegas" ? 1 : 4, 1);
+  const max = guard.number(options, "max", 200, min);
+  const initial = guard.number(options, "initial", Math.min(max, Math.max(min, 20)), min, max);
   const bounds = { min, max, initial };
   switch (algorithm) {
     case "aimd":
@@ -159,15 +177,15 @@ function algorithmOf(guard: Guard, options: AdaptiveLimitOptions): LimitAlgorith
   }
 }
 
-function restOf(guard: Guard, shares: Readonly<Record<string, number>>): number {
+function restOf(guard: OpenGuard, shares: Readonly<Record<string, number>>): number {
   let sum = 0;
-  for (const [tenant, share] of Object.entries(shares)) sum += guard.number(`shares.${tenant}`, share, 0, 1);
-  return 1 - guard.number("sum of shares", Math.round(sum * 1e9) / 1e9, 0, 1);
+  for (const [tenant, share] of Object.entries(shares)) sum += guard.check(`shares.${tenant}`, share, 0, 1);
+  return 1 - guard.check("sum of shares", Math.round(sum * 1e9) / 1e9, 0, 1);
 }
 
 function looksOverloaded(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   const { name, status, statusCode } = error as { name?: unknown; status?: unknown; statusCode?: unknown };
   const code = status ?? statusCode;
-  return name === "TimeoutError" || name === "OverrunError" || code === 429 || code === 503;
+  return name === "TimeoutError" || name === "TimeoutError" || code === 429 || code === 503;
 }

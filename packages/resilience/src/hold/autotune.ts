@@ -1,7 +1,7 @@
 // Finds a good value for one number (pool size, batch size, concurrency) by hill climbing on a measured objective.
 // Bounded, slow to move, and with a way back: a value that does clearly worse is left at once for the best one known.
 import type { Reporting } from "../report.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 
 export interface AutotuneOptions extends GuardOptions {
@@ -38,15 +38,15 @@ export interface Autotune extends Reporting {
 
 /** Tunes one number; calls `apply` with the initial value at once. @throws BadOptionError for an option out of its range; what that first `apply` throws. */
 export function autotune(options: AutotuneOptions): Autotune {
-  const guard = new Guard("autotune", options);
+  const guard = openGuard("autotune", options);
   const { apply, better = "higher" } = options;
-  const min = guard.integer("min", options.min, -Number.MAX_SAFE_INTEGER);
-  const max = guard.integer("max", options.max, min);
-  const initial = guard.integer("initial", options.initial ?? min, min, max);
-  const firstStep = guard.integer("step", options.step ?? Math.max(1, Math.round((max - min) / 10)), 1);
-  const samples = guard.integer("samples", options.samples ?? 5, 1);
-  const tolerance = guard.number("tolerance", options.tolerance ?? 0.05, 0, 1);
-  const lossMax = guard.number("lossMax", options.lossMax ?? 0.3, tolerance, 1);
+  const min = guard.integer(options, "min", undefined, -Number.MAX_SAFE_INTEGER);
+  const max = guard.integer(options, "max", undefined, min);
+  const initial = guard.integer(options, "initial", min, min, max);
+  const firstStep = guard.integer(options, "step", Math.max(1, Math.round((max - min) / 10)), 1);
+  const samples = guard.integer(options, "samples", 5, 1);
+  const tolerance = guard.number(options, "tolerance", 0.05, 0, 1);
+  const lossMax = guard.number(options, "lossMax", 0.3, tolerance, 1);
   const count = { moves: 0, turns: 0, wayBacks: 0, ignored: 0, applyFailures: 0 };
   let value = initial;
   let best: { readonly value: number; score: number } | undefined;
@@ -109,6 +109,12 @@ export function autotune(options: AutotuneOptions): Autotune {
   function pause(): void {
     paused = true;
     sum = seen = 0;
+    guard.say("paused", "info", { value });
+  }
+
+  function resume(): void {
+    paused = false;
+    guard.say("resumed", "info", { value });
   }
 
   return guard.complete<Autotune>(
@@ -140,14 +146,14 @@ export function autotune(options: AutotuneOptions): Autotune {
         } else if (seen >= samples) decide(mean);
       },
       pause,
-      resume: () => void (paused = false),
+      resume,
       reset,
-      controls: { pause, resume: () => void (paused = false), reset },
+      controls: { pause, resume, reset },
     },
     () => ({
       state: paused ? "paused" : "ok",
       values: { value, best: best?.value ?? value, score: best?.score ?? 0, step, min, max },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }

@@ -1,13 +1,14 @@
 // Many items, a few at a time: one outcome per item, in order; a failing item costs the others nothing.
 import type { Reporting } from "../report.ts";
+import { Bulkhead } from "../call/bulkhead.ts";
 import { bounded } from "./bounded.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import type { CancelSignal } from "./signal.ts";
+import type { Cancel, CancelSignal } from "../cancel.ts";
 
 export type ItemOutcome<Value> =
   | { readonly status: "fulfilled"; readonly value: Value }
-  /** It threw, overran its bound (OverrunError) or the batch was cancelled while it ran. */
+  /** It threw, overran its bound (TimeoutError) or the batch was cancelled while it ran. */
   | { readonly status: "rejected"; readonly reason: unknown }
   /** The batch was cancelled before it was started. */
   | { readonly status: "skipped" };
@@ -24,7 +25,7 @@ export interface Batch extends Reporting {
   map<Item, Value>(
     items: Iterable<Item> | AsyncIterable<Item>,
     work: (item: Item, index: number, signal: CancelSignal) => Value | PromiseLike<Value>,
-    options?: { readonly signal?: CancelSignal },
+    options?: { readonly signal?: Cancel },
   ): Promise<ItemOutcome<Value>[]>;
   /** May be changed at run time. */
   limit: number;
@@ -32,57 +33,26 @@ export interface Batch extends Reporting {
 
 /** A limit for batches of work. @throws BadOptionError for an option out of its range. */
 export function batch(options: BatchOptions = {}): Batch {
-  const guard = new Guard("batch", options);
-  const { system } = guard;
-  let limit = guard.integer("limit", options.limit ?? 10, 1);
-  const itemMs = guard.number("itemMs", options.itemMs ?? Infinity, 1, Infinity);
+  const guard = openGuard("batch", options);
+  const slots = new Bulkhead({
+    system: guard.system,
+    concurrentMax: guard.integer(options, "limit", 10, 1),
+    queueMax: Number.MAX_SAFE_INTEGER,
+    waitMsMax: Infinity,
+  });
+  const itemMs = guard.number(options, "itemMs", Infinity, 1, Infinity);
   const count = { items: 0, fulfilled: 0, rejected: 0, skipped: 0 };
-  let running = 0;
-  const waiting: (() => void)[] = [];
 
-  /** A place among the `limit`; first come, first served over all calls. */
-  async function enter(): Promise<void> {
-    if (running < limit) running += 1;
-    else await new Promise<void>((resolve) => void waiting.push(resolve));
-  }
-
-  function leave(): void {
-    running -= 1;
-    admit();
-  }
-
-  function admit(): void {
-    while (running < limit && waiting.length > 0) {
-      running += 1;
-      waiting.shift()?.();
-    }
-  }
-
-  async function one<Value>(
-    work: (signal: CancelSignal) => Value | PromiseLike<Value>,
-    signal: CancelSignal | undefined,
-  ): Promise<ItemOutcome<Value>> {
-    const run = bounded({ system, limitMs: itemMs, guardName: guard.name, what: "an item", signal }, work);
-    const outcome = await run.outcome;
-    if (outcome.kind === "done") {
-      count.fulfilled += 1;
-      return { status: "fulfilled", value: outcome.value };
-    }
-    count.rejected += 1;
-    return { status: "rejected", reason: outcome.kind === "cancelled" ? outcome.reason : outcome.error };
-  }
-
-  function setLimit(next: number): void {
-    limit = guard.integer("limit", next, 1);
-    admit();
-  }
+  const setLimit = (limit: number): void => {
+    slots.concurrentMax = guard.check("limit", limit, 1, undefined, true);
+  };
 
   return guard.complete<Batch>(
     {
       async map<Item, Value>(
         items: Iterable<Item> | AsyncIterable<Item>,
         work: (item: Item, index: number, signal: CancelSignal) => Value | PromiseLike<Value>,
-        { signal }: { readonly signal?: CancelSignal } = {},
+        { signal }: { readonly signal?: Cancel } = {},
       ) {
         const outcomes: ItemOutcome<Value>[] = [];
         const inWork = new Set<Promise<void>>();
@@ -90,15 +60,21 @@ export function batch(options: BatchOptions = {}): Batch {
         for await (const item of items) {
           const at = index++;
           count.items += 1;
-          await enter();
+          const leave = await slots.acquire();
           if (signal?.aborted === true) {
             leave();
             outcomes[at] = { status: "skipped" };
             count.skipped += 1;
             continue;
           }
-          const running: Promise<void> = one((own) => work(item, at, own), signal).then((outcome) => {
-            outcomes[at] = outcome;
+          const run = bounded(guard, "an item", itemMs, (own) => work(item, at, own), signal);
+          const running: Promise<void> = run.outcome.then((outcome) => {
+            const status = outcome.kind === "done" ? "fulfilled" : "rejected";
+            count[status] += 1;
+            outcomes[at] =
+              outcome.kind === "done"
+                ? { status: "fulfilled", value: outcome.value }
+                : { status: "rejected", reason: outcome.error };
             inWork.delete(running);
             leave();
           });
@@ -108,7 +84,7 @@ export function batch(options: BatchOptions = {}): Batch {
         return outcomes;
       },
       get limit() {
-        return limit;
+        return slots.concurrentMax;
       },
       set limit(next) {
         setLimit(next);
@@ -116,9 +92,8 @@ export function batch(options: BatchOptions = {}): Batch {
       controls: { "set-limit": (argument) => setLimit(Number(argument)) },
     },
     () => ({
-      state: running >= limit ? "full" : "ok",
-      values: { running, limit, waiting: waiting.length },
-      counts: { ...count },
+      values: { running: slots.active, limit: slots.concurrentMax, waiting: slots.queued },
+      counts: count,
     }),
   );
 }

@@ -1,13 +1,13 @@
 // A queue that never holds more than its capacity and accounts for every item: in = out + shed + held, always.
 // Constant-time put and take; waiting producers and consumers leave the line the moment they are cancelled.
 import type { Reporting } from "../report.ts";
-import { BadOptionError, ClosedError, QueueFullError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { BadOptionError, ClosedError, QueueFullError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
-import { throwIfAborted } from "./signal.ts";
-import type { CancelSignal } from "./signal.ts";
-import { WaitLine } from "./wait-line.ts";
+import { refuseAborted } from "../cancel.ts";
+import type { Cancel } from "../cancel.ts";
+import { WaitLine } from "../wait-line.ts";
 
 /** What happens to an item that arrives at a full queue. */
 export type QueuePolicy =
@@ -44,7 +44,7 @@ export interface QueueOptions<Item> extends GuardOptions {
 }
 
 export interface WaitForQueue {
-  readonly signal?: CancelSignal;
+  readonly signal?: Cancel;
   /** Longest wait in ms (default: none); then WaitTimeoutError. */
   readonly timeoutMs?: number;
 }
@@ -79,15 +79,15 @@ const admitSlice = 256;
 
 /** A bounded queue. Items must not be `undefined` (it is the answer for "nothing there"). */
 export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQueue<Item> {
-  const guard = new Guard("queue", options);
+  const guard = openGuard("queue", options);
   const { system } = guard;
-  const capacity = guard.integer("capacity", options.capacity ?? 1000, 1);
+  const capacity = guard.integer(options, "capacity", 1000, 1);
   const policy = options.policy ?? "backpressure";
-  const highItems = guard.number("highWater", options.highWater ?? 0.8, 0, 1) * capacity;
-  const lowItems = guard.number("lowWater", options.lowWater ?? 0.5, 0, options.highWater ?? 0.8) * capacity;
-  const drainTo = guard.number("drainTo", options.drainTo ?? 1, 0, 1);
-  const levels = policy === "priority" ? guard.integer("levels", options.levels ?? 3, 1, 64) : 1;
-  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 10_000, 0);
+  const highItems = guard.number(options, "highWater", 0.8, 0, 1) * capacity;
+  const lowItems = guard.number(options, "lowWater", 0.5, 0, options.highWater ?? 0.8) * capacity;
+  const drainTo = guard.number(options, "drainTo", 1, 0, 1);
+  const levels = policy === "priority" ? guard.integer(options, "levels", 3, 1, 64) : 1;
+  const waitersMax = guard.integer(options, "waitersMax", 10_000, 0);
   const rings = Array.from({ length: levels }, () => new Ring<Item>());
   const lowest = rings[0] as Ring<Item>;
   const producers = new WaitLine<{ readonly item: Item; readonly level: number }, QueueOutcome>(system, guard.name);
@@ -110,7 +110,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     } else if (alerted && size <= lowItems) {
       alerted = false;
       overflowed = false;
-      guard.say("low-water", "info", { size, capacity });
+      guard.say("relieved", "info", { size, capacity });
     }
   }
 
@@ -242,7 +242,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   function drain(share = 0): number {
-    const drained = shedDownTo(Math.floor(guard.number("share", share, 0, 1) * capacity), "drained");
+    const drained = shedDownTo(Math.floor(guard.check("share", share, 0, 1) * capacity), "drained");
     if (drained > 0) guard.say("drained", "trip", { shed: drained, size, capacity });
     admitWaiting();
     if (alerted) watermark();
@@ -250,7 +250,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   async function putNow(item: Item, wait: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome> {
-    throwIfAborted(wait.signal, guard.name);
+    refuseAborted(wait.signal, guard.name);
     const outcome = offer(item, wait.priority);
     if (outcome !== "refused") return outcome;
     if (closed) throw new ClosedError(guard.name, "queue");
@@ -260,7 +260,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   async function takeNow({ signal }: WaitForQueue): Promise<Item> {
-    throwIfAborted(signal, guard.name);
+    refuseAborted(signal, guard.name);
     const item = tryTake();
     if (item !== undefined) return item;
     throw closed
@@ -313,9 +313,9 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       controls: { drain: (share) => void drain(Math.min(1, Math.max(0, Number(share ?? 0) || 0))) },
     },
     () => ({
-      state: closed ? "closed" : size >= capacity ? "full" : alerted ? "high" : "ok",
+      state: closed ? "closed" : overflowed ? "full" : alerted ? "high" : "ok",
       values: { size, capacity, producersWaiting: producers.size, consumersWaiting: consumers.size },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }

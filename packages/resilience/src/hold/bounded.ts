@@ -1,15 +1,14 @@
 // Runs one piece of work under a time bound: the outcome comes as a value, never later than the bound, and the work's
 // signal is aborted when it is given up. Work that ignores its signal goes on unseen; `settled` tells when it ended.
-import type { System } from "../system.ts";
-import { OverrunError } from "./errors.ts";
-import { abortController, onAbort } from "./signal.ts";
-import type { CancelSignal } from "./signal.ts";
+import { abortController, nothing, onCancel } from "../cancel.ts";
+import type { Cancel, CancelSignal } from "../cancel.ts";
+import { AbortedError, TimeoutError } from "../errors.ts";
+import type { OpenGuard } from "./guard.ts";
 
 export type Outcome<Value> =
   | { readonly kind: "done"; readonly value: Value }
-  | { readonly kind: "failed"; readonly error: unknown }
-  | { readonly kind: "overrun"; readonly error: OverrunError }
-  | { readonly kind: "cancelled"; readonly reason: unknown };
+  /** `error` is what the work threw, a TimeoutError, or an AbortedError. */
+  | { readonly kind: "failed" | "overrun" | "cancelled"; readonly error: unknown };
 
 export interface Bounded<Value> {
   /** Never rejects. */
@@ -20,42 +19,35 @@ export interface Bounded<Value> {
   cancel(reason: unknown): void;
 }
 
-export interface BoundedOptions {
-  readonly system: System;
-  /** Bound in ms; Infinity for none. */
-  readonly limitMs: number;
-  /** For the message of the overrun. */
-  readonly guardName: string;
-  readonly what: string;
-  /** The caller's own cancellation. */
-  readonly signal?: CancelSignal | undefined;
-}
+/** Work under a bound. */
+export type BoundedWork<Value> = (signal: CancelSignal) => Value | PromiseLike<Value>;
 
 /** A timer this much late (ms) tells that the thread was blocked. */
 const lateMs = 20;
 
+/** @param what for the message at the bound. @param limitMs Infinity for none. @param cancel the caller's own cancellation. */
 export function bounded<Value>(
-  options: BoundedOptions,
-  work: (signal: CancelSignal) => Value | PromiseLike<Value>,
+  { system, name }: OpenGuard,
+  what: string,
+  limitMs: number,
+  work: BoundedWork<Value>,
+  cancel?: Cancel,
 ): Bounded<Value> {
-  const { system } = options;
   const controller = abortController();
-  let finish: (outcome: Outcome<Value>) => void = () => {};
+  let finish!: (outcome: Outcome<Value>) => void;
   const outcome = new Promise<Outcome<Value>>((resolve) => (finish = resolve));
   let over = false;
-  const end = (result: Outcome<Value>): void => {
+  let unlisten = nothing;
+  const end = (result: Outcome<Value>, reason?: unknown): void => {
     if (over) return;
     over = true;
     timer?.cancel();
     unlisten();
     finish(result);
+    if (result.kind === "overrun" || result.kind === "cancelled") controller.abort(reason);
   };
-  const cancel = (reason: unknown): void => {
-    if (over) return;
-    end({ kind: "cancelled", reason });
-    controller.abort(reason);
-  };
-  const dueAt = system.now() + options.limitMs;
+  const give = (reason: unknown): void => end({ kind: "cancelled", error: new AbortedError(name, reason) }, reason);
+  const dueAt = system.now() + limitMs;
   let graced = false;
   const ring = (): void => {
     // A thread that was blocked fires timers before it reads its sockets: an answer that came in time gets one turn.
@@ -64,38 +56,24 @@ export function bounded<Value>(
       timer = system.setTimer(ring, 1);
       return;
     }
-    const error = new OverrunError(options.guardName, options.what, options.limitMs);
-    end({ kind: "overrun", error });
-    controller.abort(error);
+    const error = new TimeoutError(name, limitMs, what);
+    end({ kind: "overrun", error }, error);
   };
-  let timer = options.limitMs === Infinity ? undefined : system.setTimer(ring, options.limitMs);
-  let unlisten: () => void = () => {};
-  unlisten = onAbort(options.signal, cancel);
-  const settled = over ? Promise.resolve() : start(work, controller.signal, end);
-  return { outcome, settled, cancel };
-}
-
-async function start<Value>(
-  work: (signal: CancelSignal) => Value | PromiseLike<Value>,
-  signal: CancelSignal,
-  end: (outcome: Outcome<Value>) => void,
-): Promise<void> {
-  try {
-    end({ kind: "done", value: await work(signal) });
-  } catch (error) {
-    end({ kind: "failed", error });
-  }
+  let timer = limitMs === Infinity ? undefined : system.setTimer(ring, limitMs);
+  unlisten = onCancel(cancel, give);
+  const run = async (): Promise<void> => {
+    if (over) return;
+    try {
+      end({ kind: "done", value: await work(controller.signal) });
+    } catch (error) {
+      end({ kind: "failed", error });
+    }
+  };
+  return { outcome, settled: run(), cancel: give };
 }
 
 /** The value of an outcome, or its error thrown. */
 export function valueOf<Value>(outcome: Outcome<Value>): Value {
-  switch (outcome.kind) {
-    case "done":
-      return outcome.value;
-    case "failed":
-    case "overrun":
-      throw outcome.error;
-    case "cancelled":
-      throw outcome.reason;
-  }
+  if (outcome.kind === "done") return outcome.value;
+  throw outcome.error;
 }

@@ -1,6 +1,6 @@
 // Watches a cache's work in windows of a fixed number of operations (no clock, no timer) and tells two troubles:
 // an eviction storm, and a hit rate that falls below its own long average. Both end with hysteresis.
-import type { Guard } from "./guard.ts";
+import type { OpenGuard } from "./guard.ts";
 
 export interface CacheAlertOptions {
   /** Operations in a window. */
@@ -23,7 +23,7 @@ export interface CacheAlerts {
   counts(): Record<string, number>;
 }
 
-export function cacheAlerts(guard: Guard, options: CacheAlertOptions): CacheAlerts {
+export function cacheAlerts(guard: OpenGuard, options: CacheAlertOptions): CacheAlerts {
   const { window, stormShare, hitRateDrop } = options;
   let hits = 0;
   let misses = 0;

@@ -4,10 +4,10 @@ import type { Reporting } from "../report.ts";
 import { bounded, valueOf } from "./bounded.ts";
 import type { Outcome } from "./bounded.ts";
 import { cacheAlerts } from "./cache-alerts.ts";
-import { BadOptionError, QueueFullError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { BadOptionError, QueueFullError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import type { CancelSignal } from "./signal.ts";
+import type { Cancel, CancelSignal } from "../cancel.ts";
 
 export interface CacheOptions<Key, Value> extends GuardOptions {
   /** Most entries (default 1,000); the one that SIEVE finds least wanted is evicted. */
@@ -22,7 +22,7 @@ export interface CacheOptions<Key, Value> extends GuardOptions {
   readonly staleMs?: number;
   /** Loads a missing value for `fetch`; calls for one key share one load. */
   readonly load?: (key: Key, signal: CancelSignal) => Value | PromiseLike<Value>;
-  /** Bound of one load in ms (default 30,000), then OverrunError. */
+  /** Bound of one load in ms (default 30,000), then TimeoutError. */
   readonly loadTimeoutMs?: number;
   /** Most loads in flight (default 1,000); `fetch` of one more missing key is refused with QueueFullError. */
   readonly loadsMax?: number;
@@ -47,9 +47,9 @@ export interface Cache<Key, Value> extends Reporting {
   clear(): void;
   /**
    * The value: fresh from the cache, stale while a load runs behind, or from a load shared by all who ask.
-   * A failed load is not cached. @throws what the load throws; OverrunError; BadOptionError without `load`; the signal's reason (the load goes on for the others).
+   * A failed load is not cached. @throws what the load throws; TimeoutError; BadOptionError without `load`; the signal's reason (the load goes on for the others).
    */
-  fetch(key: Key, options?: { readonly signal?: CancelSignal }): Promise<Value>;
+  fetch(key: Key, options?: { readonly signal?: Cancel }): Promise<Value>;
 }
 
 interface Entry<Key, Value> {
@@ -66,19 +66,19 @@ interface Entry<Key, Value> {
 
 /** A bounded cache that loads once for all who ask. @throws BadOptionError for an option out of its range. */
 export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache<Key, Value> {
-  const guard = new Guard("cache", options);
+  const guard = openGuard("cache", options);
   const { system } = guard;
-  const entriesMax = guard.integer("entriesMax", options.entriesMax ?? 1000, 1);
-  const sizeMax = guard.number("sizeMax", options.sizeMax ?? Infinity, 0, Infinity);
+  const entriesMax = guard.integer(options, "entriesMax", 1000, 1);
+  const sizeMax = guard.number(options, "sizeMax", Infinity, 0, Infinity);
   const sizeOf = options.sizeOf ?? (() => 1);
-  const ttlMs = guard.number("ttlMs", options.ttlMs ?? Infinity, 0, Infinity);
-  const staleMs = guard.number("staleMs", options.staleMs ?? 0, 0, Infinity);
-  const loadTimeoutMs = guard.number("loadTimeoutMs", options.loadTimeoutMs ?? 30_000, 0, Infinity);
-  const loadsMax = guard.integer("loadsMax", options.loadsMax ?? 1000, 1);
+  const ttlMs = guard.number(options, "ttlMs", Infinity, 0, Infinity);
+  const staleMs = guard.number(options, "staleMs", 0, 0, Infinity);
+  const loadTimeoutMs = guard.number(options, "loadTimeoutMs", 30_000, 0, Infinity);
+  const loadsMax = guard.integer(options, "loadsMax", 1000, 1);
   const alerts = cacheAlerts(guard, {
-    window: guard.integer("alertWindow", options.alertWindow ?? Math.min(10_000, Math.max(100, entriesMax)), 1),
-    stormShare: guard.number("stormShare", options.stormShare ?? 0.4, 0, 1),
-    hitRateDrop: guard.number("hitRateDrop", options.hitRateDrop ?? 0.2, 0, 1),
+    window: guard.integer(options, "alertWindow", Math.min(10_000, Math.max(100, entriesMax)), 1),
+    stormShare: guard.number(options, "stormShare", 0.4, 0, 1),
+    hitRateDrop: guard.number(options, "hitRateDrop", 0.2, 0, 1),
   });
   const entries = new Map<Key, Entry<Key, Value>>();
   const loads = new Map<Key, Promise<Outcome<Value>>>();
@@ -162,9 +162,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     if (loads.size >= loadsMax) throw new QueueFullError(guard.name, loadsMax, "loads in flight");
     count.loads += 1;
     const { load } = options;
-    const loading = bounded(
-      { system, limitMs: loadTimeoutMs, guardName: guard.name, what: "a load" },
-      async (signal): Promise<Value> => (load as NonNullable<typeof load>)(key, signal),
+    const loading = bounded(guard, "a load", loadTimeoutMs, async (signal): Promise<Value> =>
+      (load as NonNullable<typeof load>)(key, signal),
     ).outcome.then((outcome) => {
       // Only the load that is still wanted may store: `set`, `delete` and `clear` take it off the list.
       const wanted = loads.get(key) === loading;
@@ -196,7 +195,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
       },
       set(key, value, own = {}) {
         loads.delete(key);
-        store(key, value, guard.number("ttlMs", own.ttlMs ?? ttlMs, 0, Infinity));
+        store(key, value, guard.check("ttlMs", own.ttlMs ?? ttlMs, 0, Infinity));
       },
       delete(key) {
         loads.delete(key);
@@ -219,11 +218,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
         }
         const loading = startLoad(key);
         if (signal === undefined) return valueOf(await loading);
-        const own = bounded(
-          { system, limitMs: Infinity, guardName: guard.name, what: "a load", signal },
-          () => loading,
-        );
-        return valueOf(valueOf(await own.outcome));
+        return valueOf(valueOf(await bounded(guard, "a load", Infinity, () => loading, signal).outcome));
       },
       controls: { clear },
     },

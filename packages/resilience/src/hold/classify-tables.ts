@@ -1,156 +1,81 @@
 // Which codes mean what: Node's system errors, undici (fetch), PostgreSQL's SQLSTATE (appendix A), Redis, HTTP (RFC 9110)
-// and this package's own refusals. One table each; unknown codes are left out on purpose.
+// and this package's own errors. Lists of words, because they are shipped to browsers; unknown codes are left out on purpose.
 import type { ErrorKind } from "./classify.ts";
 
-const transient = "transient";
-const configuration = "configuration";
-const unexpected = "unexpected";
+type Table = ReadonlyMap<string, ErrorKind>;
 
-/** By `code` or `name` of the error. */
-export const byCode: Readonly<Record<string, ErrorKind | undefined>> = Object.assign(
-  Object.create(null) as Record<string, ErrorKind>,
-  {
-    // Node system errors: the network, and resources that run short for a while.
-    ECONNREFUSED: transient,
-    ECONNRESET: transient,
-    ECONNABORTED: transient,
-    EPIPE: transient,
-    ETIMEDOUT: transient,
-    ESOCKETTIMEDOUT: transient,
-    EHOSTUNREACH: transient,
-    EHOSTDOWN: transient,
-    ENETUNREACH: transient,
-    ENETDOWN: transient,
-    ENETRESET: transient,
-    ENOTCONN: transient,
-    EAI_AGAIN: transient,
-    EAGAIN: transient,
-    EBUSY: transient,
-    EMFILE: transient,
-    ENFILE: transient,
-    ENOBUFS: transient,
-    ENOMEM: transient,
-    EADDRNOTAVAIL: transient,
-    // Names, files, rights and certificates: somebody must correct them.
-    ENOTFOUND: configuration,
-    ENOENT: configuration,
-    ENOTDIR: configuration,
-    EISDIR: configuration,
-    EACCES: configuration,
-    EPERM: configuration,
-    EADDRINUSE: configuration,
-    EROFS: configuration,
-    ENOSPC: configuration,
-    EPROTO: configuration,
-    ERR_INVALID_URL: configuration,
-    ERR_UNSUPPORTED_PROTOCOL: configuration,
-    ERR_TLS_CERT_ALTNAME_INVALID: configuration,
-    CERT_HAS_EXPIRED: configuration,
-    DEPTH_ZERO_SELF_SIGNED_CERT: configuration,
-    SELF_SIGNED_CERT_IN_CHAIN: configuration,
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE: configuration,
-    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: configuration,
-    // undici, which is also Node's fetch.
-    UND_ERR_CONNECT_TIMEOUT: transient,
-    UND_ERR_HEADERS_TIMEOUT: transient,
-    UND_ERR_BODY_TIMEOUT: transient,
-    UND_ERR_SOCKET: transient,
-    UND_ERR_CLOSED: transient,
-    UND_ERR_DESTROYED: transient,
-    UND_ERR_BPL_MISSING_UPSTREAM: transient,
-    UND_ERR_RESPONSE_STATUS_CODE: transient,
-    UND_ERR_INVALID_ARG: unexpected,
-    UND_ERR_HEADERS_OVERFLOW: unexpected,
-    // Timeouts by name, and the refusals of this package.
-    TimeoutError: transient,
-    PRUNELLA_OVERRUN: transient,
-    PRUNELLA_WAIT_TIMEOUT: transient,
-    PRUNELLA_QUEUE_FULL: transient,
-    PRUNELLA_QUOTA_EXCEEDED: transient,
-    PRUNELLA_LIMIT_REACHED: transient,
-    PRUNELLA_DEADLOCK: transient,
-    PRUNELLA_BAD_OPTION: configuration,
-    PRUNELLA_INVALID_INPUT: configuration,
-    PRUNELLA_LOCK_ORDER: unexpected,
-    PRUNELLA_ROLLBACK: unexpected,
-    PRUNELLA_COMMIT_UNKNOWN: unexpected,
-    // Redis clients (ioredis, node-redis) by name or code.
-    MaxRetriesPerRequestError: transient,
-    ClusterAllFailedError: transient,
-    ConnectionTimeoutError: transient,
-    SocketClosedUnexpectedlyError: transient,
-    NR_CLOSED: transient,
-    CONNECTION_BROKEN: transient,
-    UNCERTAIN_STATE: transient,
-    // SQLite.
-    SQLITE_BUSY: transient,
-    SQLITE_LOCKED: transient,
-    SQLITE_CANTOPEN: configuration,
-    SQLITE_READONLY: configuration,
-    SQLITE_FULL: configuration,
-    SQLITE_CORRUPT: unexpected,
-    // JavaScript's own: a bug in the program. Not TypeError: fetch throws one around every network failure.
-    ReferenceError: unexpected,
-    RangeError: unexpected,
-    SyntaxError: unexpected,
-  },
-);
-
-/** By the beginning of the message, as Redis answers and some drivers speak. */
-export const byMessage: readonly (readonly [string, ErrorKind])[] = [
-  ["LOADING ", transient],
-  ["BUSY ", transient],
-  ["TRYAGAIN ", transient],
-  ["CLUSTERDOWN ", transient],
-  ["MASTERDOWN ", transient],
-  ["READONLY ", transient],
-  ["OOM ", transient],
-  ["NOREPLICAS ", transient],
-  ["NOAUTH ", configuration],
-  ["WRONGPASS ", configuration],
-  ["NOPERM ", configuration],
-  ["WRONGTYPE ", unexpected],
-  ["Connection terminated unexpectedly", transient],
-  ["Connection terminated due to connection timeout", transient],
-  ["timeout exceeded when trying to connect", transient],
-];
-
-/** PostgreSQL by exact SQLSTATE, then by its class (first two characters). */
-export function bySqlState(state: string): ErrorKind | undefined {
-  return sqlStates[state] ?? sqlClasses[state.slice(0, 2)];
+function table(words: Readonly<Record<ErrorKind, string>>): Table {
+  return new Map(
+    Object.entries(words).flatMap(([kind, list]) =>
+      list.split(/\s+/).map((word) => [word, kind as ErrorKind] as const),
+    ),
+  );
 }
 
-const sqlStates: Readonly<Record<string, ErrorKind>> = {
-  "40001": transient, // serialization_failure
-  "40P01": transient, // deadlock_detected
-  "55P03": transient, // lock_not_available
-  "57014": transient, // query_canceled (statement timeout)
-  "57P01": transient, // admin_shutdown
-  "57P02": transient, // crash_shutdown
-  "57P03": transient, // cannot_connect_now
-  "25006": transient, // read_only_sql_transaction: a standby answers during failover
-  "3D000": configuration, // invalid_catalog_name
-  "3F000": configuration, // invalid_schema_name
-  "42501": configuration, // insufficient_privilege
-  "42P01": configuration, // undefined_table
-  "53100": configuration, // disk_full
-};
+/**
+ * By `code` or `name` of the error. Transient: the network, resources that run short for a while, Node's own and undici's
+ * timeouts, this package's timeouts and refusals, Redis clients (ioredis, node-redis), SQLite's locks. Configuration: names,
+ * files, rights, certificates, options. Unexpected: bugs in the program; not TypeError, which fetch throws around every
+ * network failure.
+ */
+export const byCode: Table = /* @__PURE__ */ table({
+  transient: `ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT ESOCKETTIMEDOUT EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN
+    ENETRESET ENOTCONN EAI_AGAIN EAGAIN EBUSY EMFILE ENFILE ENOBUFS ENOMEM EADDRNOTAVAIL
+    UND_ERR_CONNECT_TIMEOUT UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT UND_ERR_SOCKET UND_ERR_CLOSED UND_ERR_DESTROYED
+    UND_ERR_BPL_MISSING_UPSTREAM UND_ERR_RESPONSE_STATUS_CODE
+    TimeoutError PRUNELLA_TIMEOUT PRUNELLA_WAIT_TIMEOUT PRUNELLA_QUEUE_FULL PRUNELLA_BULKHEAD_FULL PRUNELLA_BREAKER_OPEN
+    PRUNELLA_RATE_LIMITED PRUNELLA_LIMIT_REACHED PRUNELLA_DEADLOCK
+    MaxRetriesPerRequestError ClusterAllFailedError ConnectionTimeoutError SocketClosedUnexpectedlyError NR_CLOSED
+    CONNECTION_BROKEN UNCERTAIN_STATE SQLITE_BUSY SQLITE_LOCKED`,
+  configuration: `ENOTFOUND ENOENT ENOTDIR EISDIR EACCES EPERM EADDRINUSE EROFS ENOSPC EPROTO ERR_INVALID_URL
+    ERR_UNSUPPORTED_PROTOCOL ERR_TLS_CERT_ALTNAME_INVALID CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY PRUNELLA_BAD_OPTION PRUNELLA_INVALID_INPUT
+    SQLITE_CANTOPEN SQLITE_READONLY SQLITE_FULL`,
+  unexpected: `UND_ERR_INVALID_ARG UND_ERR_HEADERS_OVERFLOW PRUNELLA_LOCK_ORDER PRUNELLA_ROLLBACK PRUNELLA_COMMIT_UNKNOWN
+    SQLITE_CORRUPT ReferenceError RangeError SyntaxError`,
+});
 
-const sqlClasses: Readonly<Record<string, ErrorKind>> = {
-  "08": transient, // connection exception
-  "28": configuration, // invalid authorization
-  "40": transient, // transaction rollback
-  "53": transient, // insufficient resources
-  "58": transient, // system error
-  "22": unexpected, // data exception
-  "23": unexpected, // integrity constraint violation
-  "42": unexpected, // syntax error
-  XX: unexpected, // internal error
-};
+/** By the first word of the message, in capitals, as Redis answers. */
+const byRedisWord: Table = /* @__PURE__ */ table({
+  transient: "LOADING BUSY TRYAGAIN CLUSTERDOWN MASTERDOWN READONLY OOM NOREPLICAS",
+  configuration: "NOAUTH WRONGPASS NOPERM",
+  unexpected: "WRONGTYPE",
+});
+
+/** As `pg` and its pool say that a connection was lost or did not come about. */
+const lostConnection =
+  /^(Connection terminated (unexpectedly|due to connection timeout)|timeout exceeded when trying to connect)/;
+
+export function byMessage(message: string): ErrorKind | undefined {
+  return (
+    byRedisWord.get(message.split(" ", 1)[0] as string) ?? (lostConnection.test(message) ? "transient" : undefined)
+  );
+}
+
+/**
+ * PostgreSQL's SQLSTATE in full: deadlock and serialisation, lock not available, statement timeout, shutdowns and starts, a
+ * standby that answers during failover (25006); catalogue or schema that is not there, privileges, undefined table, disk full.
+ */
+const sqlStates: Table = /* @__PURE__ */ table({
+  transient: "40001 40P01 55P03 57014 57P01 57P02 57P03 25006",
+  configuration: "3D000 3F000 42501 42P01 53100",
+  unexpected: "",
+});
+
+/** By its class: connection, rollback, resources, system; authorisation; data, constraint, syntax, internal error. */
+const sqlClasses: Table = /* @__PURE__ */ table({
+  transient: "08 40 53 58",
+  configuration: "28",
+  unexpected: "22 23 42 XX",
+});
+
+export function bySqlState(state: string): ErrorKind | undefined {
+  return sqlStates.get(state) ?? sqlClasses.get(state.slice(0, 2));
+}
 
 export function byHttpStatus(status: number): ErrorKind | undefined {
-  if ([408, 421, 425, 429, 500, 502, 503, 504, 507].includes(status)) return transient;
-  if ([401, 402, 403, 404, 405, 407, 410, 451, 501, 505, 511].includes(status)) return configuration;
-  if (status >= 400 && status < 500) return unexpected;
-  return status >= 500 && status < 600 ? transient : undefined;
+  if ([408, 421, 425, 429, 500, 502, 503, 504, 507].includes(status)) return "transient";
+  if ([401, 402, 403, 404, 405, 407, 410, 451, 501, 505, 511].includes(status)) return "configuration";
+  if (status >= 400 && status < 500) return "unexpected";
+  return status >= 500 && status < 600 ? "transient" : undefined;
 }

@@ -1,9 +1,10 @@
 // What an error asks for: a transient one to be tried again, a configuration error to be corrected by a person, an
 // unexpected one to be made loud. The tables are in classify-tables.ts; own rules come first.
 import type { Reporting } from "../report.ts";
+import { parseRetryAfter, retryAfterOf } from "../call/backoff.ts";
 import { byCode, byHttpStatus, byMessage, bySqlState } from "./classify-tables.ts";
-import { causesOf } from "./context.ts";
-import { Guard } from "./guard.ts";
+import { causesOf } from "./causes.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 
 export type ErrorKind =
@@ -37,10 +38,10 @@ export function classify(error: unknown): Classified {
 function lookUp(error: unknown): Classified | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   const { code, status, statusCode, name, message } = error as Record<string, unknown>;
-  const wait = retryAfterOf(error);
+  const wait = waitOf(error);
   const retryAfter = wait === undefined ? {} : { retryAfterMs: wait };
   for (const key of [code, name]) {
-    const kind = typeof key === "string" ? byCode[key] : undefined;
+    const kind = typeof key === "string" ? byCode.get(key) : undefined;
     if (kind !== undefined) return { kind, because: `code ${String(key)}`, ...retryAfter };
   }
   if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) {
@@ -53,22 +54,17 @@ function lookUp(error: unknown): Classified | undefined {
     if (kind !== undefined) return { kind, because: `http ${http}`, ...retryAfter };
   }
   if (typeof message === "string") {
-    const known = byMessage.find(([start]) => message.startsWith(start));
-    if (known !== undefined) return { kind: known[1], because: `message ${known[0]}`, ...retryAfter };
+    const kind = byMessage(message);
+    if (kind !== undefined) return { kind, because: `message ${message.slice(0, 40)}`, ...retryAfter };
   }
   return undefined;
 }
 
-/** `retryAfterMs` (number) or a Retry-After header in seconds that the error carries. */
-function retryAfterOf(error: object): number | undefined {
-  const { retryAfterMs, headers } = error as { retryAfterMs?: unknown; headers?: unknown };
-  if (typeof retryAfterMs === "number" && retryAfterMs >= 0) return retryAfterMs;
-  if (typeof headers !== "object" || headers === null) return undefined;
-  const { get } = headers as { get?: (name: string) => unknown };
-  const value =
-    typeof get === "function" ? get.call(headers, "retry-after") : (headers as Record<string, unknown>)["retry-after"];
-  const seconds = Number(value);
-  return value !== null && value !== undefined && value !== "" && seconds >= 0 ? seconds * 1000 : undefined;
+/** The error's own wish, or that of a Retry-After header that it carries in seconds. */
+function waitOf(error: object): number | undefined {
+  const { headers } = error as { headers?: { get?: (name: string) => unknown } & Record<string, unknown> };
+  const field = typeof headers?.get === "function" ? headers.get("retry-after") : headers?.["retry-after"];
+  return retryAfterOf(error) ?? parseRetryAfter(String(field), Number.NaN);
 }
 
 export interface ClassifierOptions extends GuardOptions {
@@ -82,7 +78,7 @@ export interface Classifier extends Reporting {
 
 /** A classifier with own rules that counts what it sees and tells unexpected errors as trips. */
 export function classifier(options: ClassifierOptions = {}): Classifier {
-  const guard = new Guard("classifier", options);
+  const guard = openGuard("classifier", options);
   const count = { transient: 0, configuration: 0, unexpected: 0 };
 
   function decide(error: unknown): Classified {
@@ -107,6 +103,6 @@ export function classifier(options: ClassifierOptions = {}): Classifier {
         return result;
       },
     },
-    () => ({ state: "ok", values: {}, counts: { ...count } }),
+    () => ({ state: "ok", values: {}, counts: count }),
   );
 }

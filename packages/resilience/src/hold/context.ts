@@ -1,7 +1,8 @@
 // What a request was about, kept across awaits and attached to the errors it throws. Opt-in: nothing is followed until
 // a storage (Node's AsyncLocalStorage) is passed in, because on Node 20 and 22 an active one makes every await dearer.
 import type { Reporting } from "../report.ts";
-import { Guard } from "./guard.ts";
+import { causesOf } from "./causes.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { redactFields } from "./redact.ts";
 import type { ContextFields, RedactOptions } from "./redact.ts";
@@ -31,8 +32,8 @@ export const contextSymbol: unique symbol = Symbol.for("prunella.context") as ne
 
 /** Keeps context for errors; follows awaits only with a `storage`. @throws BadOptionError for an option out of its range. */
 export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
-  const guard = new Guard("context", options);
-  const fieldsMax = guard.integer("fieldsMax", options.fieldsMax ?? 50, 1);
+  const guard = openGuard("context", options);
+  const fieldsMax = guard.integer(options, "fieldsMax", 50, 1);
   const { storage } = options;
   const count = { entered: 0, attached: 0, fieldsDropped: 0 };
 
@@ -75,7 +76,7 @@ export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
       },
       current: () => storage?.getStore() ?? {},
     },
-    () => ({ state: storage === undefined ? "explicit" : "followed", values: {}, counts: { ...count } }),
+    () => ({ state: storage === undefined ? "explicit" : "followed", counts: count }),
   );
 }
 
@@ -90,15 +91,4 @@ export function contextOf(error: unknown): ContextFields | undefined {
     if (fields !== undefined) return fields;
   }
   return undefined;
-}
-
-/** The error and its causes, outermost first; stops at a cycle and after `depthMax` (default 10). */
-export function causesOf(error: unknown, depthMax = 10): unknown[] {
-  const chain: unknown[] = [];
-  let current = error;
-  while (chain.length < depthMax && current !== undefined && current !== null && !chain.includes(current)) {
-    chain.push(current);
-    current = typeof current === "object" ? (current as { cause?: unknown }).cause : undefined;
-  }
-  return chain;
 }

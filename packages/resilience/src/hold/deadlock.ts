@@ -1,30 +1,68 @@
-// Which errors mean that a transaction lost a deadlock or a serialisation race, so that running it again is right.
+// Which errors mean that a transaction lost a deadlock or a serialisation race, so that running it again is right; and the
+// running again.
+import { refuseAborted, sleep } from "../cancel.ts";
+import type { Cancel } from "../cancel.ts";
+import { backoffMs } from "../call/backoff.ts";
+import { CommitUnknownError, RollbackError } from "../errors.ts";
+import { causesOf } from "./causes.ts";
+import type { GuardOptions, OpenGuard } from "./guard.ts";
 
-const codes = new Set([
-  "40P01", // PostgreSQL: deadlock_detected
-  "40001", // SQL standard: serialization_failure
-  "ER_LOCK_DEADLOCK", // MySQL, MariaDB (1213)
-  "SQLITE_BUSY",
-  "SQLITE_LOCKED",
-  "PRUNELLA_DEADLOCK",
-]);
-/** MySQL ER_LOCK_DEADLOCK, SQL Server deadlock victim. */
-const numbers = new Set([1213, 1205]);
+/** Codes: PostgreSQL deadlock_detected, the SQL standard's serialization_failure, MySQL and MariaDB, SQLite, this package. */
+const codes = /^(40P01|40001|ER_LOCK_DEADLOCK|SQLITE_(BUSY|LOCKED)(_.*)?|PRUNELLA_DEADLOCK)$/;
+/** MySQL's ER_LOCK_DEADLOCK, SQL Server's deadlock victim. */
+const numbers = [1213, 1205];
 /** node:sqlite's `errcode`, primary part: SQLITE_BUSY, SQLITE_LOCKED. */
-const sqliteCodes = new Set([5, 6]);
+const sqliteCodes = [5, 6];
 
-/** Causes looked at: drivers and query builders wrap. */
-const causesMax = 4;
-
-/** True for errors of PostgreSQL, MySQL, SQL Server, SQLite and this package that a fresh attempt can cure, also as a cause. */
+/** True for errors of PostgreSQL, MySQL, SQL Server, SQLite and this package that a fresh attempt can cure, also as a cause (drivers wrap). */
 export function isDeadlockError(error: unknown): boolean {
-  let current = error;
-  for (let depth = 0; depth < causesMax && typeof current === "object" && current !== null; depth += 1) {
-    const { code, errno, number, errcode, cause } = current as Record<string, unknown>;
-    if (typeof code === "string" && (codes.has(code) || code.startsWith("SQLITE_BUSY_"))) return true;
-    if (numbers.has(Number(errno)) || numbers.has(Number(number))) return true;
-    if (typeof errcode === "number" && sqliteCodes.has(errcode & 0xff)) return true;
-    current = cause;
-  }
-  return false;
+  return causesOf(error, 4).some((each) => {
+    const { code, errno, number, errcode } = Object(each) as Record<string, unknown>;
+    return (
+      (typeof code === "string" && codes.test(code)) ||
+      numbers.includes(Number(errno)) ||
+      numbers.includes(Number(number)) ||
+      (typeof errcode === "number" && sqliteCodes.includes(errcode & 0xff))
+    );
+  });
+}
+
+export interface DeadlockOptions extends GuardOptions {
+  /** Attempts when `isDeadlock` says so, the first included (default 3, at most 100). */
+  readonly attempts?: number;
+  /** Longest random delay before the second attempt in ms, doubled for each further one up to 30 s (default 50, full jitter). */
+  readonly delayMs?: number;
+  /** Which errors mean "run it again" (default `isDeadlockError`). */
+  readonly isDeadlock?: (error: unknown) => boolean;
+}
+
+/** Reads the options; the result runs attempts until one is not the victim of a deadlock. What may be half done is never repeated. */
+export function deadlockRetry(
+  guard: OpenGuard,
+  options: DeadlockOptions,
+  count: { deadlocks: number },
+  values: { active: number },
+): <Value>(attemptOnce: (attempt: number) => Promise<Value>, cancel: Cancel | undefined) => Promise<Value> {
+  const attempts = guard.integer(options, "attempts", 3, 1, 100);
+  const delayMs = guard.number(options, "delayMs", 50, 0);
+  const { isDeadlock = isDeadlockError } = options;
+  return async (attemptOnce, cancel) => {
+    refuseAborted(cancel, guard.name);
+    values.active += 1;
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await attemptOnce(attempt);
+        } catch (error) {
+          if (error instanceof RollbackError || error instanceof CommitUnknownError || !isDeadlock(error)) throw error;
+          count.deadlocks += 1;
+          guard.say("deadlock", "trip", { attempt, attempts });
+          if (attempt >= attempts) throw error;
+          await sleep(guard.system, backoffMs({ delayMs }, attempt, 0, guard.system.random), guard.name, cancel);
+        }
+      }
+    } finally {
+      values.active -= 1;
+    }
+  };
 }

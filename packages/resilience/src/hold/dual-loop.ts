@@ -4,7 +4,7 @@ import type { Reporting } from "../report.ts";
 import { bounded, valueOf } from "./bounded.ts";
 import { boundedQueue } from "./bounded-queue.ts";
 import type { BoundedQueue } from "./bounded-queue.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { loop } from "./loop.ts";
 import type { Iteration, Loop } from "./loop.ts";
@@ -17,7 +17,7 @@ export interface CrossLink<Incoming, Outgoing> {
   tell(update: Outgoing): void;
   /**
    * Tells and waits until the iteration of the other side that took the update has ended.
-   * @throws OverrunError after `answerMs`; the update may still be taken.
+   * @throws TimeoutError after `answerMs`; the update may still be taken.
    */
   ask(update: Outgoing): Promise<void>;
 }
@@ -58,8 +58,8 @@ interface Update<Value> {
 
 /** Two loops with bounded updates between them. @throws BadOptionError for an option out of its range. */
 export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, ToSecond>): DualLoop {
-  const guard = new Guard("dual-loop", options);
-  const updatesMax = guard.integer("updatesMax", options.updatesMax ?? 1000, 1);
+  const guard = openGuard("dual-loop", options);
+  const updatesMax = guard.integer(options, "updatesMax", 1000, 1);
   const queue = <Value>(): BoundedQueue<Update<Value>> =>
     boundedQueue({ system: guard.system, capacity: updatesMax, policy: "drop-oldest" });
   const toFirst = queue<ToFirst>();
@@ -72,7 +72,7 @@ export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, To
     outbox: BoundedQueue<Update<Out>>,
     other: () => Loop,
   ): Loop {
-    const answerMs = guard.number("answerMs", options.answerMs ?? own.intervalMs / 2, 0);
+    const answerMs = guard.number(options, "answerMs", own.intervalMs / 2, 0);
     const send = (value: Out, taken?: () => void): void => {
       outbox.offer({ value, taken });
       other().wake();
@@ -94,8 +94,11 @@ export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, To
               count.asked += 1;
               const { signal } = iteration;
               const answer = bounded(
-                { system: guard.system, limitMs: answerMs, guardName: guard.name, what: "a cross-loop update", signal },
+                guard,
+                "a cross-loop update",
+                answerMs,
                 () => new Promise<void>((resolve) => send(value, resolve)),
+                signal,
               );
               const outcome = await answer.outcome;
               if (outcome.kind === "overrun") {
@@ -114,6 +117,13 @@ export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, To
 
   const first: Loop = side(options.first, toFirst, toSecond, () => second);
   const second: Loop = side(options.second, toSecond, toFirst, () => first);
+
+  // What happens to a side happens to the pair: whoever listens to the pair hears it too.
+  for (const [own, { name: side }] of [
+    [first, options.first],
+    [second, options.second],
+  ] as const)
+    own.listen(({ event, level, detail }) => guard.say(event, level, { side, ...detail }));
 
   return guard.complete<DualLoop>(
     {

@@ -2,11 +2,11 @@
 // check costs its own verdict, never the others' time. After `stop` nothing is left running but what ignores its signal.
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
-import { BadOptionError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { BadOptionError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { loop } from "./loop.ts";
-import type { CancelSignal } from "./signal.ts";
+import type { CancelSignal } from "../cancel.ts";
 
 export type HealthStatus =
   | "healthy"
@@ -74,13 +74,13 @@ interface Watched {
 
 /** A monitor of health checks; nothing runs before `start`. @throws BadOptionError for an option out of its range or too many checks. */
 export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor {
-  const guard = new Guard("health-monitor", options);
+  const guard = openGuard("health-monitor", options);
   const { system } = guard;
-  const intervalMs = guard.number("intervalMs", options.intervalMs ?? 5000, 1);
-  const roundMs = intervalMs * guard.number("roundShare", options.roundShare ?? 0.8, 0.01, 1);
-  const checksMax = guard.integer("checksMax", options.checksMax ?? 1000, 1);
-  const outstandingMax = guard.integer("outstandingMax", options.outstandingMax ?? 3, 1);
-  const blockMs = guard.number("blockMs", options.blockMs ?? 50, 0);
+  const intervalMs = guard.number(options, "intervalMs", 5000, 1);
+  const roundMs = intervalMs * guard.number(options, "roundShare", 0.8, 0.01, 1);
+  const checksMax = guard.integer(options, "checksMax", 1000, 1);
+  const outstandingMax = guard.integer(options, "outstandingMax", 3, 1);
+  const blockMs = guard.number(options, "blockMs", 50, 0);
   const watched = new Map<string, Watched>();
   const count = { rounds: 0, healthy: 0, unhealthy: 0, timedOut: 0, stuck: 0, blocked: 0 };
   let roundLastMs = 0;
@@ -88,7 +88,7 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
   function add(check: HealthCheck): void {
     if (!watched.has(check.name) && watched.size >= checksMax)
       throw new BadOptionError(guard.name, "checks", watched.size + 1, `at most ${checksMax} checks`);
-    guard.number(`${check.name}.timeoutMs`, check.timeoutMs ?? roundMs, 0);
+    guard.check(`${check.name}.timeoutMs`, check.timeoutMs ?? roundMs, 0);
     watched.set(check.name, { check, outstanding: 0, blocks: false, last: undefined });
   }
   for (const check of options.checks ?? []) add(check);
@@ -119,9 +119,7 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     if (leftMs <= 0) return each.last ?? noVerdict(each);
     const limitMs = Math.min(each.check.timeoutMs ?? roundMs, leftMs);
     each.outstanding += 1;
-    const run = bounded({ system, limitMs, guardName: guard.name, what: `check "${each.check.name}"`, signal }, (own) =>
-      each.check.check(own),
-    );
+    const run = bounded(guard, `check "${each.check.name}"`, limitMs, (own) => each.check.check(own), signal);
     const heldMs = system.now() - startedAt;
     if (heldMs > blockMs) {
       count.blocked += 1;
@@ -180,10 +178,18 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
 
   return guard.complete<HealthMonitor>(
     {
-      start: rounds.start,
-      stop: rounds.stop,
+      start() {
+        if (!rounds.running) guard.say("started", "info", { checks: watched.size });
+        rounds.start();
+      },
+      stop() {
+        if (rounds.running) guard.say("stopped", "info");
+        return rounds.stop();
+      },
       add,
-      remove: (name) => void watched.delete(name),
+      remove(name) {
+        if (watched.delete(name)) guard.say("removed", "info", { check: name });
+      },
       results: () => [...watched.values()].flatMap(({ last }) => (last === undefined ? [] : [last])),
       controls: { check: () => rounds.wake() },
     },
@@ -199,7 +205,7 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
           roundLastMs,
           roundMs,
         },
-        counts: { ...count },
+        counts: count,
       };
     },
   );

@@ -1,7 +1,7 @@
 // The last entries, bounded, with counters that are kept apart: forgetting an entry never changes a count, and
 // counting never needs an entry.
 import type { Reporting } from "../report.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
 
@@ -39,10 +39,10 @@ const otherChannel = "other";
 
 /** The last entries, with counters of their own. @throws BadOptionError for an option out of its range. */
 export function history<Entry>(options: HistoryOptions = {}): History<Entry> {
-  const guard = new Guard("history", options);
-  const capacity = guard.integer("capacity", options.capacity ?? 10_000, 1);
-  const channelsMax = guard.integer("channelsMax", options.channelsMax ?? 1000, 0);
-  const daysMax = guard.integer("daysMax", options.daysMax ?? 400, 1);
+  const guard = openGuard("history", options);
+  const capacity = guard.integer(options, "capacity", 10_000, 1);
+  const channelsMax = guard.integer(options, "channelsMax", 1000, 0);
+  const daysMax = guard.integer(options, "daysMax", 400, 1);
   const byChannel = new Map<string, number>();
   const byDay = new Map<string, number>();
   let ring = new Ring<Entry>();

@@ -2,19 +2,19 @@
 import type { Reporting } from "../report.ts";
 import { bounded, valueOf } from "./bounded.ts";
 import type { Outcome } from "./bounded.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import type { CancelSignal } from "./signal.ts";
+import type { CancelSignal } from "../cancel.ts";
 
 export interface LazyOptions extends GuardOptions {
-  /** Bound of making it in ms (default 30,000), then OverrunError. */
+  /** Bound of making it in ms (default 30,000), then TimeoutError. */
   readonly timeoutMs?: number;
   /** Time after a failure in which callers get that failure without a new try, in ms (default 0). */
   readonly failureGapMs?: number;
 }
 
 export interface Lazy<Value> extends Reporting {
-  /** The value; made now when it is not there. @throws what making it throws; OverrunError. */
+  /** The value; made now when it is not there. @throws what making it throws; TimeoutError. */
   get(): Promise<Value>;
   /** The value if it is there; makes nothing. */
   peek(): Value | undefined;
@@ -27,10 +27,10 @@ export function lazy<Value>(
   make: (signal: CancelSignal) => Value | PromiseLike<Value>,
   options: LazyOptions = {},
 ): Lazy<Value> {
-  const guard = new Guard("lazy", options);
+  const guard = openGuard("lazy", options);
   const { system } = guard;
-  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? 30_000, 1, Infinity);
-  const failureGapMs = guard.number("failureGapMs", options.failureGapMs ?? 0, 0);
+  const timeoutMs = guard.number(options, "timeoutMs", 30_000, 1, Infinity);
+  const failureGapMs = guard.number(options, "failureGapMs", 0, 0);
   const count = { made: 0, failed: 0, joined: 0, resets: 0 };
   let ready: { readonly value: Value } | undefined;
   let making: Promise<Outcome<Value>> | undefined;
@@ -38,7 +38,7 @@ export function lazy<Value>(
 
   function start(): Promise<Outcome<Value>> {
     const startedAt = system.now();
-    const run = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "making the value" }, make);
+    const run = bounded(guard, "making the value", timeoutMs, make);
     const own: Promise<Outcome<Value>> = run.outcome.then((outcome) => {
       const wanted = making === own;
       if (wanted) making = undefined;
@@ -49,7 +49,7 @@ export function lazy<Value>(
       } else {
         count.failed += 1;
         if (wanted) failure = { outcome, until: system.now() + failureGapMs };
-        guard.say("failed", "trip", { why: outcome.kind === "cancelled" ? "cancelled" : String(outcome.error) });
+        guard.say("failed", "trip", { why: String(outcome.error) });
       }
       return outcome;
     });
@@ -60,6 +60,7 @@ export function lazy<Value>(
   function reset(): void {
     count.resets += 1;
     ready = making = failure = undefined;
+    guard.say("reset", "info");
   }
 
   return guard.complete<Lazy<Value>>(
@@ -75,9 +76,9 @@ export function lazy<Value>(
       controls: { reset },
     },
     () => ({
-      state: ready !== undefined ? "ready" : making !== undefined ? "making" : "empty",
-      values: { ready: ready === undefined ? 0 : 1 },
-      counts: { ...count },
+      state: ready === undefined ? "empty" : "ready",
+      values: { making: making === undefined ? 0 : 1 },
+      counts: count,
     }),
   );
 }

@@ -3,10 +3,10 @@
 import type { Reporting } from "../report.ts";
 import type { Timer } from "../system.ts";
 import { bounded, valueOf } from "./bounded.ts";
-import { ClosedError, HoldError, QueueFullError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { ClosedError, GuardError, QueueFullError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import type { CancelSignal } from "./signal.ts";
+import type { CancelSignal } from "../cancel.ts";
 
 export interface LoaderOptions<Key, Value> extends GuardOptions {
   /** Answers for each key, in the order of the keys: its value, or an Error for that key alone. */
@@ -19,7 +19,7 @@ export interface LoaderOptions<Key, Value> extends GuardOptions {
   readonly batchesMax?: number;
   /** Most keys asked for and not answered (default 10,000), then QueueFullError. */
   readonly keysMax?: number;
-  /** Bound of one batch in ms (default 30,000), then OverrunError for its keys. */
+  /** Bound of one batch in ms (default 30,000), then TimeoutError for its keys. */
   readonly batchMs?: number;
 }
 
@@ -37,13 +37,13 @@ interface Wanted<Value> {
 
 /** Gathers look-ups into batches. @throws BadOptionError for an option out of its range. */
 export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<Key, Value> {
-  const guard = new Guard("loader", options);
+  const guard = openGuard("loader", options);
   const { system } = guard;
-  const windowMs = guard.number("windowMs", options.windowMs ?? 0, 0);
-  const sizeMax = guard.integer("sizeMax", options.sizeMax ?? 100, 1);
-  const batchesMax = guard.integer("batchesMax", options.batchesMax ?? 10, 1);
-  const keysMax = guard.integer("keysMax", options.keysMax ?? 10_000, 1);
-  const batchMs = guard.number("batchMs", options.batchMs ?? 30_000, 1, Infinity);
+  const windowMs = guard.number(options, "windowMs", 0, 0);
+  const sizeMax = guard.integer(options, "sizeMax", 100, 1);
+  const batchesMax = guard.integer(options, "batchesMax", 10, 1);
+  const keysMax = guard.integer(options, "keysMax", 10_000, 1);
+  const batchMs = guard.number(options, "batchMs", 30_000, 1, Infinity);
   const gathered = new Map<Key, Wanted<Value>>();
   const count = { keys: 0, joined: 0, batches: 0, failed: 0, refused: 0 };
   let sent = 0;
@@ -52,6 +52,8 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
   let due = false;
   let timer: Timer | undefined;
   let closed = false;
+  /** From the first refusal on, until half of the keys are answered. */
+  let full = false;
 
   function schedule(): void {
     if (scheduled) return;
@@ -83,13 +85,11 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
     batches += 1;
     sent += keys.length;
     try {
-      const run = bounded({ system, limitMs: batchMs, guardName: guard.name, what: "a batch" }, (signal) =>
-        options.load(keys, signal),
-      );
+      const run = bounded(guard, "a batch", batchMs, (signal) => options.load(keys, signal));
       const values = valueOf(await run.outcome);
       if (!Array.isArray(values) || values.length !== keys.length)
-        throw new HoldError(
-          "PRUNELLA_BATCH_LENGTH",
+        throw new GuardError(
+          "BATCH_LENGTH",
           guard.name,
           `load of "${guard.name}" must answer one value per key: ${keys.length} keys, ${Array.isArray(values) ? `${values.length} values` : typeof values}`,
         );
@@ -105,6 +105,10 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
     } finally {
       batches -= 1;
       sent -= keys.length;
+      if (full && gathered.size + sent <= keysMax / 2) {
+        full = false;
+        guard.say("relieved", "info");
+      }
       dispatch();
     }
   }
@@ -121,6 +125,8 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
         }
         if (gathered.size + sent >= keysMax) {
           count.refused += 1;
+          if (!full) guard.say("refused", "trip", { keysMax });
+          full = true;
           throw new QueueFullError(guard.name, keysMax, "keys");
         }
         const wanted = { resolve: (_value: Value) => {}, reject: (_error: unknown) => {} };
@@ -135,12 +141,13 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
         timer?.cancel();
         for (const each of gathered.values()) each.reject(new ClosedError(guard.name, "loader"));
         gathered.clear();
+        guard.say("closed", "info");
       },
     },
     () => ({
-      state: closed ? "closed" : batches >= batchesMax ? "full" : "ok",
+      state: closed ? "closed" : full ? "full" : "ok",
       values: { gathered: gathered.size, sent, batches },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }

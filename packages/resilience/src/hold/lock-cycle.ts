@@ -1,5 +1,5 @@
 // The waits-for graph of locks, and the search for a cycle that one more wait would close.
-import type { WaitLine } from "./wait-line.ts";
+import type { WaitLine } from "../wait-line.ts";
 
 export type LockMode = "read" | "write";
 

@@ -1,15 +1,15 @@
 // Locks that cannot deadlock for long: ordered ones are refused in the wrong order at once, with both places named;
 // among unordered ones a wait that would close a cycle is refused. Read/write modes, owners, timeouts, first in first out.
 import type { Reporting } from "../report.ts";
-import { DeadlockError, LockOrderError, QueueFullError, WaitTimeoutError } from "./errors.ts";
-import type { LockSite } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { DeadlockError, LockOrderError, QueueFullError, WaitTimeoutError } from "../errors.ts";
+import type { LockSite } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { findCycle } from "./lock-cycle.ts";
 import type { Held, Lock, LockMode, Request } from "./lock-cycle.ts";
-import { throwIfAborted } from "./signal.ts";
-import type { CancelSignal } from "./signal.ts";
-import { WaitLine } from "./wait-line.ts";
+import { refuseAborted } from "../cancel.ts";
+import type { Cancel } from "../cancel.ts";
+import { WaitLine } from "../wait-line.ts";
 
 export interface LockHierarchyOptions extends GuardOptions {
   /**
@@ -29,7 +29,7 @@ export interface AcquireOptions {
   /** "write" (default) is alone; "read" is shared. */
   readonly mode?: LockMode;
   readonly timeoutMs?: number;
-  readonly signal?: CancelSignal;
+  readonly signal?: Cancel;
   /** Label of the place in the code, instead of a stack. */
   readonly site?: string;
 }
@@ -60,10 +60,10 @@ export interface LockHierarchy extends Reporting {
 
 /** A set of named locks with one order. Locks need not be declared. @throws BadOptionError for an option out of its range. */
 export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy {
-  const guard = new Guard("lock-hierarchy", options);
+  const guard = openGuard("lock-hierarchy", options);
   const { system } = guard;
-  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? 10_000, 0, Infinity);
-  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 10_000, 0);
+  const timeoutMs = guard.number(options, "timeoutMs", 10_000, 0, Infinity);
+  const waitersMax = guard.integer(options, "waitersMax", 10_000, 0);
   const stacks = options.stacks ?? true;
   const levels = new Map((options.order ?? []).map((name, level) => [name, level]));
   /** Only locks that are held or waited for. */
@@ -170,7 +170,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
   }
 
   async function acquire(owner: Request["owner"], name: string, own: AcquireOptions): Promise<() => void> {
-    throwIfAborted(own.signal, guard.name);
+    refuseAborted(own.signal, guard.name);
     const { mode = "write" } = own;
     const before = owner.holds.get(name);
     if (before !== undefined && (before.mode === "write" || mode === "read")) {
@@ -200,7 +200,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     waits += 1;
     count.waited += 1;
     owner.waits.add(request);
-    const limitMs = guard.number("timeoutMs", own.timeoutMs ?? timeoutMs, 0, Infinity);
+    const limitMs = guard.check("timeoutMs", own.timeoutMs ?? timeoutMs, 0, Infinity);
     await lock.waiting.wait(request, {
       signal: own.signal,
       timeoutMs: limitMs,
@@ -247,7 +247,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
           [...lock.held.values()].map((held) => ({ ...siteOf(held), heldMs: system.now() - held.since })),
         ),
     },
-    () => ({ state: waits > 0 ? "waiting" : "ok", values: { locks: locks.size, waits }, counts: { ...count } }),
+    () => ({ values: { locks: locks.size, waits }, counts: count }),
   );
 }
 

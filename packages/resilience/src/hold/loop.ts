@@ -4,9 +4,9 @@ import type { Reporting } from "../report.ts";
 import type { Timer } from "../system.ts";
 import { bounded } from "./bounded.ts";
 import type { Bounded } from "./bounded.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import type { CancelSignal } from "./signal.ts";
+import type { CancelSignal } from "../cancel.ts";
 
 export interface Iteration {
   /** 1 for the first. */
@@ -49,12 +49,12 @@ export interface Loop extends Reporting {
 
 /** A loop whose iterations are bounded by its interval. @throws BadOptionError for an option out of its range. */
 export function loop(options: LoopOptions): Loop {
-  const guard = new Guard("loop", options);
+  const guard = openGuard("loop", options);
   const { system } = guard;
-  const intervalMs = guard.number("intervalMs", options.intervalMs, 1);
-  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? intervalMs, 1);
-  const wakeGapMs = guard.number("wakeGapMs", options.wakeGapMs ?? 0, 0);
-  const abandonedMax = guard.integer("abandonedMax", options.abandonedMax ?? 100, 1);
+  const intervalMs = guard.number(options, "intervalMs", undefined, 1);
+  const timeoutMs = guard.number(options, "timeoutMs", intervalMs, 1);
+  const wakeGapMs = guard.number(options, "wakeGapMs", 0, 0);
+  const abandonedMax = guard.integer(options, "abandonedMax", 100, 1);
   const keepAlive = options.keepAlive ?? false;
   const count = { started: 0, completed: 0, failed: 0, stalled: 0, skipped: 0, woken: 0 };
   let running = false;
@@ -67,6 +67,7 @@ export function loop(options: LoopOptions): Loop {
   let abandoned = 0;
   let lastMs = 0;
   let lateMs = 0;
+  let stalled = false;
 
   function sleepUntil(at: number): void {
     timer?.cancel();
@@ -103,9 +104,7 @@ export function loop(options: LoopOptions): Loop {
     count.started += 1;
     const number = count.started;
     deadline = startedAt + timeoutMs;
-    const work = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "an iteration" }, (signal) =>
-      options.run({ number, signal, deadline }),
-    );
+    const work = bounded(guard, "an iteration", timeoutMs, (signal) => options.run({ number, signal, deadline }));
     current = work;
     void work.outcome.then((outcome) => {
       current = undefined;
@@ -113,6 +112,8 @@ export function loop(options: LoopOptions): Loop {
       switch (outcome.kind) {
         case "done":
           count.completed += 1;
+          if (stalled) guard.say("resumed", "info", { iteration: number });
+          stalled = false;
           break;
         case "failed":
           count.failed += 1;
@@ -121,6 +122,7 @@ export function loop(options: LoopOptions): Loop {
           break;
         case "overrun":
           count.stalled += 1;
+          stalled = true;
           abandon(work);
           guard.say("stalled", "trip", { iteration: number, timeoutMs, abandoned });
           tellError(outcome.error, number);
@@ -136,7 +138,10 @@ export function loop(options: LoopOptions): Loop {
   /** Counts an iteration that was given up until it ends. */
   function abandon(work: Bounded<unknown>): void {
     abandoned += 1;
-    void work.settled.then(() => (abandoned -= 1));
+    void work.settled.then(() => {
+      abandoned -= 1;
+      if (abandoned === 0 && running) guard.say("recovered", "info");
+    });
   }
 
   function wake(): void {
@@ -151,7 +156,7 @@ export function loop(options: LoopOptions): Loop {
     let leftRunning = false;
     if (work !== undefined) {
       const limitMs = Math.max(0, deadline - system.now());
-      const ended = bounded({ system, limitMs, guardName: guard.name, what: "stopping" }, () => {
+      const ended = bounded(guard, "stopping", limitMs, () => {
         work.cancel(new Error(`loop "${guard.name}" stops`));
         return work.settled;
       });
@@ -196,7 +201,7 @@ export function loop(options: LoopOptions): Loop {
     () => ({
       state: !running ? "stopped" : abandoned > 0 ? "stalled" : "ok",
       values: { intervalMs, inFlight: current === undefined ? 0 : 1, abandoned, lastMs, lateMs },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }

@@ -1,7 +1,7 @@
 // Objects for reuse, so that a hot path makes no garbage. Synchronous; bounded by what it keeps, not by what it lends.
 import type { Reporting } from "../report.ts";
-import { BadOptionError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { BadOptionError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 
 export interface ObjectPoolOptions<Item extends object> extends GuardOptions {
@@ -25,9 +25,9 @@ export interface ObjectPool<Item extends object> extends Reporting {
 
 /** A pool of objects. @throws BadOptionError for an option out of its range. */
 export function objectPool<Item extends object>(options: ObjectPoolOptions<Item>): ObjectPool<Item> {
-  const guard = new Guard("object-pool", options);
+  const guard = openGuard("object-pool", options);
   const { create, reset, checked = true } = options;
-  const max = guard.integer("max", options.max ?? 1000, 0);
+  const max = guard.integer(options, "max", 1000, 0);
   const free: Item[] = [];
   const back = checked ? new WeakSet<Item>() : undefined;
   const count = { created: 0, reused: 0, returned: 0, discarded: 0, resetFailures: 0 };
@@ -78,6 +78,6 @@ export function objectPool<Item extends object>(options: ObjectPoolOptions<Item>
       },
       controls: { clear: () => void (free.length = 0) },
     },
-    () => ({ state: "ok", values: { idle: free.length, max }, counts: { ...count } }),
+    () => ({ state: "ok", values: { idle: free.length, max }, counts: count }),
   );
 }

@@ -4,12 +4,12 @@
 import type { Reporting } from "../report.ts";
 import type { Timer } from "../system.ts";
 import { bounded } from "./bounded.ts";
-import { ClosedError, QueueFullError, WaitTimeoutError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { ClosedError, QueueFullError, WaitTimeoutError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import { throwIfAborted } from "./signal.ts";
-import type { CancelSignal } from "./signal.ts";
-import { WaitLine } from "./wait-line.ts";
+import { refuseAborted } from "../cancel.ts";
+import type { Cancel, CancelSignal } from "../cancel.ts";
+import { WaitLine } from "../wait-line.ts";
 
 export interface PoolOptions<Resource> extends GuardOptions {
   readonly create: (signal: CancelSignal) => Resource | PromiseLike<Resource>;
@@ -45,13 +45,13 @@ export interface Lease<Resource> {
 }
 
 export interface Pool<Resource> extends Reporting {
-  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (OverrunError at its bound), the signal's reason. */
-  acquire(options?: { readonly signal?: CancelSignal; readonly timeoutMs?: number }): Promise<Lease<Resource>>;
+  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (TimeoutError at its bound), the signal's reason. */
+  acquire(options?: { readonly signal?: Cancel; readonly timeoutMs?: number }): Promise<Lease<Resource>>;
   /** Borrows, runs, gives back whatever happens; `isBroken` decides whether an error means that the resource is destroyed. */
   use<Value>(
     work: (resource: Resource) => Value | PromiseLike<Value>,
     options?: {
-      readonly signal?: CancelSignal;
+      readonly signal?: Cancel;
       readonly timeoutMs?: number;
       readonly isBroken?: (error: unknown) => boolean;
     },
@@ -74,17 +74,17 @@ interface Slot<Resource> {
 
 /** A pool; begins at once to make `min` resources. @throws BadOptionError for an option out of its range. */
 export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
-  const guard = new Guard("pool", options);
+  const guard = openGuard("pool", options);
   const { system } = guard;
-  const min = guard.integer("min", options.min ?? 0, 0);
-  let max = guard.integer("max", options.max ?? Math.max(10, min), Math.max(1, min));
-  const idleMs = guard.number("idleMs", options.idleMs ?? 30_000, 1, Infinity);
-  const acquireMs = guard.number("acquireMs", options.acquireMs ?? 10_000, 0, Infinity);
-  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 1000, 0);
-  const createMs = guard.number("createMs", options.createMs ?? 10_000, 1, Infinity);
-  const validateMs = guard.number("validateMs", options.validateMs ?? 1000, 1, Infinity);
-  const destroyMs = guard.number("destroyMs", options.destroyMs ?? 5000, 1, Infinity);
-  const leakMs = guard.number("leakMs", options.leakMs ?? 60_000, 1, Infinity);
+  const min = guard.integer(options, "min", 0, 0);
+  let max = guard.integer(options, "max", Math.max(10, min), Math.max(1, min));
+  const idleMs = guard.number(options, "idleMs", 30_000, 1, Infinity);
+  const acquireMs = guard.number(options, "acquireMs", 10_000, 0, Infinity);
+  const waitersMax = guard.integer(options, "waitersMax", 1000, 0);
+  const createMs = guard.number(options, "createMs", 10_000, 1, Infinity);
+  const validateMs = guard.number(options, "validateMs", 1000, 1, Infinity);
+  const destroyMs = guard.number(options, "destroyMs", 5000, 1, Infinity);
+  const leakMs = guard.number(options, "leakMs", 60_000, 1, Infinity);
   const watchMs = Math.max(1, Math.min(idleMs, leakMs) / 2);
   const idle: Slot<Resource>[] = [];
   const lent = new Set<Slot<Resource>>();
@@ -127,7 +127,10 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     if (line.size > creating - filling + checking && total() >= max && !exhausted) {
       exhausted = true;
       guard.say("exhausted", "trip", { max, waiting: line.size, lent: lent.size });
-    } else if (line.size === 0) exhausted = false;
+    } else if (line.size === 0 && exhausted) {
+      exhausted = false;
+      guard.say("relieved", "info", { lent: lent.size });
+    }
     if (closed && total() === 0) whenEmpty?.();
   }
 
@@ -173,7 +176,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     creating += 1;
     if (forMin) filling += 1;
     let made: { readonly resource: Resource } | undefined;
-    const run = bounded({ system, limitMs: createMs, guardName: guard.name, what: "create" }, async (signal) => {
+    const run = bounded(guard, "create", createMs, async (signal) => {
       made = { resource: await options.create(signal) };
       return made;
     });
@@ -193,7 +196,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       return true;
     }
     count.createFailures += 1;
-    const error = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
+    const error = outcome.error;
     guard.say("create-failed", "trip", { message: String(error) });
     // One that is finished after its bound has nobody waiting for it: it is destroyed, not stranded.
     void run.settled.then(() => (made === undefined ? undefined : end(made.resource)));
@@ -205,9 +208,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   /** Checks an idle resource; a bad one is destroyed and the next is tried. */
   async function check(slot: Slot<Resource>, validate: NonNullable<PoolOptions<Resource>["validate"]>): Promise<void> {
     checking += 1;
-    const run = bounded({ system, limitMs: validateMs, guardName: guard.name, what: "validate" }, (signal) =>
-      validate(slot.resource, signal),
-    );
+    const run = bounded(guard, "validate", validateMs, (signal) => validate(slot.resource, signal));
     const outcome = await run.outcome;
     checking -= 1;
     if (outcome.kind === "done" && outcome.value !== false) give(slot);
@@ -223,9 +224,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   async function end(resource: Resource): Promise<void> {
     destroying += 1;
     count.destroyed += 1;
-    const run = bounded({ system, limitMs: destroyMs, guardName: guard.name, what: "destroy" }, () =>
-      options.destroy?.(resource),
-    );
+    const run = bounded(guard, "destroy", destroyMs, () => options.destroy?.(resource));
     const outcome = await run.outcome;
     destroying -= 1;
     if (outcome.kind !== "done") {
@@ -295,9 +294,9 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   void fill();
 
   async function acquire(
-    own: { readonly signal?: CancelSignal; readonly timeoutMs?: number } = {},
+    own: { readonly signal?: Cancel; readonly timeoutMs?: number } = {},
   ): Promise<Lease<Resource>> {
-    throwIfAborted(own.signal, guard.name);
+    refuseAborted(own.signal, guard.name);
     if (closed) throw new ClosedError(guard.name, "pool");
     const borrower = leakMs === Infinity ? undefined : new Error("borrowed here");
     if (line.size === 0 && options.validate === undefined) {
@@ -305,7 +304,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       if (slot !== undefined) return lend(slot, borrower);
     }
     if (line.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
-    const timeoutMs = guard.number("timeoutMs", own.timeoutMs ?? acquireMs, 0, Infinity);
+    const timeoutMs = guard.check("timeoutMs", own.timeoutMs ?? acquireMs, 0, Infinity);
     const lease = line.wait(borrower, {
       signal: own.signal,
       timeoutMs,
@@ -325,6 +324,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
 
   async function close(drainMs: number): Promise<void> {
     closed = true;
+    guard.say("closed", "info", { lent: lent.size });
     watch?.cancel();
     watch = undefined;
     refill?.cancel();
@@ -332,7 +332,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     for (let slot = idle.pop(); slot !== undefined; slot = idle.pop()) void end(slot.resource);
     if (total() === 0) return;
     const empty = new Promise<void>((resolve) => (whenEmpty = resolve));
-    const run = bounded({ system, limitMs: drainMs, guardName: guard.name, what: "draining" }, () => empty);
+    const run = bounded(guard, "draining", drainMs, () => empty);
     if ((await run.outcome).kind === "done") return;
     guard.say("not-drained", "trip", { lent: lent.size });
     for (const slot of [...lent]) slot.lease?.destroy();
@@ -373,12 +373,12 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     () => ({
       state: closed ? "closed" : exhausted ? "exhausted" : "ok",
       values: { total: total(), idle: idle.length, lent: lent.size, waiting: line.size, creating, min, max },
-      counts: { ...count },
+      counts: count,
     }),
   );
 
   function setMax(next: number): void {
-    max = guard.integer("max", next, Math.max(1, min));
+    max = guard.check("max", next, Math.max(1, min), undefined, true);
     while (total() - destroying > max && idle.length > 0) void end((idle.shift() as Slot<Resource>).resource);
     pump();
   }

@@ -1,12 +1,11 @@
 // A rate limiter by GCRA (ITU-T I.371): one number per key, no timer per key, decisions in constant time. Decisions
 // are values; whoever prefers to wait uses `acquire`. Limits scale at once when the observed capacity changes.
 import type { Reporting } from "../report.ts";
-import { QuotaExceededError } from "./errors.ts";
-import { Guard } from "./guard.ts";
-import type { GuardOptions } from "./guard.ts";
-import type { CancelSignal } from "./signal.ts";
-import { throwIfAborted } from "./signal.ts";
-import { sleep } from "./sleep.ts";
+import { RateLimitedError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
+import type { GuardOptions, OpenGuard } from "./guard.ts";
+import type { Cancel } from "../cancel.ts";
+import { refuseAborted, sleep } from "../cancel.ts";
 
 export interface Quota {
   /** Units per period, above 0. */
@@ -44,10 +43,10 @@ export interface RateLimiter extends Reporting {
   /** As `check`, only whether it was allowed: nothing is allocated. */
   tryTake(key?: string, weight?: number): boolean;
   /**
-   * Waits for its turn (units are reserved in the order of the calls). @throws QuotaExceededError when the wait would be longer than
+   * Waits for its turn (units are reserved in the order of the calls). @throws RateLimitedError when the wait would be longer than
    * `waitMsMax` or too many wait; the signal's reason, after giving the units back.
    */
-  acquire(key?: string, options?: { readonly weight?: number; readonly signal?: CancelSignal }): Promise<void>;
+  acquire(key?: string, options?: { readonly weight?: number; readonly signal?: Cancel }): Promise<void>;
   /** Empties the key's bucket for `forMs`: the answer to a 429 with Retry-After. */
   block(key: string, forMs: number): void;
   /** Multiplies every limit and burst (default 1): half the capacity, half the quota. */
@@ -63,18 +62,21 @@ const sweepSlice = 4;
 
 /** Quotas per key. @throws BadOptionError for an option out of its range, also from `quotaOf` when it is used. */
 export function rateLimiter(options: RateLimiterOptions): RateLimiter {
-  const guard = new Guard("rate-limiter", options);
+  const guard = openGuard("rate-limiter", options);
   const { system } = guard;
-  const keysMax = guard.integer("keysMax", options.keysMax ?? 100_000, 1);
-  const waitMsMax = guard.number("waitMsMax", options.waitMsMax ?? 30_000, 0, Infinity);
-  const waitersMax = guard.integer("waitersMax", options.waitersMax ?? 1000, 0);
+  const keysMax = guard.integer(options, "keysMax", 100_000, 1);
+  const waitMsMax = guard.number(options, "waitMsMax", 30_000, 0, Infinity);
+  const waitersMax = guard.integer(options, "waitersMax", 1000, 0);
   const own = checked(guard, options);
   /** Key to its theoretical arrival time: monotonic ms at which the bucket is full again. */
   const arrivals = new Map<string, number>();
   const count = { allowed: 0, refused: 0, overflowed: 0, swept: 0, blocked: 0 };
   let scale = 1;
   let sweep: IterableIterator<[string, number]> | undefined;
+  /** When it is said to be relieved: this long after the last refusal, in ms. */
+  const quietMs = Math.min(60_000, Math.max(1000, options.periodMs));
   let refusing = false;
+  let refusedAt = 0;
   let waiting = 0;
 
   function quotaFor(key: string): Checked {
@@ -128,17 +130,30 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
 
   function attempt(key: string, weight: number, quota: Checked): number {
     const now = system.now();
-    if (!(weight >= 0)) guard.number("weight", weight, 0);
+    if (!(weight >= 0)) guard.check("weight", weight, 0);
     const waitMs = take(key, weight, quota, now);
-    if (waitMs === 0) {
+    if (waitMs > 0) refuse(key, waitMs, now);
+    else {
       count.allowed += 1;
-      refusing = false;
-    } else {
-      count.refused += 1;
-      if (!refusing) guard.say("limited", "trip", { key, retryAfterMs: waitMs });
-      refusing = true;
+      if (refusing && now - refusedAt >= quietMs) {
+        refusing = false;
+        guard.say("relieved", "info", { key });
+      }
     }
     return waitMs;
+  }
+
+  function refuse(key: string, waitMs: number, now: number): void {
+    count.refused += 1;
+    refusedAt = now;
+    if (refusing) return;
+    refusing = true;
+    guard.say("limited", "trip", { key, retryAfterMs: waitMs });
+  }
+
+  function setScale(next: number): void {
+    scale = guard.check("scale", next, 0.001, 1000);
+    guard.say("scaled", "info", { scale });
   }
 
   return guard.complete<RateLimiter>(
@@ -153,8 +168,8 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
       },
       tryTake: (key = "", weight = 1) => attempt(key, weight, quotaFor(key)) === 0,
       async acquire(key = "", { weight = 1, signal } = {}) {
-        throwIfAborted(signal, guard.name);
-        guard.number("weight", weight, 0);
+        refuseAborted(signal, guard.name);
+        guard.check("weight", weight, 0);
         const now = system.now();
         const quota = quotaFor(key);
         const waitMs = take(key, weight, quota, now);
@@ -164,15 +179,15 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
           return;
         }
         if (waitMs > waitMsMax || waiting >= waitersMax) {
-          count.refused += 1;
-          throw new QuotaExceededError(guard.name, waitMs);
+          refuse(key, waitMs, now);
+          throw new RateLimitedError(guard.name, waitMs);
         }
         // Reserve now, sleep until the reservation falls due: later calls queue up behind it.
         const costMs = weight * (quota.unitMs / scale);
         arrivals.set(name, Math.max(arrivals.get(name) ?? now, now) + costMs);
         waiting += 1;
         try {
-          await sleep(system, waitMs, signal);
+          await sleep(system, waitMs, guard.name, signal);
           count.allowed += 1;
         } catch (reason) {
           arrivals.set(name, (arrivals.get(name) ?? now) - costMs);
@@ -187,7 +202,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const name = arrivals.has(key) ? key : keyForNewcomer(key, now);
         count.blocked += 1;
         const unitMs = quota.unitMs / scale;
-        const until = now + guard.number("forMs", forMs, 0) + (scaledBurst(quota) - 1) * unitMs;
+        const until = now + guard.check("forMs", forMs, 0) + (scaledBurst(quota) - 1) * unitMs;
         arrivals.set(name, Math.max(arrivals.get(name) ?? now, until));
         guard.say("blocked", "trip", { key, forMs });
       },
@@ -195,22 +210,19 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         return scale;
       },
       set scale(next) {
-        scale = guard.number("scale", next, 0.001, 1000);
+        setScale(next);
       },
       get keys() {
         return arrivals.size;
       },
       controls: {
-        "set-scale": (argument) => {
-          scale = guard.number("scale", Number(argument), 0.001, 1000);
-          guard.say("scaled", "info", { scale });
-        },
+        "set-scale": (argument) => setScale(Number(argument)),
       },
     },
     () => ({
       state: refusing ? "limiting" : "ok",
       values: { keys: arrivals.size, keysMax, scale, waiting },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }
@@ -221,10 +233,10 @@ interface Checked {
   readonly unitMs: number;
 }
 
-function checked(guard: Guard, quota: Quota): Checked {
-  const limit = guard.number("limit", quota.limit, Number.MIN_VALUE);
-  const periodMs = guard.number("periodMs", quota.periodMs, 1);
-  return { burst: guard.number("burst", quota.burst ?? limit, Number.MIN_VALUE), unitMs: periodMs / limit };
+function checked(guard: OpenGuard, quota: Quota): Checked {
+  const limit = guard.check("limit", quota.limit, Number.MIN_VALUE);
+  const periodMs = guard.check("periodMs", quota.periodMs, 1);
+  return { burst: guard.check("burst", quota.burst ?? limit, Number.MIN_VALUE), unitMs: periodMs / limit };
 }
 
 /** The `Retry-After` field of a 429 answer (RFC 9110, 10.2.3): whole seconds, rounded up; undefined when allowed or never. */

@@ -1,7 +1,7 @@
 // A log that cannot grow: the newest lines in memory, bounded by count and by characters. An error line hands what
 // led to it to `onDump`. Writing to disk and its rotation are left to whoever receives the dump.
 import type { Reporting } from "../report.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
 
@@ -45,18 +45,20 @@ const rank: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 3
 
 /** A log in memory that cannot grow. @throws BadOptionError for an option out of its range. */
 export function ringLog(options: RingLogOptions = {}): RingLog {
-  const guard = new Guard("ring-log", options);
+  const guard = openGuard("ring-log", options);
   const { system } = guard;
-  const capacity = guard.integer("capacity", options.capacity ?? 1000, 1);
-  const charactersMax = guard.integer("charactersMax", options.charactersMax ?? 1_000_000, 1);
-  const messageMax = guard.integer("messageMax", options.messageMax ?? 10_000, 1);
-  const dumpGapMs = guard.number("dumpGapMs", options.dumpGapMs ?? 1000, 0);
+  const capacity = guard.integer(options, "capacity", 1000, 1);
+  const charactersMax = guard.integer(options, "charactersMax", 1_000_000, 1);
+  const messageMax = guard.integer(options, "messageMax", 10_000, 1);
+  const dumpGapMs = guard.number(options, "dumpGapMs", 1000, 0);
   const dumpRank = rank[options.dumpLevel ?? "error"];
   const count = { written: 0, filtered: 0, overwritten: 0, cut: 0, dumps: 0, dumpsSkipped: 0 };
   let level = options.level ?? "debug";
   let ring = new Ring<{ readonly line: LogLine; readonly characters: number }>();
   let characters = 0;
   let dumpedAt = -Infinity;
+
+  let full = false;
 
   function keep(line: LogLine): void {
     const own = charactersOf(line);
@@ -65,6 +67,8 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
     while (ring.size > 1 && (ring.size > capacity || characters > charactersMax)) {
       characters -= ring.shift()?.characters ?? 0;
       count.overwritten += 1;
+      if (!full) guard.say("full", "info", { lines: ring.size, characters });
+      full = true;
     }
   }
 
@@ -115,6 +119,8 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
       clear() {
         ring = new Ring();
         characters = 0;
+        full = false;
+        guard.say("cleared", "info");
       },
       controls: {
         "set-level": (argument) => {
@@ -127,9 +133,9 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
       },
     },
     () => ({
-      state: ring.size === capacity ? "full" : "ok",
+      state: full ? "full" : "ok",
       values: { lines: ring.size, capacity, characters, charactersMax },
-      counts: { ...count },
+      counts: count,
     }),
   );
 }

@@ -2,7 +2,7 @@
 // a Redis script). When the store does not answer in time the process falls back to a local share of the quota.
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
-import { Guard } from "./guard.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { rateLimiter } from "./rate-limiter.ts";
 import type { Quota, RateDecision } from "./rate-limiter.ts";
@@ -52,13 +52,13 @@ export interface SharedQuota extends Reporting {
 
 /** One quota over several processes. @throws BadOptionError for an option out of its range. */
 export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
-  const guard = new Guard("shared-quota", options);
+  const guard = openGuard("shared-quota", options);
   const { system } = guard;
-  const limit = guard.number("limit", options.limit, Number.MIN_VALUE);
-  const burst = guard.number("burst", options.burst ?? limit, Number.MIN_VALUE);
-  const unitMs = guard.number("periodMs", options.periodMs, 1) / limit;
-  const storeMs = guard.number("storeMs", options.storeMs ?? 250, 1);
-  const fallbackShare = guard.number("fallbackShare", options.fallbackShare ?? 0.1, 0, 1);
+  const limit = guard.number(options, "limit", undefined, Number.MIN_VALUE);
+  const burst = guard.number(options, "burst", limit, Number.MIN_VALUE);
+  const unitMs = guard.number(options, "periodMs", undefined, 1) / limit;
+  const storeMs = guard.number(options, "storeMs", 250, 1);
+  const fallbackShare = guard.number(options, "fallbackShare", 0.1, 0, 1);
   const local =
     fallbackShare === 0
       ? undefined
@@ -74,9 +74,9 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
   return guard.complete<SharedQuota>(
     {
       async check(key, weight = 1) {
-        const costMs = guard.number("weight", weight, 0) * unitMs;
+        const costMs = guard.check("weight", weight, 0) * unitMs;
         const now = system.wallNow();
-        const ask = bounded({ system, limitMs: storeMs, guardName: guard.name, what: "the store's answer" }, () =>
+        const ask = bounded(guard, "the store's answer", storeMs, () =>
           options.store.take(key, costMs, burst * unitMs, now),
         );
         const outcome = await ask.outcome;
@@ -102,6 +102,6 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
         return decision;
       },
     },
-    () => ({ state: alone ? "alone" : "ok", values: { limit, burst }, counts: { ...count } }),
+    () => ({ state: alone ? "alone" : "ok", values: { limit, burst }, counts: count }),
   );
 }

@@ -1,14 +1,14 @@
 // BEGIN, COMMIT and ROLLBACK that cannot be forgotten, over any SQL connection: savepoints, a time bound, and a fresh
 // attempt after a deadlock. Leaves to the caller: getting the connection, and destroying it when it is told to.
+import { refuseAborted } from "../cancel.ts";
+import type { Cancel, CancelSignal } from "../cancel.ts";
+import { CommitUnknownError, RollbackError } from "../errors.ts";
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
-import { isDeadlockError } from "./deadlock.ts";
-import { CommitUnknownError, RollbackError } from "./errors.ts";
-import { Guard } from "./guard.ts";
-import type { GuardOptions } from "./guard.ts";
-import { throwIfAborted } from "./signal.ts";
-import type { CancelSignal } from "./signal.ts";
-import { sleep } from "./sleep.ts";
+import type { Outcome } from "./bounded.ts";
+import { deadlockRetry } from "./deadlock.ts";
+import type { DeadlockOptions } from "./deadlock.ts";
+import { openGuard } from "./guard.ts";
 
 /** As much of a connection as is needed; statements run one after another in the order of the calls. */
 export interface SqlConnection {
@@ -16,18 +16,13 @@ export interface SqlConnection {
   execute(sql: string): unknown;
 }
 
-export interface SqlTransactionOptions extends GuardOptions {
+export interface SqlTransactionOptions extends DeadlockOptions {
   /** Statement that begins (default "BEGIN"; for SQLite writers "BEGIN IMMEDIATE", for PostgreSQL for example "BEGIN ISOLATION LEVEL SERIALIZABLE"). */
   readonly begin?: string;
-  /** Bound of one attempt in ms, from BEGIN to the end of the work (default 30,000); then ROLLBACK and OverrunError. */
+  /** Bound of one attempt in ms, from BEGIN to the end of the work (default 30,000); then ROLLBACK and TimeoutError. */
   readonly timeoutMs?: number;
   /** Bound of COMMIT, and of ROLLBACK, in ms (default 5,000); then the connection is in an unknown state. */
   readonly endMs?: number;
-  /** Attempts when `isDeadlock` says so, the first included (default 3). */
-  readonly attempts?: number;
-  /** Longest random delay before the second attempt in ms, doubled for each further one (default 50, full jitter). */
-  readonly delayMs?: number;
-  readonly isDeadlock?: (error: unknown) => boolean;
 }
 
 export interface SqlScope<Connection extends SqlConnection> {
@@ -40,26 +35,22 @@ export interface SqlScope<Connection extends SqlConnection> {
 
 export interface SqlTransaction extends Reporting {
   /**
-   * Runs the work between BEGIN and COMMIT. @throws what the work threw, after ROLLBACK; OverrunError; the signal's reason;
+   * Runs the work between BEGIN and COMMIT. @throws what the work threw, after ROLLBACK; TimeoutError; the signal's reason;
    * RollbackError when ROLLBACK failed, CommitUnknownError when COMMIT was not answered: the connection must not be used again.
    */
   run<Connection extends SqlConnection, Value>(
     connection: Connection,
     work: (scope: SqlScope<Connection>) => Value | PromiseLike<Value>,
-    options?: { readonly signal?: CancelSignal },
+    options?: { readonly signal?: Cancel },
   ): Promise<Value>;
 }
 
 /** Transactions over SQL connections. One of these serves any number of connections. @throws BadOptionError for an option out of its range. */
 export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransaction {
-  const guard = new Guard("sql-transaction", options);
-  const { system } = guard;
+  const guard = openGuard("sql-transaction", options);
   const begin = options.begin ?? "BEGIN";
-  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? 30_000, 1, Infinity);
-  const endMs = guard.number("endMs", options.endMs ?? 5000, 1);
-  const attempts = guard.integer("attempts", options.attempts ?? 3, 1, 100);
-  const delayMs = guard.number("delayMs", options.delayMs ?? 50, 0);
-  const isDeadlock = options.isDeadlock ?? isDeadlockError;
+  const timeoutMs = guard.number(options, "timeoutMs", 30_000, 1, Infinity);
+  const endMs = guard.number(options, "endMs", 5000, 1);
   const count = {
     begun: 0,
     committed: 0,
@@ -69,68 +60,61 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     deadlocks: 0,
     overruns: 0,
   };
-  let active = 0;
+  const values = { active: 0 };
+  const attempted = deadlockRetry(guard, options, count, values);
+
+  /** COMMIT or ROLLBACK, outside the bound of the work: what was sent cannot be taken back. */
+  const finish = (connection: SqlConnection, statement: string): Promise<Outcome<unknown>> =>
+    bounded(guard, statement, endMs, () => connection.execute(statement)).outcome;
 
   async function attemptOnce<Connection extends SqlConnection, Value>(
     connection: Connection,
     work: (scope: SqlScope<Connection>) => Value | PromiseLike<Value>,
     attempt: number,
-    signal: CancelSignal | undefined,
+    cancel: Cancel | undefined,
   ): Promise<Value> {
     count.begun += 1;
     let open = false;
-    const run = bounded(
-      { system, limitMs: timeoutMs, guardName: guard.name, what: "the transaction", signal },
-      async (own) => {
+    const outcome = await bounded(
+      guard,
+      "the transaction",
+      timeoutMs,
+      async (signal) => {
         await connection.execute(begin);
         open = true;
-        return work(scopeOf(connection, own, attempt));
+        return work(scopeOf(connection, signal, attempt));
       },
-    );
-    const outcome = await run.outcome;
+      cancel,
+    ).outcome;
     if (outcome.kind === "done") {
-      // Outside the bound of the work: a COMMIT that was sent cannot be taken back.
-      const commit = bounded({ system, limitMs: endMs, guardName: guard.name, what: "COMMIT" }, () =>
-        connection.execute("COMMIT"),
-      );
-      const committed = await commit.outcome;
+      const committed = await finish(connection, "COMMIT");
       if (committed.kind === "done") {
         count.committed += 1;
         return outcome.value;
       }
-      if (committed.kind !== "failed") {
-        count.commitsUnknown += 1;
-        guard.say("commit-unknown", "trip", { attempt, endMs });
-        throw new CommitUnknownError(guard.name, committed.kind === "overrun" ? committed.error : committed.reason);
-      }
-      return undo(connection, committed.error, attempt);
+      if (committed.kind === "failed") return undo(connection, committed.error, attempt);
+      count.commitsUnknown += 1;
+      guard.say("commit-unknown", "trip", { attempt, endMs });
+      throw new CommitUnknownError(guard.name, committed.error);
     }
     if (outcome.kind === "overrun") count.overruns += 1;
-    const error = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
     // Where BEGIN was refused there is nothing to roll back.
-    if (outcome.kind === "failed" && !open) throw error;
-    return undo(connection, error, attempt);
+    if (outcome.kind === "failed" && !open) throw outcome.error;
+    return undo(connection, outcome.error, attempt);
   }
 
   /** Rolls back and throws `error`, or RollbackError. */
   async function undo(connection: SqlConnection, error: unknown, attempt: number): Promise<never> {
-    const rollback = bounded({ system, limitMs: endMs, guardName: guard.name, what: "ROLLBACK" }, () =>
-      connection.execute("ROLLBACK"),
-    );
-    const outcome = await rollback.outcome;
+    const outcome = await finish(connection, "ROLLBACK");
     // SQLite rolls back by itself after some errors and then has nothing left to roll back.
-    if (
-      outcome.kind === "done" ||
-      (outcome.kind === "failed" && /no transaction is active/.test(String(outcome.error)))
-    ) {
+    if (outcome.kind === "done" || /no transaction is active/.test(String(outcome.error))) {
       count.rolledBack += 1;
       guard.say("rolled-back", "info", { attempt, why: String(error) });
       throw error;
     }
     count.rollbackFailures += 1;
-    const failure = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
-    guard.say("rollback-failed", "trip", { attempt, why: String(error), failure: String(failure) });
-    throw new RollbackError(guard.name, [failure], error);
+    guard.say("rollback-failed", "trip", { attempt, why: String(error), failure: String(outcome.error) });
+    throw new RollbackError(guard.name, [outcome.error], error);
   }
 
   function scopeOf<Connection extends SqlConnection>(
@@ -145,7 +129,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
       signal,
       attempt,
       async savepoint(part) {
-        throwIfAborted(signal, guard.name);
+        refuseAborted(signal, guard.name);
         savepoints += 1;
         const name = `prunella_${depth}_${savepoints}`;
         await connection.execute(`SAVEPOINT ${name}`);
@@ -167,27 +151,9 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
 
   return guard.complete<SqlTransaction>(
     {
-      async run(connection, work, { signal } = {}) {
-        throwIfAborted(signal, guard.name);
-        active += 1;
-        try {
-          for (let attempt = 1; ; attempt += 1) {
-            try {
-              return await attemptOnce(connection, work, attempt, signal);
-            } catch (error) {
-              if (error instanceof RollbackError || error instanceof CommitUnknownError || !isDeadlock(error))
-                throw error;
-              count.deadlocks += 1;
-              guard.say("deadlock", "trip", { attempt, attempts });
-              if (attempt >= attempts) throw error;
-              await sleep(system, system.random() * delayMs * 2 ** (attempt - 1), signal);
-            }
-          }
-        } finally {
-          active -= 1;
-        }
-      },
+      run: (connection, work, { signal } = {}) =>
+        attempted((attempt) => attemptOnce(connection, work, attempt, signal), signal),
     },
-    () => ({ state: active > 0 ? "active" : "ok", values: { active }, counts: { ...count } }),
+    () => ({ values, counts: count }),
   );
 }

@@ -1,26 +1,19 @@
 // Steps that hold together: each says how it is undone, and when a later one fails, the time is up or the caller
 // cancels, those done are undone in reverse order (a saga: Garcia-Molina and Salem 1987). A lost deadlock is run again.
+import { abortController, onCancel, refuseAborted } from "../cancel.ts";
+import type { Cancel, CancelSignal } from "../cancel.ts";
+import { ClosedError, RollbackError } from "../errors.ts";
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
-import { isDeadlockError } from "./deadlock.ts";
-import { RollbackError } from "./errors.ts";
-import { Guard } from "./guard.ts";
-import type { GuardOptions } from "./guard.ts";
-import { abortController, onAbort, throwIfAborted } from "./signal.ts";
-import type { CancelSignal } from "./signal.ts";
-import { sleep } from "./sleep.ts";
+import { deadlockRetry } from "./deadlock.ts";
+import type { DeadlockOptions } from "./deadlock.ts";
+import { openGuard } from "./guard.ts";
 
-export interface TransactionOptions extends GuardOptions {
-  /** Bound of one attempt in ms, rollback not included (default 30,000); then rollback and OverrunError. */
+export interface TransactionOptions extends DeadlockOptions {
+  /** Bound of one attempt in ms, rollback not included (default 30,000); then rollback and TimeoutError. */
   readonly timeoutMs?: number;
   /** Bound of one compensation in ms (default 10,000), and of the wait for a step still running when a rollback begins. */
   readonly undoMs?: number;
-  /** Attempts when `isDeadlock` says so, the first included (default 3). */
-  readonly attempts?: number;
-  /** Longest random delay before the second attempt in ms, doubled for each further one (default 50, full jitter). */
-  readonly delayMs?: number;
-  /** Which errors mean "run it again" (default `isDeadlockError`). */
-  readonly isDeadlock?: (error: unknown) => boolean;
 }
 
 export interface TransactionScope {
@@ -43,12 +36,12 @@ export interface TransactionScope {
 
 export interface Transaction extends Reporting {
   /**
-   * Runs the work; when it resolves, every step stays. @throws what the work threw, after a complete rollback; OverrunError; the
+   * Runs the work; when it resolves, every step stays. @throws what the work threw, after a complete rollback; TimeoutError; the
    * signal's reason; RollbackError (with the first error as `cause`) when undoing failed.
    */
   run<Value>(
     work: (scope: TransactionScope) => Value | PromiseLike<Value>,
-    options?: { readonly signal?: CancelSignal },
+    options?: { readonly signal?: Cancel },
   ): Promise<Value>;
 }
 
@@ -71,13 +64,9 @@ const emptyLedger = (): Ledger => ({ done: [], running: new Set(), over: false, 
 
 /** Steps with compensation. One of these runs any number of transactions, also at once. @throws BadOptionError for an option out of its range. */
 export function transaction(options: TransactionOptions = {}): Transaction {
-  const guard = new Guard("transaction", options);
-  const { system } = guard;
-  const timeoutMs = guard.number("timeoutMs", options.timeoutMs ?? 30_000, 1, Infinity);
-  const undoMs = guard.number("undoMs", options.undoMs ?? 10_000, 1);
-  const attempts = guard.integer("attempts", options.attempts ?? 3, 1, 100);
-  const delayMs = guard.number("delayMs", options.delayMs ?? 50, 0);
-  const isDeadlock = options.isDeadlock ?? isDeadlockError;
+  const guard = openGuard("transaction", options);
+  const timeoutMs = guard.number(options, "timeoutMs", 30_000, 1, Infinity);
+  const undoMs = guard.number(options, "undoMs", 10_000, 1);
   const count = {
     started: 0,
     committed: 0,
@@ -88,15 +77,16 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     lateUndone: 0,
     undoFailures: 0,
   };
-  let active = 0;
+  const values = { active: 0 };
+  const attempted = deadlockRetry(guard, options, count, values);
 
   async function undoStep(step: Done, failures: unknown[]): Promise<void> {
-    const run = bounded({ system, limitMs: undoMs, guardName: guard.name, what: `undoing "${step.name}"` }, step.undo);
+    const run = bounded(guard, `undoing "${step.name}"`, undoMs, step.undo);
     const outcome = await run.outcome;
     if (outcome.kind === "done") count.undone += 1;
     else {
       count.undoFailures += 1;
-      failures.push(outcome.kind === "cancelled" ? outcome.reason : outcome.error);
+      failures.push(outcome.error);
     }
   }
 
@@ -107,7 +97,7 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     if (ledger.running.size > 0) {
       // Their signal has aborted. One that still succeeds must be undone before the steps that it followed.
       const settled = Promise.all(ledger.running);
-      await bounded({ system, limitMs: undoMs, guardName: guard.name, what: "steps in flight" }, () => settled).outcome;
+      await bounded(guard, "steps in flight", undoMs, () => settled).outcome;
     }
     for (let step = ledger.done.pop(); step !== undefined; step = ledger.done.pop()) await undoStep(step, failures);
     ledger.rolledBack = true;
@@ -119,8 +109,8 @@ export function transaction(options: TransactionOptions = {}): Transaction {
       signal,
       attempt,
       async step(name, perform, undo) {
-        throwIfAborted(signal, guard.name);
-        if (ledger.over) throw new Error(`step "${name}" came after the end of its transaction "${guard.name}"`);
+        refuseAborted(signal, guard.name);
+        if (ledger.over) throw new ClosedError(guard.name, `step "${name}": its transaction`);
         return during(ledger, async () => {
           const value = await perform(signal);
           if (undo !== undefined) await remember(ledger, { name, undo: () => undo(value) });
@@ -160,58 +150,49 @@ export function transaction(options: TransactionOptions = {}): Transaction {
   async function attemptOnce<Value>(
     work: (scope: TransactionScope) => Value | PromiseLike<Value>,
     attempt: number,
-    signal: CancelSignal | undefined,
-  ): Promise<{ readonly value: Value } | { readonly error: unknown; readonly clean: boolean }> {
-    const ledger: Ledger = emptyLedger();
+    cancel: Cancel | undefined,
+  ): Promise<Value> {
+    const ledger = emptyLedger();
     const controller = abortController();
-    const run = bounded({ system, limitMs: timeoutMs, guardName: guard.name, what: "an attempt", signal }, (own) => {
-      onAbort(own, (reason) => controller.abort(reason));
-      return work(scopeOf(ledger, controller.signal, attempt));
-    });
+    const run = bounded(
+      guard,
+      "an attempt",
+      timeoutMs,
+      (signal) => {
+        onCancel(signal, (reason) => controller.abort(reason));
+        return work(scopeOf(ledger, controller.signal, attempt));
+      },
+      cancel,
+    );
     const outcome = await run.outcome;
+    ledger.over = true;
     if (outcome.kind === "done") {
-      ledger.over = true;
-      return { value: outcome.value };
+      count.committed += 1;
+      return outcome.value;
     }
     if (outcome.kind === "overrun") count.overruns += 1;
-    const error = outcome.kind === "cancelled" ? outcome.reason : outcome.error;
+    const { error } = outcome;
     // A step beside the one that failed is told, too.
     controller.abort(error);
     const failures = await rollback(ledger);
     count.rolledBack += 1;
     if (failures.length === 0) {
       guard.say("rolled-back", "info", { attempt, why: String(error) });
-      return { error, clean: true };
+      throw error;
     }
     guard.say("rollback-failed", "trip", { attempt, failures: failures.length, why: String(error) });
-    return { error: new RollbackError(guard.name, failures, error), clean: false };
+    throw new RollbackError(guard.name, failures, error);
   }
 
   return guard.complete<Transaction>(
     {
       async run(work, { signal } = {}) {
-        throwIfAborted(signal, guard.name);
-        active += 1;
+        refuseAborted(signal, guard.name);
         count.started += 1;
-        try {
-          for (let attempt = 1; ; attempt += 1) {
-            const result = await attemptOnce(work, attempt, signal);
-            if ("value" in result) {
-              count.committed += 1;
-              return result.value;
-            }
-            if (!result.clean || !isDeadlock(result.error)) throw result.error;
-            count.deadlocks += 1;
-            guard.say("deadlock", "trip", { attempt, attempts });
-            if (attempt >= attempts) throw result.error;
-            await sleep(system, system.random() * delayMs * 2 ** (attempt - 1), signal);
-          }
-        } finally {
-          active -= 1;
-        }
+        return attempted((attempt) => attemptOnce(work, attempt, signal), signal);
       },
     },
-    () => ({ state: active > 0 ? "active" : "ok", values: { active }, counts: { ...count } }),
+    () => ({ values, counts: count }),
   );
 }
 

@@ -1,22 +1,10 @@
 // Checks of what comes from outside: source ids, intervals, URLs, SQL identifiers. Refuses with the field, the rule
 // and the remedy, and counts. An accepted SQL identifier can be put into a statement; everything else is a parameter.
 import type { Reporting } from "../report.ts";
-import { HoldError } from "./errors.ts";
-import { Guard } from "./guard.ts";
+import { InvalidInputError } from "../errors.ts";
+import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
-import { postgresKeywords, sqliteKeywords } from "./sql-keywords.ts";
-
-/** Input that breaks a rule. `field` and `rule` are safe to show; the value itself is not repeated in full. */
-export class InvalidInputError extends HoldError {
-  readonly field: string;
-  readonly rule: string;
-
-  constructor(guardName: string, field: string, rule: string, value: unknown) {
-    super("PRUNELLA_INVALID_INPUT", guardName, `${field} is refused: it must be ${rule}; got ${shown(value)}`);
-    this.field = field;
-    this.rule = rule;
-  }
-}
+import { keywords } from "./sql-keywords.ts";
 
 /** Type and length, and only harmless characters of the beginning: the message may end up in a log or a page. */
 function shown(value: unknown): string {
@@ -67,11 +55,11 @@ interface Host {
 
 /** Checks with counters. @throws BadOptionError for an option out of its range. */
 export function validate(options: ValidateOptions = {}): Validate {
-  const guard = new Guard("validate", options);
-  const intervalMsMin = guard.number("intervalMsMin", options.intervalMsMin ?? 60_000, 0);
-  const intervalMsMax = guard.number("intervalMsMax", options.intervalMsMax ?? 366 * 86_400_000, intervalMsMin);
-  const sourceIdMax = guard.integer("sourceIdMax", options.sourceIdMax ?? 200, 1);
-  const urlMax = guard.integer("urlMax", options.urlMax ?? 2048, 1);
+  const guard = openGuard("validate", options);
+  const intervalMsMin = guard.number(options, "intervalMsMin", 60_000, 0);
+  const intervalMsMax = guard.number(options, "intervalMsMax", 366 * 86_400_000, intervalMsMin);
+  const sourceIdMax = guard.integer(options, "sourceIdMax", 200, 1);
+  const urlMax = guard.integer(options, "urlMax", 2048, 1);
   const protocols = options.protocols ?? ["http", "https"];
   const dialects = options.dialects ?? ["sqlite", "postgres"];
   const count = { accepted: 0, refused: 0, sourceIds: 0, intervals: 0, urls: 0, sqlIdentifiers: 0 };
@@ -83,7 +71,7 @@ export function validate(options: ValidateOptions = {}): Validate {
     count.refused += 1;
     count[counter] += 1;
     guard.say("refused", "trip", { field, rule });
-    throw new InvalidInputError(guard.name, field, rule, value);
+    throw new InvalidInputError(guard.name, field, rule, shown(value));
   }
 
   function accept<Value>(value: Value): Value {
@@ -125,7 +113,7 @@ export function validate(options: ValidateOptions = {}): Validate {
         return accept(value);
       },
     },
-    () => ({ state: "ok", values: {}, counts: { ...count } }),
+    () => ({ state: "ok", values: {}, counts: count }),
   );
 }
 
@@ -136,7 +124,7 @@ export function isSqlIdentifier(
 ): value is string {
   if (typeof value !== "string" || value.length > 63 || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(value)) return false;
   const upper = value.toUpperCase();
-  return !dialects.some((dialect) => (dialect === "sqlite" ? sqliteKeywords : postgresKeywords).has(upper));
+  return !dialects.some((dialect) => keywords[dialect].has(upper));
 }
 
 function parseUrl(text: string): InstanceType<Host["URL"]> | undefined {

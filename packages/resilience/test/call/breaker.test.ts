@@ -230,7 +230,7 @@ test("a refusal says when to come again and why, and carries no stack of its own
   const error: unknown = await guard.execute(fine).catch((refusal: unknown) => refusal);
   assert.ok(error instanceof BreakerOpenError && error instanceof Error);
   assert.equal(error.code, "PRUNELLA_BREAKER_OPEN");
-  assert.equal(error.policy, "payments");
+  assert.equal(error.guardName, "payments");
   assert.equal(error.retryAfterMs, 600);
   assert.match(String(error.cause), /boom/);
   assert.doesNotMatch(error.stack ?? "", / at /);
@@ -254,7 +254,7 @@ test("impossible options are refused with the name, the rule and the value", () 
     [{ failures: 1.5 }, /failures is 1.5, but must be a whole number/],
     [{ openMs: -1 }, /openMs is -1/],
     [{ openMs: Number.NaN }, /openMs is NaN/],
-    [{ trials: 2, trialFailuresMax: 2 }, /trialFailuresMax is 2, but must be a number from 0 to 1/],
+    [{ trials: 2, trialFailuresMax: 2 }, /trialFailuresMax is 2, but must be a whole number from 0 to 1/],
     [{ openMs: 10, openMsMax: 5 }, /openMsMax is 5/],
     [{ openFactor: 0.5 }, /openFactor is 0.5/],
   ];
@@ -269,4 +269,77 @@ test("idle breakers have no timers", () => {
   for (const guard of guards) guard.open();
   assert.equal(system.pending, 0);
   void never;
+});
+
+test("calls through execute are timed for a window that knows slow ones, from their own start to their own end", async () => {
+  const system = manualSystem();
+  await system.advance(500);
+  const guard = breaker({ window: countWindow({ calls: 4, callsMin: 4, slowMs: 100, slowRate: 0.5 }), system });
+  const takes = async (ms: number): Promise<void> => {
+    const call = guard.execute(() => new Promise<void>((resolve) => void system.setTimer(resolve, ms)));
+    await system.advance(ms);
+    await call;
+  };
+  await takes(99);
+  await takes(99);
+  await takes(100);
+  assert.equal(guard.state, "closed", "three calls, one slow");
+  await takes(99);
+  assert.equal(guard.state, "closed", "one of four");
+  await takes(100);
+  assert.equal(guard.state, "open", "two of the last four");
+  assert.equal(guard.snapshot().counts["succeeded"], 5);
+});
+
+test("a window begins anew with every transition", async () => {
+  const system = manualSystem();
+  const guard = breaker({ window: countWindow({ calls: 10, callsMin: 4, failureRate: 0.5 }), openMs: 1000, system });
+  for (let call = 0; call < 4; call += 1) await guard.execute(boom).catch(() => {});
+  assert.equal(guard.state, "open");
+  await system.advance(1000);
+  await guard.execute(fine);
+  assert.equal(guard.state, "closed");
+  for (let call = 0; call < 3; call += 1) await guard.execute(boom).catch(() => {});
+  assert.equal(guard.state, "closed", "three failures are not yet the four calls on which it judges");
+  await guard.execute(boom).catch(() => {});
+  assert.equal(guard.state, "open");
+});
+
+test("an abort by the caller counts neither way, an error without one does", async () => {
+  const guard = breaker({ failures: 1, system: manualSystem() });
+  const caller = new AbortController();
+  await guard
+    .execute(() => {
+      caller.abort();
+      return boom();
+    }, caller.signal)
+    .catch(() => {});
+  assert.equal(guard.state, "closed");
+  assert.equal(guard.snapshot().counts["ignored"], 1);
+  await guard.execute(boom, new AbortController().signal).catch(() => {});
+  assert.equal(guard.state, "open");
+});
+
+test("counts are exact, whatever became of a call", async () => {
+  const system = manualSystem();
+  const guard = breaker({ failures: 2, openMs: 100, system });
+  const permits = [1, 2, 3, 4].map(() => guard.tryAcquire());
+  guard.recordSuccess(permits[0] as number);
+  guard.release(permits[1] as number);
+  guard.recordFailure(permits[2] as number, new Error("one"));
+  await guard.execute(boom).catch(() => {});
+  guard.recordSuccess(permits[3] as number);
+  await guard.execute(fine).catch(() => {});
+  await system.advance(100);
+  await guard.execute(fine);
+  assert.deepEqual(guard.snapshot().counts, {
+    succeeded: 2,
+    failed: 2,
+    ignored: 1,
+    late: 1,
+    refused: 1,
+    opened: 1,
+    trips: 1,
+  });
+  assert.deepEqual(guard.snapshot().values, { failures: 0, trialsUnderWay: 0, retryAfterMs: 0, metricsOnly: 0 });
 });

@@ -29,7 +29,7 @@ test("the last good value is given while it is fresh enough, after that the chai
   assert.equal(await policy.execute(boom), "fine");
   await system.advance(1);
   assert.equal(await policy.execute(boom), "default");
-  assert.deepEqual(policy.snapshot().counts, { covered: 2, stale: 1, uncovered: 0 });
+  assert.deepEqual(policy.snapshot().counts, { covered: 2, stale: 1, uncovered: 0, trips: 3 });
 });
 
 test("if nothing helps the first error is thrown; errors that are not handled pass", async () => {

@@ -152,7 +152,7 @@ test("how long to wait is read from the error or its headers", () => {
   assert.equal(classify({ status: 429, headers: { "retry-after": "7" } }).retryAfterMs, 7000);
   assert.equal(classify({ status: 503, headers: new Headers({ "Retry-After": "2" }) }).retryAfterMs, 2000);
   assert.equal(classify({ status: 503, headers: new Headers() }).retryAfterMs, undefined);
-  assert.equal(classify({ code: "PRUNELLA_QUOTA_EXCEEDED", retryAfterMs: 40 }).retryAfterMs, 40);
+  assert.equal(classify({ code: "PRUNELLA_RATE_LIMITED", retryAfterMs: 40 }).retryAfterMs, 40);
 });
 
 test("own rules come first, a throwing rule is passed over, and what is not transient is told", () => {
@@ -169,5 +169,5 @@ test("own rules come first, a throwing rule is passed over, and what is not tran
   assert.equal(own.classify(new Error("flaky")).because, "rule 2");
   assert.equal(own.classify(undefined).kind, "unexpected");
   assert.deepEqual(events, ["configuration", "unexpected"]);
-  assert.deepEqual(own.snapshot().counts, { transient: 1, configuration: 1, unexpected: 1 });
+  assert.deepEqual(own.snapshot().counts, { transient: 1, configuration: 1, trips: 2, unexpected: 1 });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dualLoop, OverrunError } from "@prunella/resilience";
+import { dualLoop, TimeoutError } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 const never = (): Promise<never> => new Promise(() => {});
@@ -63,7 +63,7 @@ test("CRIT-001: two sides that wait for each other's update deadlock when unboun
   both.start();
   await system.advance(1000);
   assert.ok(rounds.first >= 10 && rounds.second >= 10, JSON.stringify(rounds));
-  assert.ok(failures.length > 0 && failures.every((error) => error instanceof OverrunError));
+  assert.ok(failures.length > 0 && failures.every((error) => error instanceof TimeoutError));
   void both.stop();
   await system.advance(200);
 });

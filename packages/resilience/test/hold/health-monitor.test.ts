@@ -193,7 +193,7 @@ test("health changes are told once, with the count of verdicts in a row", async 
   assert.equal(monitor.results()[0]?.inARow, 2);
   answer = true;
   await system.advance(1000);
-  assert.deepEqual(events, ["became-unhealthy", "became-healthy"]);
+  assert.deepEqual(events, ["started", "became-unhealthy", "became-healthy"]);
   monitor.remove("api");
   assert.equal(monitor.snapshot().values["checks"], 0);
   await monitor.stop();

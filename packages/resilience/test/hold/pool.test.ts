@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { ClosedError, objectPool, OverrunError, pool, QueueFullError, WaitTimeoutError } from "@prunella/resilience";
+import { ClosedError, objectPool, TimeoutError, pool, QueueFullError, WaitTimeoutError } from "@prunella/resilience";
 import type { GuardEvent, Lease, PoolOptions } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
@@ -115,7 +115,7 @@ test("a creation that never ends is given up at its bound; when it ends after al
     createMs: 100,
     create: () => new Promise<number>((resolve) => void system.setTimer(() => (open.add(99), resolve(99)), 500)),
   });
-  const rejected = assert.rejects(own.acquire(), OverrunError);
+  const rejected = assert.rejects(own.acquire(), TimeoutError);
   await system.advance(100);
   await rejected;
   assert.equal(own.snapshot().values["total"], 0);

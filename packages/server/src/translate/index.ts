@@ -4,3 +4,4 @@ export * from "./status.ts";
 export * from "./remedies.ts";
 export * from "./kpis.ts";
 export * from "./report.ts";
+export * from "./drills.ts";

@@ -1,0 +1,96 @@
+// sqlTransaction on real databases: node:sqlite in this process, in both of its journal modes, and PostgreSQL.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { RollbackError, sqlTransaction } from "@prunella/resilience";
+import { postgresConnection, sqliteConnection } from "./databases.ts";
+import { type Cluster, postgresBin, startCluster } from "./postgres.ts";
+import { sqlSuite } from "./sql-suite.ts";
+
+for (const journal of ["DELETE", "WAL"]) {
+  describe(`SQLite, journal ${journal}`, { timeout: 60_000 }, () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), "prunella-sql-"));
+    const file = path.join(folder, "accounts.db");
+    before(async () => {
+      const first = await sqliteConnection(file);
+      await first.execute(`PRAGMA journal_mode = ${journal}`);
+      await first.close();
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+    sqlSuite(() => ({
+      name: `SQLite ${journal}`,
+      begin: "BEGIN",
+      connect: () => sqliteConnection(file),
+      address: ["sqlite", file],
+    }));
+  });
+}
+
+const found = postgresBin();
+// Skipped on a machine without the server; in CI it must be there.
+const skip = "missing" in found && !process.env["CI"] ? found.missing : false;
+if (skip !== false) console.log(`skipped: ${skip}`);
+
+describe("PostgreSQL", { timeout: 120_000, skip }, () => {
+  let cluster: Cluster;
+  before(async () => {
+    if ("missing" in found) throw new Error(found.missing);
+    cluster = await startCluster(found.bin);
+  });
+  after(() => cluster?.stop());
+  sqlSuite(() => ({
+    name: "PostgreSQL",
+    begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    connect: () => postgresConnection(cluster.connection),
+    address: ["postgres", cluster.connection.host],
+  }));
+
+  test("a serialisation failure is run again", async () => {
+    const connections = await Promise.all([1, 2].map(() => postgresConnection(cluster.connection)));
+    const [first, second] = connections as [(typeof connections)[0], (typeof connections)[0]];
+    await first.execute("DROP TABLE IF EXISTS account");
+    await first.execute("CREATE TABLE account (name TEXT PRIMARY KEY, balance INTEGER)");
+    await first.execute("INSERT INTO account VALUES ('a', 100), ('b', 100)");
+    const changes = sqlTransaction({ begin: "BEGIN ISOLATION LEVEL SERIALIZABLE", attempts: 10 });
+    let arrived = 0;
+    // Each may take 150 from the two accounts together; without serialisation both would.
+    const withdraw = (own: (typeof connections)[0], from: "a" | "b"): Promise<boolean> =>
+      changes.run(own, async ({ connection, attempt }) => {
+        const sum = (await connection.balance("a")) + (await connection.balance("b"));
+        if (attempt === 1) {
+          arrived += 1;
+          while (arrived < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        if (sum < 150) return false;
+        await connection.execute(`UPDATE account SET balance = balance - 150 WHERE name = '${from}'`);
+        return true;
+      });
+    const took = await Promise.all([withdraw(first, "a"), withdraw(second, "b")]);
+    assert.equal(took.filter(Boolean).length, 1, "one of them saw what the other had done");
+    assert.equal((await first.balance("a")) + (await first.balance("b")), 50);
+    assert.ok((changes.snapshot().counts["deadlocks"] ?? 0) >= 1);
+    for (const each of connections) await each.close();
+  });
+
+  test("a statement that hangs beyond both bounds: the connection is given up, and nothing is left", async () => {
+    const own = await postgresConnection(cluster.connection);
+    const other = await postgresConnection(cluster.connection);
+    await other.execute("UPDATE account SET balance = 100");
+    const changes = sqlTransaction({ timeoutMs: 100, endMs: 100 });
+    const hung = changes.run(own, async ({ connection }) => {
+      await connection.execute("UPDATE account SET balance = balance - 1");
+      await connection.execute("SELECT pg_sleep(2)");
+    });
+    await assert.rejects(
+      hung,
+      (error: unknown) => error instanceof RollbackError && /took longer/.test(String(error.cause)),
+    );
+    assert.equal(await other.balance("a"), 100);
+    await own.close();
+    assert.equal(await other.balance("a"), 100);
+    await other.close();
+  });
+});

@@ -1,0 +1,95 @@
+// What every primitive shares: name, clock, listeners, the count of its trips, and the check of its numeric options.
+// Lean, because an application may hold a primitive per host, tenant or key.
+import { BadOptionError } from "./errors.ts";
+import { announce } from "./store.ts";
+import { Listeners } from "./report.ts";
+import type { GuardEvent, GuardSnapshot, Reporting } from "./report.ts";
+import { realSystem } from "./system.ts";
+import type { System } from "./system.ts";
+
+/** Options that every primitive takes. */
+export interface GuardOptions {
+  /** Name in errors, events and metrics. A named primitive announces itself to the default registry (default: its kind, not announced). */
+  readonly name?: string;
+  /** Clock, timers and chance (default: the real ones). */
+  readonly system?: System;
+}
+
+/** What is particular in a snapshot: state (default "ok"), gauges and counters. */
+export interface Look {
+  readonly state?: string;
+  readonly values?: GuardSnapshot["values"] | undefined;
+  readonly counts?: GuardSnapshot["counts"];
+}
+
+/** Largest whole number that stays exact; the bound of what must be finite. */
+const finite = Number.MAX_SAFE_INTEGER;
+
+/** Announces a finished primitive if it was given a name. Not before it is finished: a snapshot may be asked for at once. */
+export function named<Made extends Reporting>(made: Made, options: GuardOptions): Made {
+  if (options.name !== undefined) announce(made);
+  return made;
+}
+
+/** Base of all primitives. */
+export abstract class Guard implements Reporting {
+  readonly guard: string;
+  readonly name: string;
+  protected readonly system: System;
+  #listeners: Listeners | undefined = undefined;
+  #trips = 0;
+
+  constructor(guard: string, options: GuardOptions) {
+    this.guard = guard;
+    this.name = options.name ?? guard;
+    this.system = options.system ?? realSystem;
+  }
+
+  protected abstract look(): Look;
+
+  snapshot(): GuardSnapshot {
+    const { guard, name } = this;
+    const { state = "ok", values = {}, counts } = this.look();
+    return { guard, name, state, values, counts: { ...counts, trips: this.#trips } };
+  }
+
+  listen(listener: (event: GuardEvent) => void): () => void {
+    return (this.#listeners ??= new Listeners()).add(listener);
+  }
+
+  /** Tells listeners; nearly free when there are none. */
+  protected say(event: string, level: GuardEvent["level"] = "trip", detail: GuardEvent["detail"] = {}): void {
+    if (level === "trip") this.#trips += 1;
+    if (this.#listeners?.any !== true) return;
+    this.#listeners.emit({ guard: this.guard, name: this.name, event, level, at: this.system.now(), detail });
+  }
+
+  /** Checks a number; returns it. The bound `max` of what may be infinite is Infinity. */
+  protected check(field: string, value: unknown, min: number, max = finite, whole = false): number {
+    if (typeof value !== "number" || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+      throw new BadOptionError(this.name, field, value, `a ${whole ? "whole " : ""}number from ${min} to ${max}`);
+    return value;
+  }
+
+  /** The numeric option `field`, checked. */
+  protected number<Field extends string>(
+    options: { readonly [key in Field]?: unknown },
+    field: Field,
+    fallback: number | undefined,
+    min: number,
+    max?: number,
+  ): number {
+    return this.check(field, options[field] ?? fallback, min, max);
+  }
+
+  /** The whole-number option `field`, checked. */
+  protected integer<Field extends string>(
+    options: { readonly [key in Field]?: unknown },
+    field: Field,
+    fallback: number | undefined,
+    min: number,
+    max?: number,
+  ): number {
+    return this.check(field, options[field] ?? fallback, min, max, true);
+  }
+}
