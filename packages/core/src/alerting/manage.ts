@@ -115,6 +115,7 @@ function isOver(draft: Draft, alert: Alert): boolean {
     case "notice":
     case "recovered":
     case "pause":
+    case "notice":
     case "self":
       // Told once: it says that something happened, not that something holds.
       return Object.keys(alert.told).length > 0;
@@ -153,6 +154,7 @@ function overBecause(draft: Draft, alert: Alert): { readonly title: string; read
     case "notice":
     case "recovered":
     case "pause":
+    case "notice":
     case "self":
       return null;
     default:
