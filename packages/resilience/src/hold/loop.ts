@@ -112,7 +112,8 @@ export function loop(options: LoopOptions): Loop {
       switch (outcome.kind) {
         case "done":
           count.completed += 1;
-          if (stalled) guard.say("resumed", "info", { iteration: number });
+          // What was abandoned may never end ("recovered"); that the loop goes on all the same is told here.
+          if (stalled && abandoned > 0) guard.say("resumed", "info", { iteration: number });
           stalled = false;
           break;
         case "failed":
