@@ -66,9 +66,12 @@ async function watch(fault: Fault, maker: SupervisorMaker, stage: Stage): Promis
     stage.acted ||= (await acts(stage, began)) > 0;
     sick ||= stage.seen.some((each) => each.at > began && !each.ok);
     const good = stage.goodSince(goodMs);
-    const over = fault.isOver === undefined ? sick && good !== null && good > began : await fault.isOver(stage);
+    // A process replaced between two looks was never seen to fail.
+    const unseen = !sick && stage.wasReplaced("subject");
+    const over =
+      fault.isOver === undefined ? unseen || (sick && good !== null && good > began) : await fault.isOver(stage);
     if (recoveredAt === null && ended && over)
-      recoveredAt = Math.max(began, fault.isOver === undefined ? (good ?? now) : now);
+      recoveredAt = Math.max(stage.firstReplacement(began) ?? began, fault.isOver === undefined ? (good ?? now) : now);
     // What passes or waits for a person is watched to its end; what heals, until it is well and its repair has been judged.
     if (fault.ends === "heal" && recoveredAt !== null && now > recoveredAt + 1_000) break;
     if (now >= deadline) break;
