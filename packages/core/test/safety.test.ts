@@ -207,6 +207,33 @@ test("9: an approval after the fault has gone does nothing, and says so", async 
   await test.stop();
 });
 
+test("6: instances that nobody has started yet are no members, so those that run are still repaired one by one", async () => {
+  const instances = Array.from({ length: 6 }, (_, at) => ({ key: `web/${at}`, checks: [httpCheck] }));
+  const atOnce = async (running: number): Promise<number> => {
+    const test = await world({ targets: instances, safety: { stormTargets: 20 } });
+    for (const service of [...test.services.values()].slice(running))
+      Object.assign(service, { running: false, wanted: false });
+    let [under, most] = [0, 0];
+    test.answers.perform = (order) => {
+      under += 1;
+      most = Math.max(most, under);
+      return new Promise((resolve) =>
+        test.system.setTimer(() => {
+          under -= 1;
+          test.services.get(order.target)!.healthy = true;
+          resolve({ kind: "succeeded", detail: "done" });
+        }, 3_000),
+      );
+    };
+    await test.run("10s sick web/0 | 10s sick web/1 | 120s");
+    assert.equal(test.orders.length, 2, test.story().join("\n"));
+    await test.stop();
+    return most;
+  };
+  assert.equal(await atOnce(2), 1);
+  assert.equal(await atOnce(6), 2);
+});
+
 test("10: a remedy edited or deleted during verification changes nothing for the run", async () => {
   const test = await relapsing(400_000, { verify: { windowMs: 20_000, withinMs: 60_000 } });
   await test.run("10s sick api | 20s");

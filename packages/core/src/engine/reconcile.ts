@@ -240,7 +240,7 @@ function handle(draft: Draft, context: Context, target: TargetSpec, incident: In
     return nothing;
   }
   const { mode, why } = modeOf(remedy, draft);
-  const verdict = mayRepair(draft, caseOf(context, target, diagnosed, remedy));
+  const verdict = mayRepair(draft, caseOf(draft, context, target, diagnosed, remedy));
   if (!verdict.allowed) return refused(draft, diagnosed, verdict);
   if (mode === "observe") {
     const shadow = {
@@ -461,7 +461,7 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         return cancel(draft, repair, "a person has been called for it meanwhile");
       if (incident !== null) {
         // Once more right before acting: everything may have changed while it waited.
-        const verdict = mayRepair(draft, caseOf(context, target, incident, repair.remedy, repair));
+        const verdict = mayRepair(draft, caseOf(draft, context, target, incident, repair.remedy, repair));
         if (!verdict.allowed && !(verdict.guard === "budget" && repair.approvedBy !== "policy")) {
           if (!verdict.final && verdict.guard !== "cause" && !isHeldForGood(draft, verdict, state.at))
             return hold(draft, incident, `${verdict.guard}: ${verdict.reason}`, verdict.until ?? draft.now + tickMs);
@@ -674,13 +674,36 @@ function ripeOrExternal(incident: Incident): boolean {
 }
 
 export function caseOf(
-  context: Context,
+  draft: Draft,
+  context: Pick<Context, "safety" | "views">,
   target: TargetSpec,
   incident: Incident,
   remedy: Remedy,
   self: Repair | null = null,
 ): Case {
-  return { incident, target, remedy, disruptive: !incident.down, safety: context.safety, self: self?.id ?? null };
+  return {
+    incident,
+    target,
+    remedy,
+    disruptive: !incident.down,
+    safety: context.safety,
+    members: membersOf(draft, context, target.group),
+    self: self?.id ?? null,
+  };
+}
+
+/**
+ * Who carries a group's work. An instance that waits to be scaled up, or was stopped on purpose, carries none of it: counted
+ * as a member it would let all those that do be disturbed at once. Nor is one counted of which nothing has been heard yet.
+ */
+function membersOf(draft: Draft, { views }: Pick<Context, "views">, group: string): ReadonlySet<TargetKey> {
+  const members = new Set<TargetKey>();
+  for (const { key, kind, group: own } of draft.targets.values()) {
+    if (own !== group) continue;
+    const process = views.get(key)?.process ?? null;
+    if (kind !== "service" || process?.running === true || process?.wanted === true) members.add(key);
+  }
+  return members;
 }
 
 function isMoot(repair: Repair, incident: Incident | null): boolean {

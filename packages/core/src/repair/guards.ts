@@ -1,7 +1,7 @@
 // The guards: may this remedy run on this target now? One function answers for everybody (loops, people, dry runs), names
 // the guard that says no, and when to look again. Invariants 3 to 6 and 8 are kept here and nowhere else.
 import type { Incident, RepairId } from "../issue/index.ts";
-import type { TargetSpec, TimeMs } from "../signal/index.ts";
+import type { TargetKey, TargetSpec, TimeMs } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 import type { Remedy } from "./remedy.ts";
 import type { Repair } from "./repair.ts";
@@ -63,6 +63,8 @@ export interface Case {
   readonly remedy: Remedy;
   readonly disruptive: boolean;
   readonly safety: Safety;
+  /** Members of the target's group that are meant to be up: what a share of the group is a share of. */
+  readonly members: ReadonlySet<TargetKey>;
   /** The run that asks for itself right before it acts; it does not stand in its own way. */
   readonly self: RepairId | null;
 }
@@ -208,23 +210,21 @@ function withinGlobalBudget(draft: Draft, { disruptive, safety }: Case): Verdict
       );
 }
 
-function withinBlastRadius(draft: Draft, { target, disruptive, safety }: Case): Verdict {
+function withinBlastRadius(draft: Draft, { target, disruptive, safety, members }: Case): Verdict {
   if (!disruptive) return yes;
-  const members = [...draft.targets.values()].filter((each) => each.group === target.group);
-  const allowed = blastAllowed(members.length, safety.blastRadius);
+  const allowed = blastAllowed(members.size, safety.blastRadius);
   const out = new Set<string>();
   for (const repair of draft.liveRepairs())
     if (repair.group === target.group && (repair.state.name === "acting" || repair.state.name === "verifying"))
       out.add(repair.target);
   for (const incident of draft.incidents())
-    if (incident.firing && incident.down && members.some((each) => each.key === incident.target))
-      out.add(incident.target);
+    if (incident.firing && incident.down && members.has(incident.target)) out.add(incident.target);
   out.delete(target.key);
   return out.size < allowed
     ? yes
     : no(
         "blast-radius",
-        `${out.size} of ${members.length} members of ${target.group} are out already, ${allowed} may be`,
+        `${out.size} of ${members.size} members of ${target.group} are out already, ${allowed} may be`,
       );
 }
 

@@ -1,6 +1,7 @@
 // Remedies with the mode in force and what is left of their budgets, and the explanation of what would run for an issue now.
 import type { Explanation, Remedy as RemedyJson } from "@prunella/contract";
 import {
+  caseOf,
   chooseRemedy,
   describe,
   Draft,
@@ -107,14 +108,7 @@ export function explain(engine: EngineFace, issue: Issue, now: number): Explanat
     };
   const { mode } = modeOf(remedy, draft);
   const live = draft.liveRepairOf(target.key);
-  const verdict: Verdict = mayRepair(draft, {
-    incident,
-    target,
-    remedy,
-    disruptive: !incident.down,
-    safety: context.safety,
-    self: null,
-  });
+  const verdict: Verdict = mayRepair(draft, caseOf(draft, context, target, incident, remedy));
   const plan = remedy.steps.map((step) => describe(step.action));
   const doing = `${remedy.name} (${plan.join(", then ")})`;
   return {
@@ -176,14 +170,7 @@ export function dryRun(engine: EngineFace, issue: Issue, name: string, now: numb
       allowed: false,
       answer: `${doing} fits. There is no open incident, so nothing runs now; the guards are asked when it next occurs.`,
     };
-  const verdict = mayRepair(draft, {
-    incident,
-    target,
-    remedy,
-    disruptive: !incident.down,
-    safety: context.safety,
-    self: null,
-  });
+  const verdict = mayRepair(draft, caseOf(draft, context, target, incident, remedy));
   if (verdict.allowed)
     return {
       ...answer,
