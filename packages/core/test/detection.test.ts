@@ -316,6 +316,26 @@ test("children that nobody reaps and threads beyond the bound are found when the
   check({ threadsMax: 40 }, 20, (s) => [sample({ zombies: s % 3 === 0 ? 8 : 0, threads: 12 })], []);
 });
 
+test("what a pool of threads takes while it is filled is no leak to restart for; what goes on for a minute is", () => {
+  const spec = { threadsMax: 30, memoryBytesMax: 350e6, descriptorsMax: 400 };
+  const started = (s: number, most: number): number => Math.min(most, Math.max(0, s - 5) * 3);
+  const pool = (most: number, threads: (s: number) => number) =>
+    watch(spec, 100, (s) => {
+      const more = started(s, most);
+      return [sample({ threads: 12 + threads(more), rssBytes: 70e6 + more * 6e6, descriptors: 30 + more * 5 })];
+    });
+  const filled = pool(45, (more) => more);
+  assert.equal(filled.get("memory-leak")?.ripe ?? null, null, lines(filled).join());
+  assert.equal(filled.get("descriptor-leak")?.ripe ?? null, null, lines(filled).join());
+  assert.match(diagnosis(the(filled, "descriptor-leak")).sentence, /they came with \d+ new threads/);
+  assert.match(the(filled, "too-many-threads").summary, /57 threads, more than 30/);
+  // The same growth without the threads, or for as long as a leak of threads lasts.
+  for (const told of [pool(45, () => 0), pool(45, (more) => more / 15)])
+    assert.notEqual(told.get("descriptor-leak")?.ripe ?? null, null, lines(told).join());
+  const leak = watch({ descriptorsMax: 400 }, 120, (s) => [sample({ threads: 12 + s / 2, descriptors: 30 + s * 2.5 })]);
+  assert.ok((leak.get("descriptor-leak")?.ripe ?? 0) >= 60, lines(leak).join());
+});
+
 // ---- files, locks, folders
 
 test("a changed configuration explains what looks like a dependency that is down", () => {

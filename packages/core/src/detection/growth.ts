@@ -96,6 +96,26 @@ export function lastValue(view: TargetView, metric: string): number | undefined 
 /** A metric that was absent from this many samples is no longer reported. */
 const lastValueSamples = 30;
 
+/** Threads that a pool of workers starts beyond those Node.js starts on demand for files and names (four). */
+const threadsMin = 5;
+/** A pool is filled within this long; growth that goes on is a leak, whatever it is a leak of, ms. */
+const fillingMs = 60_000;
+
+/**
+ * Threads started since a growth began, when they account for it: each new one brings a heap, a loop and descriptors of its
+ * own, up to `perThread` of what grows. A pool of them stops growing when it is full, so that nothing has leaked yet.
+ */
+export function threadsBehind(view: TargetView, now: TimeMs, growth: Growth, perThread: number): number | null {
+  if (now - growth.since >= fillingMs) return null;
+  const threads = pointsOf(view, "threads");
+  const before = threads.findLast((point) => point.at <= growth.since) ?? threads[0];
+  const last = threads.at(-1);
+  if (before === undefined || last === undefined) return null;
+  const more = last.value - before.value;
+  const grown = (growth.perSecond * (last.at - before.at)) / 1_000;
+  return more >= threadsMin && grown <= more * perThread ? more : null;
+}
+
 export function grows(points: readonly Point[], limit: number, rule: GrowthRule, early: boolean): Growth | null {
   const lows = sliceLows(points, rule.sliceMs);
   const used = early ? lows.slice(-rule.slicesMin) : sinceItGrows(lows);

@@ -3,6 +3,7 @@
 import type { TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
 import { forecastOf, spoken } from "./learned/forecast.ts";
+import { threadsBehind } from "./growth.ts";
 import { finding } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
@@ -15,6 +16,8 @@ const slowRipeMs = 600_000;
 const horizonMs = 6 * 3_600_000;
 
 const startingMs = 20_000;
+/** A worker thread of Node.js takes some 10 MB; more than twice that is no longer the thread's own. */
+const bytesPerThread = 24e6;
 
 export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
   if (view.process?.running !== true) return [];
@@ -30,19 +33,21 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
   const rate = (perSecond: number): string =>
     perSecond >= 1e5 ? `${megabytes(perSecond)} MB/s` : `${megabytes(perSecond * 3_600)} MB/h`;
   const which = growth.resource;
+  // A heap is the main thread's alone: other threads do not make it grow.
+  const threads = which === "memory" ? threadsBehind(view, now, growth, bytesPerThread) : null;
   return [
     finding(view, now, {
       kind: "memory-leak",
       severity: "medium",
       summary: `the ${which} of ${view.spec.key} grows by ${rate(growth.perSecond)} and reaches its limit of ${megabytes(growth.limit)} MB in ${spoken(growth.untilLimitMs)}`,
       beganAt: growth.since,
-      ripe: near && !growth.early,
+      ripe: near && !growth.early && threads === null,
       deadlineAt: now + growth.untilLimitMs,
       evidence: [
         {
           at: now,
           what: "sample",
-          summary: `${which} ${megabytes(growth.now)} MB, ${Math.round(share * 100)} % of the limit, +${rate(growth.perSecond)}`,
+          summary: `${which} ${megabytes(growth.now)} MB, ${Math.round(share * 100)} % of the limit, +${rate(growth.perSecond)}${threads === null ? "" : `; it came with ${threads} new threads`}`,
         },
       ],
     }),

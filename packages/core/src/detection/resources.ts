@@ -3,7 +3,7 @@
 import type { TimeMs } from "../signal/index.ts";
 import type { Finding } from "./finding.ts";
 import type { GaugeInterval } from "./gathered.ts";
-import { lastValue } from "./growth.ts";
+import { lastValue, threadsBehind } from "./growth.ts";
 import { forecastOf, spoken } from "./learned/forecast.ts";
 import { establishes, finding, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
@@ -14,6 +14,8 @@ const descriptorsRipeMs = 20_000;
 /** A slow leak is ripe this long before its limit at the latest; further away than the horizon it is a look ahead, ms. */
 const descriptorsSlowRipeMs = 600_000;
 const descriptorsHorizonMs = 6 * 3_600_000;
+/** A worker thread of Node.js holds five or six descriptors; twice that is still its own. */
+const descriptorsPerThread = 12;
 /** Threads above which something is wrong unless the target says otherwise. */
 export const threadsMaxDefault = 500;
 const sustainedMs = 5_000;
@@ -33,6 +35,7 @@ export function descriptorLeak(view: TargetView, now: TimeMs): Finding[] {
     .map((kind) => ({ kind: kind.toLowerCase(), count: lastValue(view, `descriptors${kind}`) ?? 0 }))
     .sort((a, b) => b.count - a.count);
   const [most] = kinds;
+  const threads = threadsBehind(view, now, growth, descriptorsPerThread);
   return [
     finding(view, now, {
       kind: "descriptor-leak",
@@ -42,6 +45,7 @@ export function descriptorLeak(view: TargetView, now: TimeMs): Finding[] {
       deadlineAt: now + growth.untilLimitMs,
       ripe:
         !growth.early &&
+        threads === null &&
         ((share >= descriptorsRipeShare && growth.untilLimitMs <= descriptorsSlowRipeMs) ||
           growth.untilLimitMs <= descriptorsRipeMs),
       evidence: [
@@ -53,7 +57,7 @@ export function descriptorLeak(view: TargetView, now: TimeMs): Finding[] {
             summary: `${Math.round(growth.now)} descriptors, ${percent(share)} of the limit; most are of kind ${most?.kind ?? "unknown"} (${kinds
               .filter(({ count }) => count > 0)
               .map(({ kind, count }) => `${count} ${kind}`)
-              .join(", ")})`,
+              .join(", ")})${threads === null ? "" : `; they came with ${threads} new threads`}`,
           },
           { kind: most?.kind ?? null },
         ),
