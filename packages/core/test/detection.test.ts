@@ -275,7 +275,7 @@ test("a queue that grows towards its end is found; a burst that drains is not wo
     gauge("queue", { size: size(s), capacity: 5_000 }, { in: size(s) * 2, out: size(s) }),
   ]);
   assert.ok((grows.get("queue-growth")?.found ?? 99) <= 15, lines(grows).join());
-  assert.match(the(grows, "queue-growth").summary, /19\d\.\d come in and 9\d\.\d go out a second, full in/);
+  assert.match(the(grows, "queue-growth").summary, /200\.0 come in and 100\.0 go out a second, full in/);
   const burst = (s: number): number => (s < 10 ? 0 : s < 14 ? (s - 10) * 250 : Math.max(0, 1_000 - (s - 14) * 100));
   const passes = watch({}, 40, (s) => [
     gauge("queue", { size: burst(s), capacity: 4_000 }, { in: burst(s), out: 0 + s * 100 }),
@@ -289,6 +289,28 @@ test("a queue from which nobody takes is found, with whether it outlives a resta
   ]);
   assert.match(the(told, "queue-growth").summary, /nothing is taken out of the queue orders/);
   assert.deepEqual(diagnosis(the(told, "queue-growth")).causes, ["consumer-stalled", "durable"]);
+});
+
+test("a queue that fills because nobody takes is never called saturated, and what was before counts for nothing", () => {
+  const stops: Script = (s) => {
+    const [before, since] = [Math.min(s, 19), Math.max(0, s - 19)];
+    return [
+      gauge(
+        "queue",
+        { size: since * 200, capacity: 20_000, durable: 1 },
+        { in: before * 10 + since * 200, out: before * 10 },
+      ),
+    ];
+  };
+  const told = watch({}, 30, stops);
+  assert.deepEqual(lines(told), ["queue-growth found 23 ripe 25"]);
+  assert.match(
+    diagnosis(the(told, "queue-growth")).sentence,
+    /nothing is taken out of the queue orders .*; 200\.0 come in and 0\.0 go out a second/,
+  );
+  const causes = (seconds: number) => diagnosis(the(watch({}, seconds, stops), "queue-growth")).causes;
+  assert.deepEqual(causes(23), ["durable"]);
+  assert.deepEqual(causes(25), ["consumer-stalled", "durable"]);
 });
 
 test("descriptors that grow towards the limit are found with their kind; sawtooth is not", () => {

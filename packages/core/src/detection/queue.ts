@@ -34,7 +34,9 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
     const stalled =
       since !== undefined && counted(newest, "out") && sizeOf(since) > 0 && rate(since, newest, "out") === 0;
     if (growingMs < growthMs && !stalled) continue;
-    const from = growingMs >= growthMs ? first : (since ?? first);
+    // It has just begun and nothing was taken lately, but not for long enough to say that nobody takes: that remains open.
+    const open = !stalled && growingMs < growthRipeMs && counted(newest, "out") && idle(history);
+    const from = stalled ? since : first;
     const inRate = rate(from, newest, "in");
     const outRate = rate(from, newest, "out");
     const perSecond = (size - sizeOf(from)) / Math.max(0.001, (newest.at - from.at) / 1_000);
@@ -44,6 +46,11 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
     const untilFullMs = bounded && perSecond > 0 ? ((capacity - size) / perSecond) * 1_000 : null;
     const durable = newest.values["durable"] === 1;
     const rates = `${inRate.toFixed(1)} come in and ${outRate.toFixed(1)} go out a second`;
+    const shown = {
+      at: now,
+      what: "gauge",
+      summary: `${size} items${bounded ? ` of ${capacity} (${percent(share)})` : ""}; ${rates}; ${durable ? "durable: nothing may be thrown away" : "not durable"}`,
+    } as const;
     findings.push(
       finding(view, now, {
         kind: "queue-growth",
@@ -60,15 +67,7 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
           (growingMs >= growthRipeMs &&
             (share >= ripeShare || (untilFullMs !== null && untilFullMs <= ripeMs) || size >= itemsRipe)),
         evidence: [
-          establishes(
-            stalled ? "consumer-stalled" : "saturated",
-            {
-              at: now,
-              what: "gauge",
-              summary: `${size} items${bounded ? ` of ${capacity} (${percent(share)})` : ""}; ${rates}; ${durable ? "durable: nothing may be thrown away" : "not durable"}`,
-            },
-            { durable, size, name },
-          ),
+          open ? shown : establishes(stalled ? "consumer-stalled" : "saturated", shown, { durable, size, name }),
           establishes(durable ? "durable" : "volatile", {
             at: now,
             what: "note",
@@ -81,17 +80,31 @@ export function queueGrowth(view: TargetView, now: TimeMs): Finding[] {
   return findings;
 }
 
-/** Start of the growth that reaches to now: one interval without growth is forgiven, none that shrinks. */
+/** Start of the growth that reaches to now: one interval without growth is forgiven within it, none that shrinks. */
 function growthBegan(history: readonly GaugeInterval[]): GaugeInterval {
-  let at = history.length - 1;
+  let began = history.length - 1;
   let flat = 0;
-  while (at > 0) {
+  for (let at = began; at > 0; at -= 1) {
     const step = sizeOf(history[at]!) - sizeOf(history[at - 1]!);
     flat = step > 0 ? 0 : flat + 1;
     if (step < 0 || flat > 1) break;
-    at -= 1;
+    // What was flat before the first rise is no part of it.
+    if (step > 0) began = at - 1;
   }
-  return history[at]!;
+  return history[began]!;
+}
+
+/** Whether nothing was taken out over the newest two intervals although there was something to take. */
+function idle(history: readonly GaugeInterval[]): boolean {
+  const newest = history.at(-1);
+  const before = history.at(-3) ?? history[0];
+  return (
+    newest !== undefined &&
+    before !== undefined &&
+    before !== newest &&
+    sizeOf(before) > 0 &&
+    rate(before, newest, "out") === 0
+  );
 }
 
 function sizeOf(interval: GaugeInterval): number {

@@ -75,7 +75,7 @@ export function rootCause(incident: Incident): string {
     case "clock-skew":
     case "zombie-children":
     case "too-many-threads":
-      return `${incident.summary}${suffix(incident.evidence.find((each) => each.what !== "note")?.summary)}`;
+      return `${incident.summary}${suffix(measured(incident)?.summary)}`;
     case "guard-tripped":
       return guardCause(incident);
     case "stale-lock":
@@ -83,6 +83,12 @@ export function rootCause(incident: Incident): string {
     default:
       return causedBy(incident, incident.summary);
   }
+}
+
+/** What the fault was measured by, as it was seen last: with the first look a summary renewed since would not agree. */
+function measured({ evidence }: Incident): Evidence | undefined {
+  const first = evidence.find((each) => each.what !== "note");
+  return evidence.findLast((each) => each.what === first?.what);
 }
 
 /** The words of the causes that evidence establishes, the most fundamental first; remedies ask for them. */

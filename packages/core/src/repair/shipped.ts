@@ -216,6 +216,7 @@ export const shippedRemedies: readonly Remedy[] = [
     name: "scale-consumers",
     kinds: ["queue-growth"],
     causes: ["saturated"],
+    unlessCauses: ["consumer-stalled"],
     labels: { "prunella.scalable": "true" },
     do: [{ type: "scale", to: null, by: 1 }],
     verify: { windowMs: 5 * second, withinMs: 120 * second },
