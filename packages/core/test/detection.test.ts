@@ -303,7 +303,7 @@ test("a queue that fills because nobody takes is never called saturated, and wha
     ];
   };
   const told = watch({}, 30, stops);
-  assert.deepEqual(lines(told), ["queue-growth found 23 ripe 25"]);
+  assert.deepEqual(lines(told), ["queue-growth found 22 ripe 25"]);
   assert.match(
     diagnosis(the(told, "queue-growth")).sentence,
     /nothing is taken out of the queue orders .*; 200\.0 come in and 0\.0 go out a second/,
@@ -422,6 +422,12 @@ test("a folder that fills is found with what grows in it; data is only watched",
   assert.match(diagnosis(the(told, "disk-full")).sentence, /what grows is app\.log/);
   assert.deepEqual(diagnosis(the(told, "disk-full")).causes, ["log"]);
   assert.deepEqual(diagnosis(the(watch({}, 25, folder("data")), "disk-full")).causes, ["data"]);
+  // Nobody but a person may make room among data, and people take longer than a remedy: that is urgent before it is full.
+  assert.deepEqual([told.get("disk-filling")?.worst, told.get("disk-filling")?.ripe !== null], ["medium", true]);
+  const data = watch({}, 17, folder("data"));
+  assert.equal(data.get("disk-filling")?.worst, "critical");
+  assert.equal(data.get("disk-full"), undefined);
+  assert.match(the(data, "disk-filling").summary, /data of api.*full in \d/);
 });
 
 test("a disk without inodes is full although it has room", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { check, httpCheck, world } from "./harness.ts";
+import { check, httpCheck, startAt, world } from "./harness.ts";
 
 test("a crash is found, filed, healed at once and verified", async () => {
   const { orders, disk } = await check(
@@ -95,6 +95,40 @@ test("a leak is recycled before the limit and verified", async () => {
   assert.equal(incident?.rootCause, "memory leak: remember (cache.js:3) holds 80 %");
   assert.ok(test.orders.length >= 1);
   assert.ok([...test.services.values()].every((service) => service.rss < 4e8));
+  await test.stop();
+});
+
+test("data that fills its folder is never cleared: a person is called before it is full, with what grows and until when", async () => {
+  const test = await world();
+  for (let second = 0; second < 15; second += 1) {
+    void test.engine.ingest([
+      {
+        type: "folders",
+        target: "api",
+        at: startAt + test.system.now(),
+        folders: [
+          {
+            path: "/srv/uploads",
+            use: "data",
+            bytes: 1e6 + second * 5e5,
+            files: 9,
+            bytesMax: 1e7,
+            freeBytes: 1e11,
+            totalBytes: 2e11,
+            freeInodes: 1e6,
+            totalInodes: 2e6,
+            growing: "scan.pdf",
+          },
+        ],
+      },
+    ]);
+    await test.advance(1_000);
+  }
+  assert.equal(test.orders.length, 0);
+  const incident = [...test.disk.incidents.values()].find((each) => each.kind === "disk-filling");
+  assert.match(incident?.escalation ?? "", /never cleared by itself: a person must make room/);
+  assert.match(incident?.rootCause ?? "", /uploads \(data of api\).*full in \d+ s .*what grows is scan\.pdf/);
+  assert.equal(test.notifications.filter((each) => each.kind === "escalation").length, 1);
   await test.stop();
 });
 

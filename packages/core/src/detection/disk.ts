@@ -9,6 +9,8 @@ import type { TargetView } from "./view.ts";
 /** From this share of its room a folder is worth acting on, or when it will be full this soon, ms. */
 const ripeShare = 0.85;
 const ripeMs = 60_000;
+/** What nobody but a person may clear is told this long before it is full: people take minutes, ms. */
+const personMs = 300_000;
 const fullShare = 0.98;
 /** Room that is left of the whole disk, or of its inodes, below which it counts as full. */
 const freeShareMin = 0.02;
@@ -34,6 +36,7 @@ export function diskFilling(view: TargetView, now: TimeMs): Finding[] {
     const share = facts.bytes / Math.max(1, room);
     const full = share >= fullShare || facts.freeBytes / Math.max(1, facts.totalBytes) < freeShareMin;
     if (growth === null && !full && share < ripeShare) continue;
+    const urgent = facts.use === "data" && growth !== null && !growth.early && growth.untilLimitMs <= personMs;
     const rate =
       growth === null
         ? ""
@@ -42,11 +45,12 @@ export function diskFilling(view: TargetView, now: TimeMs): Finding[] {
       finding(view, now, {
         kind: full ? "disk-full" : "disk-filling",
         distinguisher: path,
-        severity: full ? "critical" : "medium",
+        severity: full || urgent ? "critical" : "medium",
         summary: `${path} (${facts.use} of ${view.spec.key}) holds ${megabytes(facts.bytes)} of ${megabytes(room)}, ${percent(share)}${rate}`,
         beganAt: growth?.since ?? newest.at,
         certainty: "witnessed",
-        ripe: full || share >= ripeShare || (growth !== null && !growth.early && growth.untilLimitMs <= ripeMs),
+        ripe:
+          full || urgent || share >= ripeShare || (growth !== null && !growth.early && growth.untilLimitMs <= ripeMs),
         evidence: [
           establishes(
             facts.use,

@@ -7,7 +7,7 @@ import { establishes, finding, percent, seconds } from "./make.ts";
 import type { TargetView } from "./view.ts";
 
 /** It must have grown without a break for this long to be spoken of, and for this long to be worth acting on, ms. */
-const growthMs = 4_000;
+const growthMs = 3_000;
 const growthRipeMs = 10_000;
 /** Below this many items nothing is said. */
 export const itemsMin = 20;

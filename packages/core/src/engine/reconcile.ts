@@ -2,7 +2,7 @@
 // draft of changes and at most one effect. Level-triggered: run twice, or after a lost event, it comes to the same.
 // Pure: the engine commits the draft first and only then performs the effect.
 import { factsOfKind, type LearnedEdges, type TargetView } from "../detection/index.ts";
-import { causeOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
+import { causeOf, causesOf, dependenciesOf, ownerIsOurs, questionFor, rootCause } from "../diagnosis/index.ts";
 import {
   callPerson,
   escalate,
@@ -409,7 +409,10 @@ function quieterMoment(view: TargetView | undefined, incident: Incident, now: Ti
 function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Next {
   if (incident.severity === "critical" && incident.ripe) {
     const tried = draft.repairs().some((repair) => repair.incident === incident.id && repair.startedAt !== null);
-    escalate(draft, incident, tried ? "no remedy is left" : `there is no remedy for ${incident.kind} on ${target.key}`);
+    const none = causesOf(incident).includes("data")
+      ? "what is declared as data is never cleared by itself: a person must make room"
+      : `there is no remedy for ${incident.kind} on ${target.key}`;
+    escalate(draft, incident, tried ? "no remedy is left" : none);
     return nothing;
   }
   return later(draft, tickMs);
