@@ -115,7 +115,6 @@ function isOver(draft: Draft, alert: Alert): boolean {
     case "notice":
     case "recovered":
     case "pause":
-    case "notice":
     case "self":
       // Told once: it says that something happened, not that something holds.
       return Object.keys(alert.told).length > 0;
@@ -154,7 +153,6 @@ function overBecause(draft: Draft, alert: Alert): { readonly title: string; read
     case "notice":
     case "recovered":
     case "pause":
-    case "notice":
     case "self":
       return null;
     default:
