@@ -218,7 +218,8 @@ function withinBlastRadius(draft: Draft, { target, disruptive, safety, members }
     if (repair.group === target.group && (repair.state.name === "acting" || repair.state.name === "verifying"))
       out.add(repair.target);
   for (const incident of draft.incidents())
-    if (incident.firing && incident.down && members.has(incident.target)) out.add(incident.target);
+    if (incident.firing && incident.down && draft.targets.get(incident.target)?.group === target.group)
+      out.add(incident.target);
   out.delete(target.key);
   return out.size < allowed
     ? yes
