@@ -52,14 +52,9 @@ export class Bulkhead extends Guard {
   #queued = 0;
   /** "high" from 80 % of the queue on, "full" from the first refusal on, until half of it is free again. */
   #state: "ok" | "high" | "full" = "ok";
-  readonly #ok = <Value>(value: Value): Value => {
-    this.release();
-    return value;
-  };
-  readonly #bad = (error: unknown): never => {
-    this.release();
-    throw error;
-  };
+  /** Reactions of all calls; made by the first, because inside a pipeline there is none. */
+  #ok: ((value: unknown) => unknown) | undefined = undefined;
+  #bad: ((error: unknown) => never) | undefined = undefined;
 
   constructor(options: BulkheadOptions) {
     super("bulkhead", options);
@@ -188,7 +183,15 @@ export class Bulkhead extends Guard {
   }
 
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined): Promise<Value> {
-    return started(work, contextOf(cancel)).then(this.#ok, this.#bad);
+    this.#ok ??= (value) => {
+      this.release();
+      return value;
+    };
+    this.#bad ??= (error) => {
+      this.release();
+      throw error;
+    };
+    return started(work, contextOf(cancel)).then(this.#ok as (value: Value) => Value, this.#bad);
   }
 
   /** Waits for a slot, which is then ours. */
