@@ -119,7 +119,7 @@ export class TransactionOverError extends RefusalError {
     super(
       "TRANSACTION_OVER",
       guardName,
-      `a statement was not sent: its transaction of "${guardName}" is over; await each one, stop at the signal`,
+      `a statement of "${guardName}" was not sent: its transaction is over; await each one`,
       undefined,
       why,
     );

@@ -189,11 +189,11 @@ function fenced<Handle extends object>(handle: Handle, check: () => void): Handl
   // Not a proxy of the handle itself, of which a frozen one could not answer anything but its own methods.
   return new Proxy<Handle>(Object.create(handle) as Handle, {
     get(_, key) {
-      const value: unknown = Reflect.get(handle, key);
+      const value: unknown = handle[key as keyof Handle];
       if (typeof value !== "function") return within(value);
       return (...args: unknown[]) => {
         check();
-        return within(Reflect.apply(value, handle, args));
+        return within(value.apply(handle, args));
       };
     },
     set: (_, key, value) => Reflect.set(handle, key, value),

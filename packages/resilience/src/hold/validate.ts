@@ -97,14 +97,14 @@ export function validate(options: ValidateOptions = {}): Validate {
         const fits =
           parsed !== undefined &&
           // An empty label is no part of a name; one dot at the end is that of a complete name. An escape is never undone.
-          !/^$|^\.|\.\.|%/.test(parsed.hostname) &&
+          !/^\.|\.\.|%/.test(parsed.hostname) &&
           protocols.includes(parsed.protocol.slice(0, -1));
         if (!fits) refuse("urls", field, rule, value);
         return accept(parsed.href);
       },
       sqlIdentifier(value, field = "identifier") {
         if (!isSqlIdentifier(value, dialects)) {
-          const rule = `a name of letters, digits and "_" that does not begin with a digit (^[a-zA-Z_][a-zA-Z0-9_]*$), at most 63 characters, and no SQL keyword`;
+          const rule = `a name of at most 63 letters, digits and "_" (^[a-zA-Z_][a-zA-Z0-9_]*$) that is no SQL keyword`;
           return refuse("sqlIdentifiers", field, rule, value);
         }
         return accept(value);
@@ -126,9 +126,8 @@ export function isSqlIdentifier(
 
 function parseUrl(text: string): InstanceType<Host["URL"]> | undefined {
   // Parsers drop tabs and line breaks inside a URL and trim spaces: refused, not repaired.
-  if (/[\s\u0000-\u001f\u007f\\]/.test(text)) return undefined;
   // What stands before the path holds no credentials, not even empty ones, and no colon without its port.
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]*[^/?#@:](?:[/?#]|$)/i.test(text)) return undefined;
+  if (/[\s\0-\x1f\x7f\\]/.test(text) || !/^[a-z][\w+.-]*:\/\/[^/?#@]*[^/?#@:]([/?#]|$)/i.test(text)) return undefined;
   try {
     return new (globalThis as unknown as Host).URL(text);
   } catch {
