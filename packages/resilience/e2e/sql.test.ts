@@ -28,7 +28,7 @@ test("node:sqlite: a statement prepared inside a transaction is of no use after 
     read.map((row) => ({ ...row })),
     [{ name: "a", balance: 100 }],
   );
-  assert.equal(changes.snapshot().counts["lateStatements"], 1);
+  assert.equal(changes.snapshot().counts["late"], 1);
   database.close();
 });
 

@@ -52,9 +52,14 @@ export class Bulkhead extends Guard {
   #queued = 0;
   /** "high" from 80 % of the queue on, "full" from the first refusal on, until half of it is free again. */
   #state: "ok" | "high" | "full" = "ok";
-  /** Reactions of all calls; made by the first, because inside a pipeline there is none. */
-  #ok: ((value: unknown) => unknown) | undefined = undefined;
-  #bad: ((error: unknown) => never) | undefined = undefined;
+  readonly #ok = <Value>(value: Value): Value => {
+    this.release();
+    return value;
+  };
+  readonly #bad = (error: unknown): never => {
+    this.release();
+    throw error;
+  };
 
   constructor(options: BulkheadOptions) {
     super("bulkhead", options);
@@ -183,15 +188,7 @@ export class Bulkhead extends Guard {
   }
 
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined): Promise<Value> {
-    this.#ok ??= (value) => {
-      this.release();
-      return value;
-    };
-    this.#bad ??= (error) => {
-      this.release();
-      throw error;
-    };
-    return started(work, contextOf(cancel)).then(this.#ok as (value: Value) => Value, this.#bad);
+    return started(work, contextOf(cancel)).then(this.#ok, this.#bad);
   }
 
   /** Waits for a slot, which is then ours. */

@@ -64,7 +64,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     commitsUnknown: 0,
     deadlocks: 0,
     overruns: 0,
-    lateStatements: 0,
+    late: 0,
   };
   const values = { active: 0 };
   const attempted = deadlockRetry(guard, options, count, values);
@@ -94,7 +94,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
         const isOver = (): boolean => over || signal.aborted;
         const handle = fenced(connection, () => {
           if (!isOver()) return;
-          count.lateStatements += 1;
+          count.late += 1;
           guard.say("late-statement", "trip", { attempt });
           throw new TransactionOverError(guard.name, signal.reason);
         });

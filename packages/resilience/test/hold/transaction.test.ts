@@ -443,7 +443,7 @@ test("SQL: a deadlock is run again on the same connection; a failed ROLLBACK is 
     commitsUnknown: 0,
     deadlocks: 1,
     overruns: 0,
-    lateStatements: 0,
+    late: 0,
     trips: 2,
   });
 });
@@ -478,7 +478,7 @@ test("SQL: what goes on after its time bound or its failure is refused, counted 
   await system.advance(100);
   assert.ok((await late) instanceof TransactionOverError, "also the end of a savepoint");
   assert.deepEqual(conn.log.slice(3), ["BEGIN", "SAVEPOINT prunella_0_1", "ROLLBACK"]);
-  assert.equal(own.snapshot().counts["lateStatements"], 2);
+  assert.equal(own.snapshot().counts["late"], 2);
   assert.equal(events.filter((event) => event === "late-statement").length, 2);
 });
 
