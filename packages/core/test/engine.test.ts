@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check, httpCheck, world } from "./harness.ts";
+import { memoryDisk } from "@prunella/core/testing";
 
 test("a crash is found, filed, healed at once and verified", async () => {
   const { orders, disk } = await check(
@@ -123,4 +124,15 @@ test("the fault that returns after verified repairs calls a person by the third 
   );
   assert.equal(orders.length, 4);
   assert.equal(notifications.filter((each) => each.kind === "escalation").length, 1);
+});
+
+test("a control plane that starts beside a service that has long been running accuses it of no silence", async () => {
+  const disk = memoryDisk();
+  const targets = [{ key: "api", checks: [httpCheck], heartbeatMs: 3_000 }];
+  // Its heartbeats come every two seconds or so: the first looks of the new control plane have seen none yet.
+  const test = await world({ disk, targets, services: { heartbeats: false } });
+  test.services.get("api")!.heartbeats = true;
+  await test.run("30s");
+  assert.equal(disk.incidents.size, 0, test.story().join("\n"));
+  await test.stop();
 });

@@ -61,6 +61,8 @@ export interface WorldOptions {
   readonly scaling?: readonly ScalingRule[];
   readonly tuning?: readonly TuningRule[];
   readonly alerting?: AlertRules;
+  /** How each service is at first. */
+  readonly services?: Partial<Pick<Service, "heartbeats" | "healthy">>;
   /** How the outside answers, where that matters from the first moment. */
   readonly answers?: Partial<TestWorld["answers"]>;
 }
@@ -138,6 +140,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
         heartbeats: true,
         load: null,
         values: () => ({}),
+        ...options.services,
       },
     ]),
   );

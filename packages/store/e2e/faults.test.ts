@@ -84,13 +84,13 @@ test(`kill -9 of the writer at ${kills} random moments loses no acknowledged com
 });
 
 test("a full disk refuses commits as unavailable, loses nothing, and goes on when there is space again", async (context) => {
-  const mount = smallDisk(context, "3m");
+  const mount = smallDisk(context, "12m");
   if (mount === null) return context.skip("mounting a small file system is not permitted here");
   const file = path.join(mount, "prunella.db");
   const warnings: StoreWarning[] = [];
   const store = openable(context, file, warnings);
   const { epoch } = await store.open();
-  writeFileSync(path.join(mount, "ballast"), Buffer.alloc(1_000_000));
+  writeFileSync(path.join(mount, "ballast"), Buffer.alloc(4_000_000));
   let sequence = 0;
   let refused: StoreError | null = null;
   while (refused === null) {
@@ -131,10 +131,10 @@ test("a full disk refuses commits as unavailable, loses nothing, and goes on whe
 });
 
 test("a disk that is full at the start: open says unavailable and what to do, and leaves nothing broken", async (context) => {
-  const mount = smallDisk(context, "1m");
+  const mount = smallDisk(context, "8m");
   if (mount === null) return context.skip("mounting a small file system is not permitted here");
   const file = path.join(mount, "prunella.db");
-  writeFileSync(path.join(mount, "ballast"), Buffer.alloc(1_000_000));
+  writeFileSync(path.join(mount, "ballast"), Buffer.alloc(8_000_000));
   const warnings: StoreWarning[] = [];
   const store = openable(context, file, warnings);
   await assert.rejects(store.open(), { code: "unavailable" });
@@ -162,7 +162,7 @@ test("a file limit or an I/O error before the commit is unavailable, never half 
     }`;
   const child = spawnSync(
     "prlimit",
-    ["--fsize=1500000", process.execPath, "--input-type=module-typescript", "--eval", script],
+    ["--fsize=6000000", process.execPath, "--input-type=module-typescript", "--eval", script],
     { cwd: import.meta.dirname, encoding: "utf8", timeout: 30_000 },
   );
   if (child.error !== undefined) return context.skip("prlimit is not installed here");

@@ -72,8 +72,18 @@ export async function migrate({ sqlite, queries }: Database): Promise<void> {
     provider: { getMigrations: async () => ({ ...migrations }) },
     allowUnorderedMigrations: true,
   });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+  // All of it or none: Kysely leaves SQLite's migrations without a transaction, and a disk that is full half way through
+  // would leave tables behind that the next start stumbles over. The write lock comes first, so that two processes do not
+  // both believe that they are first.
+  sqlite.exec("BEGIN IMMEDIATE");
+  try {
+    const { error } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+    sqlite.exec("COMMIT");
+  } catch (error) {
+    if (sqlite.isTransaction) sqlite.exec("ROLLBACK");
+    throw error;
+  }
 }
 
 export function appliedMigrations(sqlite: DatabaseSync): string[] {
@@ -131,13 +141,11 @@ function queriesOver(sqlite: DatabaseSync): Kysely<Tables> {
       database: {
         close: () => sqlite.close(),
         prepare(sql) {
-          // A migration takes the write lock at once, so that two processes do not both believe they are first.
-          const text = sql === "begin" ? "begin immediate" : sql;
-          const known = cache.get(text);
+          const known = cache.get(sql);
           if (known !== undefined) return known;
           if (cache.size >= statementsMax) cache.clear();
-          const statement = adapt(sqlite.prepare(text));
-          if (/^\s*select/i.test(text)) cache.set(text, statement);
+          const statement = adapt(sqlite.prepare(sql));
+          if (/^\s*select/i.test(sql)) cache.set(sql, statement);
           return statement;
         },
       },

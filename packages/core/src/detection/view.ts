@@ -129,7 +129,8 @@ export function newView(spec: TargetSpec): TargetView {
 
 /** Takes one signal in. Late ones (older than what is known) do not turn a level back. */
 export function observe(view: TargetView, signal: Signal): void {
-  if (view.seenAt !== null && signal.at - view.seenAt > gapMs) view.gapEndedAt = signal.at;
+  // What was due before anybody listened is not held against the target: not after a silence, nor after a start of ours.
+  if (view.seenAt === null || signal.at - view.seenAt > gapMs) view.gapEndedAt = signal.at;
   view.seenAt = Math.max(view.seenAt ?? signal.at, signal.at);
   gather(view.gathered, signal);
   switch (signal.type) {
