@@ -5,7 +5,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { test } from "node:test";
-import { RollbackError, sqlTransaction, TimeoutError, type SqlConnection } from "@prunella/resilience";
+import {
+  RollbackError,
+  sqlTransaction,
+  TimeoutError,
+  TransactionOverError,
+  type SqlConnection,
+} from "@prunella/resilience";
 
 export interface TestConnection extends SqlConnection {
   execute(sql: string): Promise<unknown>;
@@ -166,6 +172,36 @@ export function sqlSuite(database: () => TestDatabase): void {
       assert.equal(changes.snapshot().counts["rolledBack"], 2);
       await changes.run(own, ({ connection }) => connection.execute(add("a", 1)));
       assert.equal(await other.balance("a"), 101, "the connection is good for another one");
+    }));
+
+  test("work that goes on after its bound, or after its end, writes neither on its own nor into the next transaction", () =>
+    withConnections(2, async (own, other) => {
+      const changes = sqlTransaction({ timeoutMs: 100 });
+      const goOn = barrier(2);
+      let late: Promise<unknown> | undefined;
+      const deaf = changes.run(own, ({ connection }) => {
+        late = (async () => {
+          await connection.execute(add("a", 10));
+          await goOn();
+          await connection.execute(add("b", -10));
+        })().catch((error: unknown) => error);
+        return late;
+      });
+      await assert.rejects(deaf, TimeoutError);
+      let kept: SqlConnection | undefined;
+      await changes.run(own, async ({ connection }) => {
+        kept = connection;
+        await connection.execute(add("a", 1));
+        void goOn();
+        const refused = await late;
+        assert.ok(refused instanceof TransactionOverError);
+        assert.ok(refused.cause instanceof TimeoutError, "it tells what ended it");
+      });
+      assert.deepEqual(await balances(other), [101, 100]);
+      assert.throws(() => kept?.execute(add("a", 50)), TransactionOverError);
+      assert.deepEqual(await balances(other), [101, 100]);
+      await own.execute(add("a", -1));
+      assert.equal(await other.balance("a"), 100, "the connection itself is as it was");
     }));
 
   test("a process that is killed half way through leaves nothing", () =>

@@ -4,11 +4,33 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { RollbackError, sqlTransaction } from "@prunella/resilience";
+import { RollbackError, sqlTransaction, TransactionOverError } from "@prunella/resilience";
 import { postgresConnection, sqliteConnection } from "./databases.ts";
 import { type Cluster, postgresBin, startCluster } from "./postgres.ts";
 import { sqlSuite } from "./sql-suite.ts";
+
+test("node:sqlite: a statement prepared inside a transaction is of no use after it", async () => {
+  const database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE account (name TEXT PRIMARY KEY, balance INTEGER)");
+  const connection = { execute: (sql: string) => database.exec(sql), prepare: (sql: string) => database.prepare(sql) };
+  const changes = sqlTransaction();
+  const insert = await changes.run(connection, (scope) => {
+    const prepared = scope.connection.prepare("INSERT INTO account VALUES (?, 100)");
+    prepared.run("a");
+    return prepared;
+  });
+  assert.throws(() => insert.run("b"), TransactionOverError);
+  // A row is handed on as it is.
+  const read = await changes.run(connection, (scope) => scope.connection.prepare("SELECT * FROM account").all());
+  assert.deepEqual(
+    read.map((row) => ({ ...row })),
+    [{ name: "a", balance: 100 }],
+  );
+  assert.equal(changes.snapshot().counts["late"], 1);
+  database.close();
+});
 
 for (const journal of ["DELETE", "WAL"]) {
   describe(`SQLite, journal ${journal}`, { timeout: 60_000 }, () => {

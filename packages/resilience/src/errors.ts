@@ -113,6 +113,19 @@ export class ClosedError extends RefusalError {
   }
 }
 
+/** A statement through the handle of a transaction that is over: it was not sent, as it would have been a change of its own. */
+export class TransactionOverError extends RefusalError {
+  constructor(guardName: string, why: unknown) {
+    super(
+      "TRANSACTION_OVER",
+      guardName,
+      `a statement of "${guardName}" was not sent: its transaction is over; await each one`,
+      undefined,
+      why,
+    );
+  }
+}
+
 /** Nothing came within the longest wait that the caller allowed; nothing is owed to it any more. */
 export class WaitTimeoutError extends RefusalError {
   declare readonly waitedMs: number;

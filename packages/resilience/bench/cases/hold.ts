@@ -18,6 +18,8 @@ const nextKey = (): string => keys[(turn = (turn + 1) % keys.length)] ?? "";
 const limiter = rateLimiter({ limit: many, periodMs: 1000 });
 const theirLimiter = new RateLimiterMemory({ points: many, duration: 1 });
 const limits: Case[] = [
+  // The floor: a decision takes one reading of the clock, whose price is the machine's.
+  { name: "performance.now()", group: "rate limit", run: () => performance.now() },
   { name: "rateLimiter, one key", group: "rate limit", run: () => limiter.tryTake("one"), gate: 1.5, stretch: 1.1 },
   {
     name: "rateLimiter, 10,000 keys",

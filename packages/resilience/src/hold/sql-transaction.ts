@@ -1,8 +1,9 @@
 // BEGIN, COMMIT and ROLLBACK that cannot be forgotten, over any SQL connection: savepoints, a time bound, and a fresh
-// attempt after a deadlock. Leaves to the caller: getting the connection, and destroying it when it is told to.
+// attempt after a deadlock. The work gets a handle of its own that dies with the attempt: what goes on after it cannot write outside of
+// a transaction, nor in the next one. Leaves to the caller: getting the connection, and destroying it when it is told to.
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
-import { CommitUnknownError, RollbackError } from "../errors.ts";
+import { CommitUnknownError, RollbackError, TransactionOverError } from "../errors.ts";
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
 import type { Outcome } from "./bounded.ts";
@@ -26,6 +27,10 @@ export interface SqlTransactionOptions extends DeadlockOptions {
 }
 
 export interface SqlScope<Connection extends SqlConnection> {
+  /**
+   * The connection, for this attempt only: once the attempt is over, each call through it, or through a statement that it prepared,
+   * is refused with TransactionOverError. Use it instead of the connection itself, which nothing holds back.
+   */
   readonly connection: Connection;
   readonly signal: CancelSignal;
   readonly attempt: number;
@@ -59,6 +64,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     commitsUnknown: 0,
     deadlocks: 0,
     overruns: 0,
+    late: 0,
   };
   const values = { active: 0 };
   const attempted = deadlockRetry(guard, options, count, values);
@@ -75,6 +81,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
   ): Promise<Value> {
     count.begun += 1;
     let open = false;
+    let over = false;
     const outcome = await bounded(
       guard,
       "the transaction",
@@ -82,10 +89,20 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
       async (signal) => {
         await connection.execute(begin);
         open = true;
-        return work(scopeOf(connection, signal, attempt));
+        // A BEGIN that was answered too late is being rolled back already.
+        refuseAborted(signal, guard.name);
+        const isOver = (): boolean => over || signal.aborted;
+        const handle = fenced(connection, () => {
+          if (!isOver()) return;
+          count.late += 1;
+          guard.say("late-statement", "trip", { attempt });
+          throw new TransactionOverError(guard.name, signal.reason);
+        });
+        return work(scopeOf(handle, signal, attempt, isOver));
       },
       cancel,
     ).outcome;
+    over = true;
     if (outcome.kind === "done") {
       const committed = await finish(connection, "COMMIT");
       if (committed.kind === "done") {
@@ -121,6 +138,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     connection: Connection,
     signal: CancelSignal,
     attempt: number,
+    isOver: () => boolean,
     depth = 0,
   ): SqlScope<Connection> {
     let savepoints = 0;
@@ -134,12 +152,12 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
         const name = `prunella_${depth}_${savepoints}`;
         await connection.execute(`SAVEPOINT ${name}`);
         try {
-          const value = await part(scopeOf(connection, signal, attempt, depth + 1));
+          const value = await part(scopeOf(connection, signal, attempt, isOver, depth + 1));
           await connection.execute(`RELEASE SAVEPOINT ${name}`);
           return value;
         } catch (error) {
-          // After the transaction was given up its ROLLBACK has taken, or will take, the savepoint with it.
-          if (!signal.aborted) {
+          // After the transaction has ended its ROLLBACK has taken, or will take, the savepoint with it.
+          if (!isOver()) {
             await connection.execute(`ROLLBACK TO SAVEPOINT ${name}`);
             await connection.execute(`RELEASE SAVEPOINT ${name}`);
           }
@@ -156,4 +174,28 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     },
     () => ({ values, counts: count }),
   );
+}
+
+/** What runs statements has one of these methods: a connection, a client in one of its fields, a prepared statement. */
+const verbs = ["execute", "query", "exec", "run"];
+
+/** `handle`, with `check` before every call of one of its methods; the same for what it hands out to run statements with. */
+function fenced<Handle extends object>(handle: Handle, check: () => void): Handle {
+  const within = (value: unknown): unknown => {
+    if (value instanceof Promise) return value.then(within);
+    const runs = (verb: string): boolean => typeof (value as Record<string, unknown> | null)?.[verb] === "function";
+    return verbs.some(runs) ? fenced(value as object, check) : value;
+  };
+  // Not a proxy of the handle itself, of which a frozen one could not answer anything but its own methods.
+  return new Proxy<Handle>(Object.create(handle) as Handle, {
+    get(_, key) {
+      const value: unknown = handle[key as keyof Handle];
+      if (typeof value !== "function") return within(value);
+      return (...args: unknown[]) => {
+        check();
+        return within(value.apply(handle, args));
+      };
+    },
+    set: (_, key, value) => Reflect.set(handle, key, value),
+  });
 }

@@ -37,7 +37,7 @@ export interface Validate extends Reporting {
   sourceId(value: unknown, field?: string): string;
   /** A number of ms, or a text of digits, within the bounds. */
   intervalMs(value: unknown, field?: string): number;
-  /** An absolute URL with a host and an allowed protocol, without credentials. Returns it normalised. */
+  /** An absolute URL with a host (no empty label, no colon without a port) and an allowed protocol, without credentials. Returns it normalised. */
   url(value: unknown, field?: string): string;
   /** `^[a-zA-Z_][a-zA-Z0-9_]*$`, at most 63 characters, no keyword. */
   sqlIdentifier(value: unknown, field?: string): string;
@@ -47,8 +47,6 @@ interface Host {
   readonly URL: new (text: string) => {
     readonly protocol: string;
     readonly hostname: string;
-    readonly username: string;
-    readonly password: string;
     readonly href: string;
   };
 }
@@ -98,16 +96,15 @@ export function validate(options: ValidateOptions = {}): Validate {
         const parsed = typeof value === "string" && value.length <= urlMax ? parseUrl(value) : undefined;
         const fits =
           parsed !== undefined &&
-          parsed.hostname !== "" &&
-          parsed.username === "" &&
-          parsed.password === "" &&
+          // An empty label is no part of a name; one dot at the end is that of a complete name. An escape is never undone.
+          !/^\.|\.\.|%/.test(parsed.hostname) &&
           protocols.includes(parsed.protocol.slice(0, -1));
         if (!fits) refuse("urls", field, rule, value);
         return accept(parsed.href);
       },
       sqlIdentifier(value, field = "identifier") {
         if (!isSqlIdentifier(value, dialects)) {
-          const rule = `a name of letters, digits and "_" that does not begin with a digit (^[a-zA-Z_][a-zA-Z0-9_]*$), at most 63 characters, and no SQL keyword`;
+          const rule = `a name of at most 63 letters, digits and "_" (^[a-zA-Z_][a-zA-Z0-9_]*$) that is no SQL keyword`;
           return refuse("sqlIdentifiers", field, rule, value);
         }
         return accept(value);
@@ -129,7 +126,8 @@ export function isSqlIdentifier(
 
 function parseUrl(text: string): InstanceType<Host["URL"]> | undefined {
   // Parsers drop tabs and line breaks inside a URL and trim spaces: refused, not repaired.
-  if (/[\s\u0000-\u001f\u007f\\]/.test(text) || !/^[a-z][a-z0-9+.-]*:\/\/[^/]/i.test(text)) return undefined;
+  // What stands before the path holds no credentials, not even empty ones, and no colon without its port.
+  if (/[\s\0-\x1f\x7f\\]/.test(text) || !/^[a-z][\w+.-]*:\/\/[^/?#@]*[^/?#@:]([/?#]|$)/i.test(text)) return undefined;
   try {
     return new (globalThis as unknown as Host).URL(text);
   } catch {

@@ -53,9 +53,25 @@ test("a stalled iteration hears it through its signal, and the stall is told", a
   assert.ok(reason instanceof TimeoutError);
   assert.deepEqual(
     events.map(({ event, level }) => `${event}:${level}`),
-    ["started:info", "stalled:trip", "recovered:info", "resumed:info"],
+    ["started:info", "stalled:trip", "recovered:info"],
   );
   assert.equal(own.snapshot().values["abandoned"], 0, "it obeyed");
+  await own.stop();
+});
+
+test("what was given up and never ends: that the loop goes on all the same is told, once", async () => {
+  const system = manualSystem();
+  const events: string[] = [];
+  const own = loop({
+    system,
+    intervalMs: 50,
+    run: ({ number }) => (number > 1 ? undefined : new Promise(() => {})),
+  });
+  own.listen(({ event }) => events.push(event));
+  own.start();
+  await system.advance(300);
+  assert.deepEqual(events, ["started", "stalled", "resumed"]);
+  assert.equal(own.snapshot().values["abandoned"], 1);
   await own.stop();
 });
 

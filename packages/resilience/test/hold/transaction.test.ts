@@ -9,6 +9,7 @@ import {
   RollbackError,
   sqlTransaction,
   transaction,
+  TransactionOverError,
 } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 import type { ManualSystem } from "@prunella/resilience/testing";
@@ -442,6 +443,83 @@ test("SQL: a deadlock is run again on the same connection; a failed ROLLBACK is 
     commitsUnknown: 0,
     deadlocks: 1,
     overruns: 0,
+    late: 0,
     trips: 2,
   });
+});
+
+test("SQL: what goes on after its time bound or its failure is refused, counted and told", async () => {
+  const system = manualSystem();
+  const own = sqlTransaction({ system, timeoutMs: 100 });
+  const events: string[] = [];
+  own.listen(({ event }) => void events.push(event));
+  const conn = connection();
+  let late: Promise<unknown> | undefined;
+  const deaf = own.run(conn, (scope) => {
+    const going = scope.savepoint(async (part) => {
+      await after(system, 200);
+      return part.connection.execute("UPDATE");
+    });
+    return (late = going.catch((error: unknown) => error));
+  });
+  const rejected = assert.rejects(deaf, TimeoutError);
+  await system.advance(300);
+  await rejected;
+  const refused = await late;
+  assert.ok(refused instanceof TransactionOverError);
+  assert.ok(refused.cause instanceof TimeoutError);
+  assert.deepEqual(conn.log, ["BEGIN", "SAVEPOINT prunella_0_1", "ROLLBACK"], "no savepoint is touched any more");
+
+  const failing = own.run(conn, (scope) => {
+    late = scope.savepoint(() => after(system, 50)).catch((error: unknown) => error);
+    throw new Error("failed at once");
+  });
+  await assert.rejects(failing, /failed at once/);
+  await system.advance(100);
+  assert.ok((await late) instanceof TransactionOverError, "also the end of a savepoint");
+  assert.deepEqual(conn.log.slice(3), ["BEGIN", "SAVEPOINT prunella_0_1", "ROLLBACK"]);
+  assert.equal(own.snapshot().counts["late"], 2);
+  assert.equal(events.filter((event) => event === "late-statement").length, 2);
+});
+
+test("SQL: work is not begun when BEGIN is answered after the bound", async () => {
+  const system = manualSystem();
+  const own = sqlTransaction({ system, timeoutMs: 100 });
+  const log: string[] = [];
+  const slow = { execute: (sql: string) => (log.push(sql), sql === "BEGIN" ? after(system, 200) : undefined) };
+  const rejected = assert.rejects(
+    own.run(slow, () => assert.fail("begun")),
+    TimeoutError,
+  );
+  await system.advance(300);
+  await rejected;
+  assert.deepEqual(log, ["BEGIN", "ROLLBACK"]);
+});
+
+test("SQL: the handle is the connection in everything else: its class, its fields, its private state, frozen or not", async () => {
+  class Client {
+    readonly #log: string[] = [];
+    label = "first";
+    readonly inner = { query: (sql: string) => this.execute(sql) };
+    get log(): readonly string[] {
+      return this.#log;
+    }
+    execute(sql: string): void {
+      this.#log.push(sql);
+    }
+  }
+  const own = sqlTransaction({ system: manualSystem() });
+  const client = new Client();
+  const kept = await own.run(client, ({ connection }) => {
+    assert.ok(connection instanceof Client);
+    connection.label = "second";
+    assert.deepEqual([connection.label, client.label, "label" in connection], ["second", "second", true]);
+    connection.inner.query("UPDATE");
+    return connection;
+  });
+  assert.deepEqual(client.log, ["BEGIN", "UPDATE", "COMMIT"]);
+  assert.throws(() => kept.inner.query("UPDATE"), TransactionOverError);
+  assert.equal(kept.log.length, 3, "what runs nothing may still be read");
+  const frozen = Object.freeze({ execute: (sql: string) => sql.length });
+  assert.equal(await own.run(frozen, ({ connection }) => connection.execute("four")), 4);
 });

@@ -64,10 +64,59 @@ test("CRIT-003: URLs without a host, with other protocols, credentials or odd ch
     `http://host/${"a".repeat(2048)}`,
     "http://[::1",
     "http:host",
+    "http://@host/",
+    "http://:@host/",
   ]);
   const own = validate();
   assert.equal(own.url("https://example.com:8443/a?b=c"), "https://example.com:8443/a?b=c");
   assert.equal(validate({ protocols: ["redis"] }).url("redis://host:6379/0"), "redis://host:6379/0");
+});
+
+test("CRIT-003: a host that is none is refused: a lone dot, an empty label, a colon without its port", () => {
+  refused("url", [
+    "http://.:",
+    "http://.",
+    "http://./path",
+    "http://..",
+    "http://.:80/",
+    "http://.host/",
+    "http://host..",
+    "http://ho..st/",
+    "http://%2e/",
+    "http://ho%2e%2est/",
+    "http://\u3002/",
+    "http://ho\u3002\u3002st/",
+    "http://host:",
+    "http://host:/path",
+    "http://host:?query",
+    "http://host:#part",
+    "http://[::1]:",
+    "http://:80/",
+    "http://?query",
+    "http://#part",
+  ]);
+  const other = validate({ protocols: ["redis"] });
+  for (const url of [
+    "redis://.",
+    "redis://ho..st:1",
+    "redis://%2e",
+    "redis://ho%2e%2est",
+    "redis://?x",
+    "redis://host:",
+  ])
+    assert.throws(() => other.url(url), InvalidInputError, url);
+  const own = validate();
+  const accepted = {
+    "http://host./": "http://host./",
+    "http://a.b.:81": "http://a.b.:81/",
+    "http://[::1]:81/": "http://[::1]:81/",
+    "http://127.0.0.1:81": "http://127.0.0.1:81/",
+    "http://host?a=:": "http://host/?a=:",
+    "http://host/a@b:": "http://host/a@b:",
+    "http://host#a..b:": "http://host/#a..b:",
+    "HTTP://HOST:80": "http://host/",
+  };
+  for (const [url, normalised] of Object.entries(accepted)) assert.equal(own.url(url), normalised);
 });
 
 test("CRIT-004: a name from input changes the statement; as a checked identifier it is refused", () => {
