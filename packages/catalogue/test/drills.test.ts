@@ -42,7 +42,7 @@ const incident = {
   rootCause: "producers are faster",
   evidence: [
     { at: at(1), what: "note", summary: "high-water", text: null, data: { event: "high-water" } },
-    { at: at(4), what: "note", summary: "low-water", text: null, data: { event: "low-water" } },
+    { at: at(4), what: "note", summary: "relieved", text: null, data: { event: "relieved" } },
   ],
 } as unknown as Incident;
 const state = (met: boolean) => ({ steady_state_met: met, probes: [] });
@@ -77,7 +77,7 @@ const definition = readDefinition([
         target: "queue",
         kind: "guard-tripped",
         rootCause: "producers",
-        repairedBy: ["low-water"],
+        repairedBy: ["relieved"],
       },
     ],
     conditions: [

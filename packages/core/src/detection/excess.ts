@@ -8,8 +8,8 @@ import type { TargetView } from "./view.ts";
 /** Samples looked at (one a second), and how many there must be. */
 const samplesLooked = 5;
 const samplesMin = 4;
-/** Share of the time spent on garbage collection from which on it is told: V8's own advice is to stay well below a tenth. */
-export const gcShareMax = 0.15;
+/** Share of the time spent on garbage collection from which on it is told: a tenth is far above what a service needs. */
+export const gcShareMax = 0.1;
 /** Bytes a second into its log from which on it is told. */
 export const logBytesPerSecondMax = 10_000_000;
 
