@@ -18,6 +18,8 @@ export interface FaultRates {
   readonly probeLies: number;
   readonly crash: number;
   readonly notifyFails: number;
+  /** The network carries an order twice. */
+  readonly orderDoubled: number;
 }
 
 export const noFaults: FaultRates = {
@@ -35,6 +37,7 @@ export const noFaults: FaultRates = {
   probeLies: 0,
   crash: 0,
   notifyFails: 0,
+  orderDoubled: 0,
 };
 
 /** Which faults exist in this run and how often: each kind with probability 1/3, and one run in five has none. */
@@ -56,6 +59,7 @@ export function swarm(random: Random): FaultRates {
     probeLies: draw(400, 2_000),
     crash: draw(30, 400),
     notifyFails: draw(2, 6),
+    orderDoubled: draw(3, 10),
   };
 }
 

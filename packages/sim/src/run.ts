@@ -235,6 +235,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
             return;
           }
           const lost = dice.strikes("orderLostAfter");
+          if (dice.strikes("orderDoubled"))
+            scheduler.at(net.between(20, 2_000), `order ${order.key} once more`, () => execute(order, () => {}));
           scheduler.at(net.between(1, 10), `order ${order.key}`, () => {
             execute(order, (outcome) => {
               if (options.crash?.at === number && options.crash.side === "after")
