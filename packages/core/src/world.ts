@@ -308,6 +308,21 @@ export class Draft {
     this.#transitions.push({ id: `T${this.nextNumber("T")}`, at: this.now, ...transition });
   }
 
+  /** What somebody switched for the whole, or for a thing that is neither issue nor repair. */
+  noteSystem(by: string, subjectId: string, to: string, why: string): void {
+    this.transition({
+      subject: "system",
+      subjectId,
+      issue: null,
+      incident: null,
+      target: null,
+      from: null,
+      to,
+      by,
+      why,
+    });
+  }
+
   get empty(): boolean {
     return (
       this.#issues.size +

@@ -38,7 +38,7 @@ export function carryOutAlert(draft: Draft, command: AlertCommand & { readonly b
       if (silenceState(known, draft.now) === "expired")
         return { id: known.id, changed: false, message: `silence ${known.id} is over already` };
       draft.putSilence({ ...known, startsAt: Math.min(known.startsAt, draft.now), endsAt: draft.now });
-      system(draft, command.by, known.id, "silence-ended", known.comment);
+      draft.noteSystem(command.by, known.id, "silence-ended", known.comment);
       return { id: known.id, changed: true, message: `silence ${known.id} has ended; what it held back is told now` };
     }
     case "acknowledge":
@@ -85,7 +85,7 @@ function silence(draft: Draft, command: Extract<AlertCommand, { type: "silence" 
     comment: command.comment,
   });
   const what = command.matchers.map(matcherText).join(", ");
-  system(draft, command.by, id, "silenced", `${what}${command.comment === "" ? "" : `: ${command.comment}`}`);
+  draft.noteSystem(command.by, id, "silenced", `${what}${command.comment === "" ? "" : `: ${command.comment}`}`);
   return { id, changed: true, message: `silence ${id} holds until ${new Date(command.endsAt).toISOString()}: ${what}` };
 }
 
@@ -120,20 +120,6 @@ function said(
     issue: issue.id,
     incident: issue.incident,
     target: issue.target,
-    from: null,
-    to,
-    by,
-    why,
-  });
-}
-
-function system(draft: Draft, by: string, subjectId: string, to: string, why: string): void {
-  draft.transition({
-    subject: "system",
-    subjectId,
-    issue: null,
-    incident: null,
-    target: null,
     from: null,
     to,
     by,

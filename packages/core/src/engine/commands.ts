@@ -85,7 +85,7 @@ export function carryOut(draft: Draft, command: Command): Done {
       const rest = draft.settings.maintenance.filter((window) => window.id !== command.id);
       if (rest.length === draft.settings.maintenance.length) throw new NotFoundError("maintenance window", command.id);
       draft.putSettings({ ...draft.settings, maintenance: rest });
-      system(draft, command.by, "maintenance", "maintenance-ended", command.id);
+      draft.noteSystem(command.by, "maintenance", "maintenance-ended", command.id);
       return done(command.id, `maintenance window ${command.id} has ended`);
     }
     case "resolve":
@@ -205,7 +205,7 @@ export function carryOut(draft: Draft, command: Command): Done {
       const standing = draft.standing(command.remedy);
       if (standing.demotedTo === null) return unchanged(command.remedy, "it runs in its configured mode");
       draft.putStanding({ ...standing, demotedTo: null, why: null, at: draft.now });
-      system(draft, command.by, command.remedy, "promoted", "its configured mode holds again");
+      draft.noteSystem(command.by, command.remedy, "promoted", "its configured mode holds again");
       return done(command.remedy, `${command.remedy} runs in its configured mode again`);
     }
     case "record-drill": {
@@ -271,7 +271,7 @@ function pause(draft: Draft, command: Extract<Command, { type: "pause" }>): Done
   const entry = { at: draft.now, by: command.by, why: text(command.why, "why") };
   if (command.target === null) {
     draft.putSettings({ ...draft.settings, paused: entry });
-    system(draft, command.by, "repairs", "paused", entry.why);
+    draft.noteSystem(command.by, "repairs", "paused", entry.why);
     return done("", "all new repairs are paused");
   }
   targetOf(draft, command.target);
@@ -280,7 +280,7 @@ function pause(draft: Draft, command: Extract<Command, { type: "pause" }>): Done
     ...draft.settings,
     pausedTargets: { ...draft.settings.pausedTargets, [command.target]: { ...entry, until } },
   });
-  system(draft, command.by, command.target, "paused", entry.why);
+  draft.noteSystem(command.by, command.target, "paused", entry.why);
   return done(command.target, `new repairs of ${command.target} are paused`);
 }
 
@@ -289,14 +289,14 @@ function resume(draft: Draft, command: Extract<Command, { type: "resume" }>): Do
   if (command.target === null) {
     if (settings.paused === null && settings.storm === null) return unchanged("", "repairs are not paused");
     draft.putSettings({ ...settings, paused: null, storm: null });
-    system(draft, command.by, "repairs", "resumed", "");
+    draft.noteSystem(command.by, "repairs", "resumed", "");
     return done("", "repairs go on");
   }
   if (settings.pausedTargets[command.target] === undefined)
     return unchanged(command.target, `repairs of ${command.target} are not paused`);
   const rest = Object.fromEntries(Object.entries(settings.pausedTargets).filter(([key]) => key !== command.target));
   draft.putSettings({ ...settings, pausedTargets: rest });
-  system(draft, command.by, command.target, "resumed", "");
+  draft.noteSystem(command.by, command.target, "resumed", "");
   return done(command.target, `repairs of ${command.target} go on`);
 }
 
@@ -313,7 +313,7 @@ function maintain(draft: Draft, command: Extract<Command, { type: "maintenance" 
       { id, target: command.target, from: command.from, to: command.to, by: command.by, why: text(command.why, "why") },
     ],
   });
-  system(draft, command.by, command.target ?? "everything", "maintenance", command.why);
+  draft.noteSystem(command.by, command.target ?? "everything", "maintenance", command.why);
   return done(id, `maintenance window ${id}`);
 }
 
@@ -411,20 +411,6 @@ function text(value: string, field: string): string {
   if (value.length > textMax)
     throw new InvalidInputError(field, `is ${value.length} characters long`, `write at most ${textMax}`);
   return value;
-}
-
-function system(draft: Draft, by: string, subjectId: string, to: string, why: string): void {
-  draft.transition({
-    subject: "system",
-    subjectId,
-    issue: null,
-    incident: null,
-    target: null,
-    from: null,
-    to,
-    by,
-    why,
-  });
 }
 
 function describeSnooze(snooze: Snooze): string {
