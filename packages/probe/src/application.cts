@@ -22,6 +22,8 @@ const probeKey = Symbol.for("prunella.probe");
 /** As in the resilience library: `Store`, which every process with a named primitive has, made a `Registry` where it is used as one. */
 interface GuardList {
   list(): readonly Guard[];
+  /** Absent in a list that an application keeps by hand: its guards are heard from the next interval on. */
+  add?: (guard: Guard) => () => void;
   control?(command: {
     readonly name?: string;
     readonly guard?: string | undefined;
@@ -69,7 +71,8 @@ function watchApplication(report: (event: GuardReport) => void): Application {
   const gauges = new Map<string, { guard: string; name: string; state: string; values: object; counts: object }>();
   const beats = new Map<string, { at: number; changed: boolean }>();
   const actions = new Map<string, (argument: unknown) => unknown>();
-  const unlisten = new Map<Guard, () => void>();
+  /** Held weakly, as their list holds them: being watched never keeps a guard alive. */
+  const heard = new WeakMap<Guard, () => void>();
   let events = 0;
   let infos = 0;
   let on = true;
@@ -107,8 +110,8 @@ function watchApplication(report: (event: GuardReport) => void): Application {
   };
   Object.defineProperty(globalThis, probeKey, { value: probe, configurable: true, enumerable: false });
 
-  const guardList = (): GuardList | undefined => (globalThis as { [guardsKey]?: GuardList })[guardsKey];
-  const guards = (): readonly Guard[] => guardList()?.list().slice(0, guardsMax) ?? [];
+  let guardList: GuardList | undefined;
+  const guards = (): readonly Guard[] => guardList?.list().slice(0, guardsMax) ?? [];
 
   const onEvent = guarded((event: unknown) => {
     // What merely tells how it goes on must not crowd out a trip.
@@ -117,6 +120,48 @@ function watchApplication(report: (event: GuardReport) => void): Application {
     else events += 1;
     if (isInfo ? infos <= guardInfosMax : events <= guardEventsMax) report({ type: "guard", event });
   });
+
+  const hear = (guard: Guard): void => {
+    if (on && !heard.has(guard)) heard.set(guard, guard.listen(onEvent));
+  };
+  const deafen = (guard: Guard): void => {
+    heard.get(guard)?.();
+    heard.delete(guard);
+  };
+
+  /** A guard is heard from the moment it is listed: its first trip may come before the next interval. */
+  function take(list: GuardList): void {
+    guardList = list;
+    const add = list.add?.bind(list);
+    if (add !== undefined)
+      list.add = (guard) => {
+        const remove = add(guard);
+        hear(guard);
+        return () => {
+          remove();
+          deafen(guard);
+        };
+      };
+  }
+
+  // The library makes its list at first use, long after this; until then the property only waits for it.
+  const early = (globalThis as { [guardsKey]?: GuardList })[guardsKey];
+  if (early !== undefined) take(early);
+  else
+    Object.defineProperty(globalThis, guardsKey, {
+      configurable: true,
+      enumerable: false,
+      get: () => guardList,
+      set: (list: GuardList) => {
+        Object.defineProperty(globalThis, guardsKey, {
+          value: list,
+          configurable: true,
+          enumerable: false,
+          writable: true,
+        });
+        if (on) guarded(take)(list);
+      },
+    });
 
   return {
     collectProgress() {
@@ -133,22 +178,17 @@ function watchApplication(report: (event: GuardReport) => void): Application {
     },
     collectGuards() {
       events = infos = 0;
-      const present = new Set(guards());
-      for (const guard of present) if (!unlisten.has(guard)) unlisten.set(guard, guard.listen(onEvent));
-      for (const [guard, stop] of unlisten) {
-        if (present.has(guard)) continue;
-        unlisten.delete(guard);
-        stop();
-      }
-      if (present.size === 0 && gauges.size === 0) return undefined;
+      const present = guards();
+      present.forEach(hear);
+      if (present.length === 0 && gauges.size === 0) return undefined;
       return {
         type: "guards",
         at: Date.now(),
-        snapshots: [...[...present].flatMap(snapshotOf), ...gauges.values()],
+        snapshots: [...present.flatMap(snapshotOf), ...gauges.values()],
       };
     },
     async control({ name, guard: kind, control, argument }) {
-      const list = guardList();
+      const list = guardList;
       if (list?.control !== undefined)
         return list.control({ name, control, argument, ...(kind === undefined ? {} : { guard: kind }) });
       const meant = (list?.list() ?? []).filter((each) => each.name === name && (kind ?? each.guard) === each.guard);
@@ -161,7 +201,7 @@ function watchApplication(report: (event: GuardReport) => void): Application {
       return taking.length;
     },
     act(name, argument) {
-      const list = guardList();
+      const list = guardList;
       const perform =
         actions.get(name) ??
         (list?.actions?.().includes(name) === true ? () => list.control?.({ action: name, argument }) : undefined);
@@ -181,8 +221,8 @@ function watchApplication(report: (event: GuardReport) => void): Application {
     stop() {
       on = false;
       Reflect.deleteProperty(globalThis, probeKey);
-      for (const stop of unlisten.values()) stop();
-      for (const each of [marks, beats, actions, unlisten]) each.clear();
+      guardList?.list().forEach(deafen);
+      for (const each of [marks, beats, actions]) each.clear();
     },
   };
 }

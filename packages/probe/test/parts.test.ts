@@ -98,3 +98,45 @@ test("the preloaded file is made once, whole, and without types", () => {
     assert.doesNotMatch(readFileSync(path.join(path.dirname(preload), file), "utf8"), /^(import|export) /m);
   }
 });
+
+test("a guard is heard from the moment it is listed, and no more once it is taken out", () => {
+  const key = Symbol.for("prunella.guards");
+  const host = globalThis as { [key]?: unknown };
+  const before = Object.getOwnPropertyDescriptor(globalThis, key);
+  Reflect.deleteProperty(globalThis, key);
+  const { watchApplication } = load("./application.cjs") as {
+    watchApplication(report: (event: { event: unknown }) => void): { stop(): void };
+  };
+  const heard: unknown[] = [];
+  const application = watchApplication(({ event }) => heard.push(event));
+  try {
+    assert.equal(host[key], undefined, "a library looks whether there is a list already");
+    const guards = new Set<object>();
+    const list = {
+      list: () => [...guards],
+      add(guard: object) {
+        guards.add(guard);
+        return () => guards.delete(guard);
+      },
+    };
+    host[key] ??= list;
+    assert.equal(host[key], list);
+    let tell = (_event: string): void => {};
+    const remove = list.add({
+      name: "early",
+      snapshot: () => ({}),
+      listen(listener: (event: string) => void) {
+        tell = listener;
+        return () => (tell = () => {});
+      },
+    });
+    tell("tripped");
+    remove();
+    tell("tripped when gone");
+    assert.deepEqual(heard, ["tripped"]);
+  } finally {
+    application.stop();
+    Reflect.deleteProperty(globalThis, key);
+    if (before !== undefined) Object.defineProperty(globalThis, key, before);
+  }
+});
