@@ -33,6 +33,7 @@ export const stop: Injector = {
     const pid = pidOf(context);
     const start = startOf(pid);
     process.kill(pid, "SIGSTOP");
+    await settled(pid, true);
     return {
       summary: `SIGSTOP to pid ${pid}`,
       detail: { pid },
@@ -40,6 +41,7 @@ export const stop: Injector = {
         // A pid may have been given to somebody else in the meantime.
         if (start === null || startOf(pid) !== start) return `pid ${pid} is gone`;
         process.kill(pid, "SIGCONT");
+        await settled(pid, false);
         return `SIGCONT to pid ${pid}`;
       },
     };
@@ -77,12 +79,23 @@ export const cpu: Injector = {
   },
 };
 
+/** The kernel stops and continues a process in its own time: waits until it stands, or no longer does; at most a second. */
+async function settled(pid: number, stands: boolean): Promise<void> {
+  for (let looks = 0; looks < 100 && (statOf(pid)[0] === "T") !== stands; looks += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
 /** Start time of a process in ticks since boot, which tells it from a later one with the same pid. */
 function startOf(pid: number): string | null {
+  return statOf(pid)[19] ?? null;
+}
+
+/** What /proc tells of a process after its name, from its state on; nothing when it is gone. */
+function statOf(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return null;
+    return [];
   }
 }
