@@ -98,7 +98,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     if (entry.older === undefined) oldest = entry.newer;
     else entry.older.newer = entry.newer;
     entries.delete(entry.key);
-    totalSize -= entry.size;
+    // An empty cache holds exactly nothing: what rounding leaves of fractions would keep out an entry as large as the bound, for ever.
+    totalSize = entries.size === 0 ? 0 : totalSize - entry.size;
   }
 
   /** SIEVE: the hand moves from the oldest towards the newest, clears marks, and evicts the first entry without one. */

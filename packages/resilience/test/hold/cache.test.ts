@@ -130,6 +130,15 @@ test("what is larger than the cache is not stored and pushes nothing out", () =>
   assert.equal(own.snapshot().counts["tooBig"], 1);
 });
 
+test("sizes that are fractions leave no rest: an entry as large as the bound still fits an emptied cache", () => {
+  const own = cache<string, number>({ sizeMax: 0.3, sizeOf: (value) => value, system: manualSystem() });
+  for (const [at, size] of [0.2, 0.15, 0.07, 0.05, 0.07, 0.1].entries()) own.set(`${at}`, size);
+  for (let at = 0; at < 6; at += 1) own.delete(`${at}`);
+  assert.equal(own.snapshot().values["size"], 0);
+  own.set("whole", 0.3);
+  assert.equal(own.get("whole"), 0.3);
+});
+
 test("any sequence keeps both bounds, answers only what was set last, and forgets at the right time", async () => {
   const step = fc.oneof(
     fc.record({
