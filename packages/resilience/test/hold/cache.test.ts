@@ -85,6 +85,28 @@ test("a stale value is served while a fresh one loads, and for no longer than al
   assert.equal(await own.fetch("a"), 3, "too old to serve");
 });
 
+test("a value whose size cannot be told is a failed load, also behind a stale value where nobody waits for it", async () => {
+  const system = manualSystem();
+  let version = 0;
+  const own = cache<string, number>({
+    system,
+    ttlMs: 100,
+    staleMs: 100,
+    load: async () => (version += 1),
+    sizeOf: (value) => {
+      if (value > 1) throw new Error("no size");
+      return 1;
+    },
+  });
+  await own.fetch("a");
+  await system.advance(100);
+  assert.equal(await own.fetch("a"), 1, "stale");
+  await system.advance(0);
+  assert.equal(own.snapshot().counts["loadFailures"], 1);
+  await system.advance(100);
+  await assert.rejects(own.fetch("a"), /no size/);
+});
+
 test("a value set or deleted during a load is not overwritten by it", async () => {
   const system = manualSystem();
   const own = cache<string, string>({
