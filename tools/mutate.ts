@@ -102,6 +102,8 @@ process.exit(below > 0 ? 1 : 0);
 function passes(tests: readonly string[], timeout = runMsMax): boolean {
   const { status } = spawnSync(process.execPath, ["--test", "--test-isolation=none", "--test-reporter=dot", ...tests], {
     cwd: copy,
+    // What did not change need not be compiled anew: nearly half of the time of a short run.
+    env: { ...process.env, NODE_COMPILE_CACHE: path.join(copy, "compiled") },
     stdio: "ignore",
     timeout,
     killSignal: "SIGKILL",
