@@ -67,6 +67,10 @@ for (const part of ["package.json", "src", "test"])
 if (existsSync(path.join(source, "node_modules")))
   symlinkSync(path.join(source, "node_modules"), path.join(copy, "node_modules"));
 
+// That a property fails is enough to know here; its smallest counterexample is not.
+const setup = path.join(copy, "setup.mjs");
+writeFileSync(setup, 'import { configureGlobal } from "fast-check";\nconfigureGlobal({ endOnFailure: true });\n');
+
 let below = 0;
 let all = 0;
 let noticedOfAll = 0;
@@ -74,7 +78,12 @@ for (const [file, tests] of Object.entries(settings.files)) {
   if (only.length > 0 && !only.some((each) => file.includes(each))) continue;
   const target = path.join(copy, file);
   const text = readFileSync(target, "utf8");
-  const mutants = chosen(mutantsOf(file, text));
+  const possible = mutantsOf(file, text);
+  const mutants = chosen(possible);
+  if (flags.includes("--list")) {
+    for (const each of mutants) console.log(`${file} ${describe(text, each)}`);
+    continue;
+  }
   if (!passes(tests, 4 * runMsMax)) {
     console.error(`${file}: its tests fail without any change`);
     process.exit(2);
@@ -90,17 +99,20 @@ for (const [file, tests] of Object.entries(settings.files)) {
   noticedOfAll += noticed;
   const share = (100 * noticed) / Math.max(1, mutants.length);
   if (share < settings.floor) below += 1;
-  console.log(`${file}: ${noticed} of ${mutants.length} noticed (${share.toFixed(0)} %)`);
+  const sampled = mutants.length < possible.length ? `, a sample of ${possible.length}` : "";
+  console.log(`${file}: ${noticed} of ${mutants.length} noticed (${share.toFixed(0)} %)${sampled}`);
   for (const each of survivors) console.log(`  survived ${each}`);
 }
 rmSync(copy, { recursive: true, force: true });
+if (flags.includes("--list")) process.exit(0);
 console.log(
   `in all ${noticedOfAll} of ${all} noticed (${((100 * noticedOfAll) / Math.max(1, all)).toFixed(1)} %), floor ${settings.floor} %`,
 );
 process.exit(below > 0 ? 1 : 0);
 
 function passes(tests: readonly string[], timeout = runMsMax): boolean {
-  const { status } = spawnSync(process.execPath, ["--test", "--test-isolation=none", "--test-reporter=dot", ...tests], {
+  const run = ["--import", setup, "--test", "--test-isolation=none", "--test-reporter=dot", ...tests];
+  const { status } = spawnSync(process.execPath, run, {
     cwd: copy,
     // What did not change need not be compiled anew: nearly half of the time of a short run.
     env: { ...process.env, NODE_COMPILE_CACHE: path.join(copy, "compiled") },
