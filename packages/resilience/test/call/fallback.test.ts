@@ -134,4 +134,5 @@ test("unknown levels, doubled levels and too many holders are refused by name", 
   service.hold("first", "b");
   assert.throws(() => service.hold("second", "b"), /one of at most 1/);
   assert.throws(() => service.controls["set-level"]?.("c"), /level is "c"/);
+  for (const forMs of [-1, Number.NaN]) assert.throws(() => service.hold("first", "b", forMs), /forMs/);
 });
