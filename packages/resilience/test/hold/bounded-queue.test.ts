@@ -222,7 +222,7 @@ test("any sequence of commands agrees with a naive model", () => {
     fc.property(
       fc.constantFrom(...policies),
       fc.integer({ min: 1, max: 20 }),
-      fc.array(command, { maxLength: 120 }),
+      fc.array(command, { maxLength: 120, size: "max" }),
       (policy, capacity, commands) => {
         const shed: number[] = [];
         const queue = boundedQueue<number>({

@@ -95,7 +95,7 @@ test("a cache holds, evicts, forgets and counts what one list under the same rul
     fails: fc.boolean(),
   });
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 120, size: "max" }), async (steps) => {
       const system = manualSystem();
       const model = new Sieve();
       let id = 0;

@@ -109,7 +109,7 @@ test("iterations begin when a plain calendar says, whatever they cost and whoeve
         minLength: 1,
         maxLength: 5,
       }),
-      fc.array(command, { maxLength: 30 }),
+      fc.array(command, { maxLength: 30, size: "max" }),
       async (times, costs, commands) => {
         const system = manualSystem();
         const calendar = new Calendar(times, costs);

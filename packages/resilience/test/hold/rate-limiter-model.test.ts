@@ -40,7 +40,7 @@ test("a limiter decides, waits and counts as a plain token bucket per key would"
     fc.asyncProperty(
       fc.constantFrom(1, 2, 5, 20),
       fc.integer({ min: 1, max: 3 }),
-      fc.array(step, { maxLength: 60 }),
+      fc.array(step, { maxLength: 60, size: "max" }),
       async (limit, burst, steps) => {
         const system = manualSystem();
         const [waitMsMax, waitersMax] = [600, 3];
