@@ -79,7 +79,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     const levelA = levelOf(a);
     const levelB = levelOf(b);
     if (levelA === undefined || levelB === undefined) return undefined;
-    return levelA === levelB ? (a < b ? -1 : a > b ? 1 : 0) : levelA - levelB;
+    return levelA === levelB ? (a < b ? -1 : 1) : levelA - levelB;
   }
 
   function lockNamed(name: string): Lock {

@@ -270,3 +270,13 @@ test("two ways to the same wait are no deadlock, and many of them are searched o
   const { values, counts } = locks.snapshot();
   assert.deepEqual([counts["deadlocks"], values["waits"]], [0, 2 * levels - 1]);
 });
+
+test("an owner that holds nothing but waits in a line may close a cycle, too", async () => {
+  const locks = lockHierarchy({ system: manualSystem() });
+  const [first, second] = [locks.owner("first"), locks.owner("second")];
+  await locks.owner("holder").acquire("a");
+  await second.acquire("b");
+  void first.acquire("a").catch(() => {});
+  void second.acquire("a").catch(() => {});
+  await assert.rejects(first.acquire("b"), DeadlockError);
+});

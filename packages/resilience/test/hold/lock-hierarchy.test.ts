@@ -69,6 +69,11 @@ test("the place of an acquisition is a stack without labels", async () => {
   await owner.acquire("b");
   await assert.rejects(owner.acquire("a"), /lock-hierarchy\.test\.[jt]s/);
   assert.match(locks.holders()[0]?.site ?? "", /lock-hierarchy\.test\.[jt]s/);
+  const site = locks.holders()[0]?.site ?? "";
+  assert.doesNotMatch(site, /lock-hierarchy\.[jt]s|node:internal/, "the caller's lines alone");
+  const plain = lockHierarchy({ system: manualSystem(), stacks: false });
+  await plain.owner("x").acquire("a");
+  assert.equal(plain.holders()[0]?.site, "unknown");
 });
 
 test("within a class locks go by name; classes not listed have no order", async () => {
@@ -313,4 +318,63 @@ test("a bad limit is refused before anything waits, whether the lock is free or 
   await locks.owner("y").acquire("a");
   await assert.rejects(owner.acquire("a", { timeoutMs: -1 }), /timeoutMs is -1/);
   assert.deepEqual(locks.snapshot().values, { locks: 1, waits: 0 });
+});
+
+test("each refusal has its event and its count", async () => {
+  const system = manualSystem();
+  const locks = lockHierarchy({ system, order: ["a", "b"] });
+  const events: string[] = [];
+  locks.listen(({ event, level, detail }) => {
+    const { held, wanted, waitedMs, owners } = detail;
+    events.push(`${event}:${level} ${[held, wanted, waitedMs, owners].filter((each) => each !== undefined).join(" ")}`);
+  });
+  const [one, two] = [locks.owner("one"), locks.owner("two")];
+  await one.acquire("b");
+  await assert.rejects(one.acquire("a"), LockOrderError);
+  await one.acquire("x");
+  await two.acquire("y");
+  const waiting = two.acquire("x");
+  await assert.rejects(one.acquire("y"), DeadlockError);
+  const late = assert.rejects(locks.owner("three").acquire("y", { timeoutMs: 50 }), WaitTimeoutError);
+  await system.advance(50);
+  await late;
+  one.releaseAll();
+  await waiting;
+  assert.deepEqual(events, ["wrong-order:trip b a", "deadlock:trip y 2", "timed-out:trip y 50"]);
+  const { counts } = locks.snapshot();
+  assert.deepEqual(counts, { acquired: 4, waited: 2, wrongOrder: 1, deadlocks: 1, timeouts: 1, trips: 3 });
+});
+
+test("who waited once, and was served or gave up, is not taken for a waiter later", async () => {
+  const system = manualSystem();
+  const locks = lockHierarchy({ system });
+  const [one, two] = [locks.owner("one"), locks.owner("two")];
+  const release = await one.acquire("a");
+  const served = two.acquire("a");
+  const gaveUp = assert.rejects(two.acquire("a", { timeoutMs: 10 }), WaitTimeoutError);
+  await system.advance(10);
+  await gaveUp;
+  release();
+  (await served)();
+  await one.acquire("a");
+  await two.acquire("b");
+  const waiting = one.acquire("b");
+  await system.advance(0);
+  two.releaseAll();
+  await waiting;
+  assert.equal(locks.snapshot().counts["deadlocks"], 0);
+});
+
+test("a caller that gave up before takes no lock, free or not", async () => {
+  const locks = lockHierarchy({ system: manualSystem() });
+  await assert.rejects(locks.owner("x").acquire("a", { signal: AbortSignal.abort() }), { name: "AbortError" });
+  assert.deepEqual(locks.holders(), []);
+});
+
+test("withLocks takes locks without an order by name, for an owner that it names or the caller does", async () => {
+  const locks = lockHierarchy({ system: manualSystem() });
+  const holders = (): string[] => locks.holders().map(({ owner, lock }) => `${owner} ${lock}`);
+  assert.deepEqual(await locks.withLocks(["y", "x"], holders), ["owner 1 x", "owner 1 y"]);
+  assert.deepEqual(await locks.withLocks(["x", "y"], holders), ["owner 2 x", "owner 2 y"]);
+  assert.deepEqual(await locks.withLocks(["z"], holders, { owner: "report" }), ["report z"]);
 });

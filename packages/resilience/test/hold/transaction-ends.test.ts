@@ -84,6 +84,8 @@ test("a savepoint that is still running when its transaction was rolled back is 
   const log: string[] = [];
   const own = transaction({ system, timeoutMs: 100, undoMs: 50 });
   const events = heard(own);
+  const told: unknown[] = [];
+  own.listen(({ event, detail }) => event === "late-undo" && told.push(detail));
   const rejected = assert.rejects(
     own.run((scope) =>
       scope.savepoint(async (inner) => {
@@ -103,6 +105,10 @@ test("a savepoint that is still running when its transaction was rolled back is 
   assert.deepEqual(log, []);
   await system.advance(400);
   assert.deepEqual(log, ["undo 2", "undo 1"]);
+  assert.deepEqual(told, [
+    { step: "2", failed: false },
+    { step: "1", failed: false },
+  ]);
   assert.deepEqual(events, ["rolled-back:info", "late-undo:trip", "late-undo:trip"]);
   const { counts } = own.snapshot();
   assert.deepEqual([counts["overruns"], counts["undone"], counts["lateUndone"]], [1, 2, 2]);
@@ -174,6 +180,49 @@ test("a savepoint whose own undoing fails says so with its first cause", async (
   );
   assert.ok(seen instanceof RollbackError);
   assert.match(String(seen.cause), /inner/);
+});
+
+test("a savepoint that was undone gives its own error to the caller, who may go on", async () => {
+  const own = transaction({ system: manualSystem() });
+  const failure = new Error("inner");
+  const seen = await own.run((scope) =>
+    scope
+      .savepoint(async (part) => {
+        await part.step(
+          "a",
+          () => {},
+          () => {},
+        );
+        throw failure;
+      })
+      .catch((error: unknown) => error),
+  );
+  assert.equal(seen, failure);
+});
+
+test("steps hear why their transaction is given up: the caller's own reason, or the bound", async () => {
+  const system = manualSystem();
+  const own = transaction({ system, timeoutMs: 100, undoMs: 10 });
+  const reasons: unknown[] = [];
+  const caller = new AbortController();
+  const deaf = (signal?: AbortSignal): Promise<void> =>
+    assert.rejects(
+      own.run(
+        (scope) => {
+          scope.signal.addEventListener("abort", () => reasons.push(scope.signal.reason));
+          return new Promise(() => {});
+        },
+        signal === undefined ? {} : { signal },
+      ),
+    );
+  const ended = [deaf(caller.signal), deaf()];
+  await system.advance(0);
+  const reason = new Error("user left");
+  caller.abort(reason);
+  await system.advance(200);
+  await Promise.all(ended);
+  assert.equal(reasons[0], reason);
+  assert.ok(reasons[1] instanceof TimeoutError);
 });
 
 test("a late step whose undoing fails is told as failed", async () => {

@@ -487,12 +487,14 @@ test("SQL: work is not begun when BEGIN is answered after the bound", async () =
   const own = sqlTransaction({ system, timeoutMs: 100 });
   const log: string[] = [];
   const slow = { execute: (sql: string) => (log.push(sql), sql === "BEGIN" ? after(system, 200) : undefined) };
+  let begun = false;
   const rejected = assert.rejects(
-    own.run(slow, () => assert.fail("begun")),
+    own.run(slow, () => (begun = true)),
     TimeoutError,
   );
   await system.advance(300);
   await rejected;
+  assert.equal(begun, false);
   assert.deepEqual(log, ["BEGIN", "ROLLBACK"]);
 });
 
