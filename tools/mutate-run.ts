@@ -19,12 +19,13 @@ const sources = new Map<string, string>();
 let generation = 0;
 let mutant = "";
 let planned: (() => unknown)[] = [];
-let strayed = false;
+let strayed: string | undefined;
 
 Object.assign(globalThis, { planTest: (...given: unknown[]) => void planned.push(given.at(-1) as () => unknown) });
 // That a property fails is enough to know; its smallest counterexample is not needed.
 fc.configureGlobal({ endOnFailure: true });
-for (const event of ["unhandledRejection", "uncaughtException"]) process.on(event, () => void (strayed = true));
+for (const event of ["unhandledRejection", "uncaughtException"])
+  process.on(event, (error) => void (strayed = String(error)));
 
 registerHooks({
   resolve(specifier, context, next) {
@@ -45,24 +46,25 @@ registerHooks({
 });
 
 process.on("message", (text: string) => {
-  void passes(text).then((passed) => process.send?.(passed));
+  void failureOf(text).then((failure) => process.send?.({ failure }));
 });
 
-async function passes(text: string): Promise<boolean> {
+/** What failed; undefined when the tests pass. */
+async function failureOf(text: string): Promise<string | undefined> {
   // What the run before left behind may still fail, and is not this one's.
   await turn();
   generation += 1;
   mutant = text;
   planned = [];
-  strayed = false;
+  strayed = undefined;
   try {
     for (const each of tests) await import(pathToFileURL(path.join(copy, each)).href);
     for (const run of planned) await Promise.race([run(), idle()]);
-  } catch {
-    return false;
+  } catch (error) {
+    return String(error);
   }
   await turn();
-  return !strayed;
+  return strayed;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

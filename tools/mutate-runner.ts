@@ -22,17 +22,19 @@ export class Runner {
     this.#args = [copy, file, ...tests];
   }
 
-  /** Whether the tests pass with the file as it is; sets the measure for what is endless. */
-  async passesUnchanged(text: string): Promise<boolean> {
+  /** What fails with the file as it is, if anything; sets the measure for what is endless. */
+  async failureUnchanged(text: string): Promise<string | undefined> {
     // The first run starts the process and loads what stays.
-    if (!(await this.passes(text))) return false;
+    const first = await this.failure(text);
+    if (first !== undefined) return first;
     const before = cpuMs(this.#child?.pid);
-    const passed = await this.passes(text);
+    const second = await this.failure(text);
     this.#cpuMsMax = endlessMsMin + endlessTimes * (cpuMs(this.#child?.pid) - before);
-    return passed;
+    return second;
   }
 
-  async passes(text: string): Promise<boolean> {
+  /** What the tests say against this text; undefined when they pass. */
+  async failure(text: string): Promise<string | undefined> {
     if (this.#served === servedMax) this.close();
     this.#served += 1;
     const child = (this.#child ??= fork(path.join(import.meta.dirname, "mutate-run.ts"), this.#args, {
@@ -42,15 +44,15 @@ export class Runner {
     const before = cpuMs(child.pid);
     return new Promise((resolve) => {
       const watch = setInterval(() => cpuMs(child.pid) - before > this.#cpuMsMax && child.kill("SIGKILL"), 200);
-      const end = (passed: boolean): void => {
+      const end = (failure: string | undefined): void => {
         clearInterval(watch);
         child.removeAllListeners();
-        resolve(passed);
+        resolve(failure);
       };
-      child.once("message", (passed) => end(passed === true));
-      child.once("exit", () => {
+      child.once("message", ({ failure }: { failure?: string }) => end(failure));
+      child.once("exit", (code, signal) => {
         this.close();
-        end(false);
+        end(`ended by ${signal ?? code}`);
       });
       child.send(text);
     });

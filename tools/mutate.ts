@@ -77,15 +77,16 @@ for (const [file, tests] of Object.entries(settings.files)) {
     continue;
   }
   const runner = new Runner(copy, file, tests);
-  if (!(await runner.passesUnchanged(text))) {
-    console.error(`${file}: its tests fail without any change`);
+  const unchanged = await runner.failureUnchanged(text);
+  if (unchanged !== undefined) {
+    console.error(`${file}: its tests fail without any change: ${unchanged}`);
     runner.close();
     process.exit(2);
   }
   const survivors: string[] = [];
   for (const mutant of mutants) {
     const changed = text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end);
-    if (await runner.passes(changed)) survivors.push(describe(text, mutant));
+    if ((await runner.failure(changed)) === undefined) survivors.push(describe(text, mutant));
   }
   runner.close();
   const noticed = mutants.length - survivors.length;
