@@ -314,7 +314,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
           guard.name,
           "a resource",
           timeoutMs,
-          ` (max ${max}, ${lent.size} lent, ${line.size} still waiting)`,
+          ` (max ${max}, ${lent.size} lent, ${line.size - 1} still waiting)`,
         );
       },
     });
