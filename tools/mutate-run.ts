@@ -16,6 +16,9 @@ const idleTurnsMax = 1000;
 
 /** Stripped sources of what does not change. */
 const sources = new Map<string, string>();
+/** What each test took at first, in ms: the quick ones are asked first, as one that fails is enough. */
+const costs: number[] = [];
+const costOf = (at: number): number => costs[at] ?? 0;
 let generation = 0;
 let mutant = "";
 let planned: (() => unknown)[] = [];
@@ -59,7 +62,12 @@ async function failureOf(text: string): Promise<string | undefined> {
   strayed = undefined;
   try {
     for (const each of tests) await import(pathToFileURL(path.join(copy, each)).href);
-    for (const run of planned) await Promise.race([run(), idle()]);
+    const runs = planned.map((run, at) => ({ run, at })).toSorted((a, b) => costOf(a.at) - costOf(b.at));
+    for (const { run, at } of runs) {
+      const startedAt = performance.now();
+      await Promise.race([run(), idle()]);
+      costs[at] ??= performance.now() - startedAt;
+    }
   } catch (error) {
     return String(error);
   }

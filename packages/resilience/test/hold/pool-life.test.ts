@@ -129,7 +129,7 @@ test("a leak is told once, with how long and by whom; its lease still works wher
   assert.deepEqual(told, []);
   await system.advance(3000);
   assert.equal(told.length, 1);
-  assert.match(told[0] as string, /^leak:trip \{"heldMs":1000,"stack":"at .*pool-life.*","reclaimed":false\}$/);
+  assert.match(String(told[0]), /^leak:trip \{"heldMs":1000,"stack":"at .*pool-life.*","reclaimed":false\}$/);
   const { leaks, reclaimed } = own.snapshot().counts;
   assert.deepEqual([leaks, reclaimed], [1, 0]);
   lease.release();
