@@ -173,7 +173,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const now = system.now();
         const quota = quotaFor(key);
         const waitMs = take(key, weight, quota, now);
-        const name = arrivals.has(key) || arrivals.size < keysMax ? key : overflowKey;
+        const name = arrivals.has(key) ? key : overflowKey;
         if (waitMs === 0) {
           count.allowed += 1;
           return;
