@@ -71,6 +71,15 @@ test("an aborted wait ends at once with the caller's reason, and the next in lin
   assert.equal(await next, 7);
 });
 
+test("a producer that could be cancelled waits for room as any other", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  queue.offer(1);
+  const waiting = queue.put(2, { signal: new AbortController().signal });
+  assert.equal(queue.snapshot().values["producersWaiting"], 1);
+  assert.equal(queue.tryTake(), 1);
+  assert.equal(await waiting, "accepted");
+});
+
 test("one signal used for many waits keeps no listener", async () => {
   const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
   const { signal } = new AbortController();
