@@ -62,7 +62,8 @@ class Model {
     let reached = this.blockers(ask);
     for (let size = -1; size !== reached.size;) {
       size = reached.size;
-      for (const wait of this.waiting) if (reached.has(wait.owner)) reached = new Set([...reached, ...this.blockers(wait)]);
+      for (const wait of this.waiting)
+        if (reached.has(wait.owner)) reached = new Set([...reached, ...this.blockers(wait)]);
     }
     return reached.has(ask.owner);
   }
