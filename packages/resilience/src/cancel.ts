@@ -172,7 +172,8 @@ export function started<Value>(work: Work<Value>, context: CallContext): Promise
 
 interface Hub {
   readonly entries: Set<{ readonly listener: AbortListener }>;
-  readonly heard: () => void;
+  /** Leaves the signal alone. */
+  readonly close: () => void;
 }
 
 /** One listener per signal, however many calls share it; the host's own lists are slow and warn about their length. */
@@ -186,25 +187,26 @@ export function onCancel(cancel: Cancel | undefined, listener: AbortListener): (
     isolated(listener, cancel.reason);
     return nothing;
   }
+  const { entries, close } = hubs.get(cancel) ?? openHub(cancel);
   const entry = { listener };
-  const hub = hubs.get(cancel) ?? openHub(cancel);
-  hub.entries.add(entry);
+  entries.add(entry);
   return () => {
-    if (!hub.entries.delete(entry) || hub.entries.size > 0) return;
-    cancel.removeEventListener("abort", hub.heard);
-    hubs.delete(cancel);
+    if (entries.delete(entry) && entries.size === 0) close();
   };
 }
 
 function openHub(signal: CancelSignal): Hub {
   const entries: Hub["entries"] = new Set();
-  const heard = (): void => {
+  const close = (): void => {
     signal.removeEventListener("abort", heard);
     hubs.delete(signal);
+  };
+  const heard = (): void => {
+    close();
     for (const { listener } of entries) isolated(listener, signal.reason);
     entries.clear();
   };
-  const hub = { entries, heard };
+  const hub = { entries, close };
   hubs.set(signal, hub);
   signal.addEventListener("abort", heard);
   return hub;

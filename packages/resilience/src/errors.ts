@@ -22,15 +22,15 @@ export class GuardError extends Error {
     depth.stackTraceLimit = limit;
     this.code = `PRUNELLA_${word}`;
     this.guardName = guardName;
-    if (own !== undefined) Object.assign(this, own);
+    Object.assign(this, own);
   }
 
   /** The class by name, also where a minifier has renamed it: "BreakerOpenError" for "PRUNELLA_BREAKER_OPEN". */
   override get name(): string {
     return `${this.code
-      .slice(9)
+      .slice(8)
       .toLowerCase()
-      .replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
+      .replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
   }
 }
 
@@ -198,6 +198,11 @@ export class BadOptionError extends RefusalError {
       true,
     );
   }
+}
+
+/** Refuses a word that is not on the list. */
+export function oneOf(guardName: string, field: string, word: unknown, words: readonly unknown[]): void {
+  if (!words.includes(word)) throw new BadOptionError(guardName, field, word, `one of ${words.join(", ")}`);
 }
 
 /** Input that breaks a rule. `field` and `rule` are safe to show; the value itself is not repeated in full. */

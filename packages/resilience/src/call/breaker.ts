@@ -3,7 +3,7 @@
 // that admitted it, so a late one changes nothing. No timer: an open breaker looks at the monotonic clock when asked.
 import { abortable, contextOf, rejectSoon, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
-import { BadOptionError, BreakerOpenError, isRefusal } from "../errors.ts";
+import { BreakerOpenError, isRefusal, oneOf } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import type { Controls, GuardEvent } from "../report.ts";
@@ -53,6 +53,10 @@ export interface BreakerState {
 export type CallOutcome<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly refused: boolean; readonly error: unknown };
+
+const stateNames: readonly BreakerStateName[] = ["closed", "open", "half-open", "isolated"];
+/** Openings above this many in a row are counted as this many. */
+const openingsMax = 1000;
 
 /** Permit of a call that passes unrecorded (metrics only). */
 const unrecorded = -1;
@@ -136,17 +140,7 @@ export class Breaker extends Guard {
 
   /** True when `tryAcquire` would give a permit; takes none. */
   wouldPass(): boolean {
-    if (this.#metricsOnly) return true;
-    switch (this.#state) {
-      case "closed":
-        return true;
-      case "open":
-        return this.system.now() >= this.#openUntil;
-      case "half-open":
-        return this.#admitted < this.#trials || this.#isTrialOverdue();
-      case "isolated":
-        return false;
-    }
+    return this.#metricsOnly || this.#state === "closed" || this.#mayTry();
   }
 
   /**
@@ -159,24 +153,18 @@ export class Breaker extends Guard {
 
   /** The call of this permit succeeded. `durationMs` matters for a window that knows slow calls. */
   recordSuccess(permit: number, durationMs = 0): void {
-    if (permit !== this.#generation) return this.#missed(permit);
-    this.#count.succeeded += 1;
-    if (this.#state === "closed") {
-      this.#failures = 0;
-      if (this.#tally !== undefined) this.#judge(this.#tally, false, durationMs);
-    } else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
+    this.#judge(permit, false, durationMs);
   }
 
   /** The call of this permit failed with `error`; an error that `isFailure` does not count gives the permit back. */
   recordFailure(permit: number, error: unknown, durationMs = 0): void {
-    if (this.#counts(error)) this.#fail(permit, error, durationMs);
+    if (this.#counts(error)) this.#judge(permit, true, durationMs, error);
     else this.release(permit);
   }
 
   /** The call of this permit gave a value: a success, unless `isFailedResult` says otherwise. */
   recordResult(permit: number, value: unknown, durationMs = 0): void {
-    if (this.#options.isFailedResult?.(value) === true) this.#fail(permit, undefined, durationMs);
-    else this.recordSuccess(permit, durationMs);
+    this.#judge(permit, this.#options.isFailedResult?.(value) === true, durationMs);
   }
 
   /** Gives a permit back without a judgement: the call was not made, or its caller gave it up. */
@@ -222,16 +210,16 @@ export class Breaker extends Guard {
 
   /** Takes over an exported state. Time that passed since then by the wall clock counts, up to the time that was left. */
   importState(state: BreakerState): void {
-    this.check("version", state.version, 1, 1);
-    if (!["closed", "open", "half-open", "isolated"].includes(state.state))
-      throw new BadOptionError(this.name, "state", state.state, "closed, open, half-open or isolated");
-    const openings = this.check("openings", state.openings, 0, 1000, true);
-    const failures = this.check("failures", state.failures, 0, undefined, true);
-    const leftMs = this.check("openMsLeft", state.openMsLeft, 0);
+    this.number(state, "version", undefined, 1, 1);
+    oneOf(this.name, "state", state.state, stateNames);
+    const openings = this.integer(state, "openings", undefined, 0, openingsMax);
+    const failures = this.integer(state, "failures", undefined, 0);
+    const leftMs = this.number(state, "openMsLeft", undefined, 0);
+    const passedMs = this.system.wallNow() - this.number(state, "wallAt", undefined, 0);
     this.#become(state.state, "imported");
     if (state.state === "closed") this.#failures = failures;
     this.#openings = openings;
-    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, this.system.wallNow() - state.wallAt));
+    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
   }
 
   protected look(): Look {
@@ -256,13 +244,20 @@ export class Breaker extends Guard {
     };
   }
 
+  /** True when a call may pass as a trial: it has been open for long enough, or a trial is free or has had its time. */
+  #mayTry(): boolean {
+    const now = this.system.now();
+    if (this.#state === "open") return now >= this.#openUntil;
+    return this.#state === "half-open" && (this.#admitted < this.#trials || now - this.#trialAt >= this.#trialMsMax);
+  }
+
   #acquireTrial(): number {
     const trials = this.#trials;
-    if (this.#state === "open") {
-      if (this.system.now() >= this.#openUntil) this.#become("half-open", "half-opened", "info", { trials });
-    } else if (this.#admitted >= this.#trials && this.#isTrialOverdue())
-      this.#become("half-open", "trial-overdue", "trip", { trials });
-    if (this.#state === "half-open" && this.#admitted < this.#trials) {
+    if (this.#mayTry()) {
+      if (this.#state === "open") this.#become("half-open", "half-opened", "info", { trials });
+      else if (this.#admitted >= trials) this.#become("half-open", "trial-overdue", "trip", { trials });
+    }
+    if (this.#state === "half-open" && this.#admitted < trials) {
       this.#admitted += 1;
       this.#trialAt = this.system.now();
       return this.#generation;
@@ -271,25 +266,27 @@ export class Breaker extends Guard {
     return this.#metricsOnly ? unrecorded : 0;
   }
 
-  /** True when the last trial that was let through has had its time. */
-  #isTrialOverdue(): boolean {
-    return this.#state === "half-open" && this.system.now() - this.#trialAt >= this.#trialMsMax;
-  }
-
-  #fail(permit: number, error: unknown, durationMs: number): void {
+  /** Counts what became of a call that was admitted in this generation, and moves on when that decides. */
+  #judge(permit: number, failure: boolean, durationMs: number, error?: unknown): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#count.failed += 1;
-    this.#failures += 1;
-    this.#lastError = error;
+    if (failure) {
+      this.#count.failed += 1;
+      this.#failures += 1;
+      this.#lastError = error;
+    } else this.#count.succeeded += 1;
     if (this.#state === "half-open") {
+      if (!failure) this.#trialSuccesses += 1;
       if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
-    } else if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
-    else if (this.#failures >= this.#failuresMax) this.#open("failures");
-  }
-
-  #judge(tally: Tally, failure: boolean, durationMs: number): void {
-    const why = tally.record(failure, durationMs >= (this.#options.window?.slowMs ?? Infinity), this.system);
-    if (why !== undefined) this.#open(why);
+      else if (this.#trialSuccesses >= this.#trials - this.#trialFailuresMax) this.close();
+      return;
+    }
+    if (!failure) this.#failures = 0;
+    const slowMs = this.#options.window?.slowMs ?? Infinity;
+    const why =
+      this.#tally === undefined
+        ? this.#failures >= this.#failuresMax && "failures"
+        : this.#tally.record(failure, durationMs >= slowMs, this.system);
+    if (why) this.#open(why);
   }
 
   #open(why: string, forMs?: number): void {
@@ -297,7 +294,7 @@ export class Breaker extends Guard {
     const grown = Math.min((this.#options.openFactor ?? 1) ** this.#openings, Number.MAX_SAFE_INTEGER);
     const openMs = forMs ?? Math.min(this.#openMs * grown, this.#openMsMax);
     const failures = this.#failures;
-    this.#openings = Math.min(this.#openings + 1, 1000);
+    this.#openings = Math.min(this.#openings + 1, openingsMax);
     this.#openUntil = this.system.now() + openMs;
     this.#count.opened += 1;
     this.#become("open", "opened", "trip", { why, openMs, failures, openings: this.#openings });
@@ -334,20 +331,20 @@ export class Breaker extends Guard {
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
     let ok = this.#ok;
     let bad = this.#bad;
-    const measures = this.judgesDuration;
     // Reactions without a caller or a start of their own serve all calls of the generation.
     const watched = abortable(cancel);
+    const measures = this.judgesDuration;
     const shared = watched === undefined && !measures && permit === this.#generation;
     if (!shared || ok === undefined) {
-      const startedAt = measures ? this.system.now() : 0;
-      const durationMs = (): number => (measures ? this.system.now() - startedAt : 0);
+      const clock = (): number => (measures ? this.system.now() : 0);
+      const startedAt = clock();
       ok = (value) => {
-        this.recordResult(permit, value, durationMs());
+        this.recordResult(permit, value, clock() - startedAt);
         return value;
       };
       bad = (error) => {
         if (watched?.aborted === true) this.release(permit);
-        else this.recordFailure(permit, error, durationMs());
+        else this.recordFailure(permit, error, clock() - startedAt);
         throw error;
       };
       if (shared) {

@@ -105,7 +105,7 @@ export class Hedge extends Guard {
           return;
         }
         count.hedged += 1;
-        this.say("hedged", "info", { attempt: scopes.length + 1 });
+        this.tell("hedged", { attempt: scopes.length + 1 });
         launch();
       });
     };

@@ -96,11 +96,11 @@ export class Retry extends Guard {
     if (why !== "") {
       this.#count.exhausted += 1;
       if (why === "budget") this.#count.unpaid += 1;
-      this.say("gave-up", "trip", { why, attempts: attempt });
+      this.trip("gave-up", { why, attempts: attempt });
       return -1;
     }
     this.#count.retried += 1;
-    this.say("retrying", "info", { attempt, delayMs });
+    this.tell("retrying", { attempt, delayMs });
     if (failed) discarded(discard, error.value);
     return delayMs;
   }

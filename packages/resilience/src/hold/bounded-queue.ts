@@ -106,11 +106,11 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     if (!alerted && size >= highItems) {
       alerted = true;
       count.alerts += 1;
-      guard.say("high-water", "trip", { size, capacity, policy });
+      guard.trip("high-water", { size, capacity, policy });
     } else if (alerted && size <= lowItems) {
       alerted = false;
       overflowed = false;
-      guard.say("relieved", "info", { size, capacity });
+      guard.tell("relieved", { size, capacity });
     }
   }
 
@@ -184,7 +184,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   function tellOverflow(shedItems = 1): void {
     if (overflowed) return;
     overflowed = true;
-    guard.say("overflow", "trip", { shed: shedItems, size, capacity, policy });
+    guard.trip("overflow", { shed: shedItems, size, capacity, policy });
   }
 
   function turnAway(item: Item, outcome: "shed" | "refused"): QueueOutcome {
@@ -243,7 +243,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
 
   function drain(share = 0): number {
     const drained = shedDownTo(Math.floor(guard.check("share", share, 0, 1) * capacity), "drained");
-    if (drained > 0) guard.say("drained", "trip", { shed: drained, size, capacity });
+    if (drained > 0) guard.trip("drained", { shed: drained, size, capacity });
     admitWaiting();
     if (alerted) watermark();
     return drained;
@@ -308,7 +308,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
         closed = true;
         producers.rejectAll(() => new ClosedError(guard.name, "queue"));
         consumers.rejectAll(() => new ClosedError(guard.name, "queue"));
-        guard.say("closed", "info", { size });
+        guard.tell("closed", { size });
       },
       controls: { drain: (share) => void drain(Math.min(1, Math.max(0, Number(share ?? 0) || 0))) },
     },

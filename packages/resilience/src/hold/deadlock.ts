@@ -56,7 +56,7 @@ export function deadlockRetry(
         } catch (error) {
           if (error instanceof RollbackError || error instanceof CommitUnknownError || !isDeadlock(error)) throw error;
           count.deadlocks += 1;
-          guard.say("deadlock", "trip", { attempt, attempts });
+          guard.trip("deadlock", { attempt, attempts });
           if (attempt >= attempts) throw error;
           await sleep(guard.system, backoffMs({ delayMs }, attempt, 0, guard.system.random), guard.name, cancel);
         }

@@ -123,7 +123,7 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     const heldMs = system.now() - startedAt;
     if (heldMs > blockMs) {
       count.blocked += 1;
-      if (!each.blocks) guard.say("blocking", "trip", { check: each.check.name, heldMs });
+      if (!each.blocks) guard.trip("blocking", { check: each.check.name, heldMs });
     }
     each.blocks = heldMs > blockMs;
     void run.settled.then(() => (each.outstanding -= 1));
@@ -169,8 +169,8 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
       inARow: same ? before.inARow + 1 : 1,
       ...(error === undefined ? {} : { error }),
     };
-    if (!healthy && !same) guard.say("became-unhealthy", "trip", { check: name, status });
-    else if (healthy && before !== undefined && !same) guard.say("became-healthy", "info", { check: name });
+    if (!healthy && !same) guard.trip("became-unhealthy", { check: name, status });
+    else if (healthy && before !== undefined && !same) guard.tell("became-healthy", { check: name });
     return each.last;
   }
 
@@ -179,16 +179,16 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
   return guard.complete<HealthMonitor>(
     {
       start() {
-        if (!rounds.running) guard.say("started", "info", { checks: watched.size });
+        if (!rounds.running) guard.tell("started", { checks: watched.size });
         rounds.start();
       },
       stop() {
-        if (rounds.running) guard.say("stopped", "info");
+        if (rounds.running) guard.tell("stopped");
         return rounds.stop();
       },
       add,
       remove(name) {
-        if (watched.delete(name)) guard.say("removed", "info", { check: name });
+        if (watched.delete(name)) guard.tell("removed", { check: name });
       },
       results: () => [...watched.values()].flatMap(({ last }) => (last === undefined ? [] : [last])),
       controls: { check: () => rounds.wake() },

@@ -164,7 +164,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
         ? "a read lock cannot become a write lock; take the write lock from the start"
         : `the order is ${[...levels.keys()].join(" < ")}, names ascending within a class`;
       const error = new LockOrderError(guard.name, siteOf(held), siteOf(request), rule);
-      guard.say("wrong-order", "trip", { held: held.lock, wanted: request.lock, message: error.message });
+      guard.trip("wrong-order", { held: held.lock, wanted: request.lock, message: error.message });
       throw error;
     }
   }
@@ -193,7 +193,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     if (cycle !== undefined) {
       count.deadlocks += 1;
       const error = new DeadlockError(guard.name, cycle.map(siteOf));
-      guard.say("deadlock", "trip", { wanted: name, owners: cycle.length, message: error.message });
+      guard.trip("deadlock", { wanted: name, owners: cycle.length, message: error.message });
       throw error;
     }
     if (waits >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting owners");
@@ -207,7 +207,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       timeoutError: () => {
         count.timeouts += 1;
         const holders = [...lock.held.values()].map((held) => `\n  held by ${held.owner.name}: ${siteOf(held).site}`);
-        guard.say("timed-out", "trip", { wanted: name, waitedMs: limitMs });
+        guard.trip("timed-out", { wanted: name, waitedMs: limitMs });
         return new WaitTimeoutError(guard.name, `lock "${name}"`, limitMs, holders.join(""));
       },
     });

@@ -67,7 +67,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
     while (ring.size > 1 && (ring.size > capacity || characters > charactersMax)) {
       characters -= ring.shift()?.characters ?? 0;
       count.overwritten += 1;
-      if (!full) guard.say("full", "info", { lines: ring.size, characters });
+      if (!full) guard.tell("full", { lines: ring.size, characters });
       full = true;
     }
   }
@@ -120,7 +120,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
         ring = new Ring();
         characters = 0;
         full = false;
-        guard.say("cleared", "info");
+        guard.tell("cleared");
       },
       controls: {
         "set-level": (argument) => {

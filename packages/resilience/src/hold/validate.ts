@@ -68,7 +68,7 @@ export function validate(options: ValidateOptions = {}): Validate {
   function refuse(counter: Counter, field: string, rule: string, value: unknown): never {
     count.refused += 1;
     count[counter] += 1;
-    guard.say("refused", "trip", { field, rule });
+    guard.trip("refused", { field, rule });
     throw new InvalidInputError(guard.name, field, rule, shown(value));
   }
 
