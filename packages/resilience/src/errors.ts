@@ -200,11 +200,6 @@ export class BadOptionError extends RefusalError {
   }
 }
 
-/** Refuses a word that is not on the list. */
-export function oneOf(guardName: string, field: string, word: unknown, words: readonly unknown[]): void {
-  if (!words.includes(word)) throw new BadOptionError(guardName, field, word, `one of ${words.join(", ")}`);
-}
-
 /** Input that breaks a rule. `field` and `rule` are safe to show; the value itself is not repeated in full. */
 export class InvalidInputError extends RefusalError {
   declare readonly field: string;

@@ -81,6 +81,11 @@ export abstract class Guard implements Reporting {
     return value;
   }
 
+  /** Refuses a word that is not on the list. */
+  protected oneOf(field: string, word: string, words: readonly string[]): void {
+    if (!words.includes(word)) throw new BadOptionError(this.name, field, word, `one of ${words.join(", ")}`);
+  }
+
   /** The numeric option `field`, checked. */
   protected number<Field extends string>(
     options: { readonly [key in Field]?: unknown },

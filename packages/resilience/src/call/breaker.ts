@@ -3,7 +3,7 @@
 // that admitted it, so a late one changes nothing. No timer: an open breaker looks at the monotonic clock when asked.
 import { abortable, contextOf, rejectSoon, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
-import { BreakerOpenError, isRefusal, oneOf } from "../errors.ts";
+import { BreakerOpenError, isRefusal } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import type { Controls, GuardEvent } from "../report.ts";
@@ -211,7 +211,7 @@ export class Breaker extends Guard {
   /** Takes over an exported state. Time that passed since then by the wall clock counts, up to the time that was left. */
   importState(state: BreakerState): void {
     this.number(state, "version", undefined, 1, 1);
-    oneOf(this.name, "state", state.state, stateNames);
+    this.oneOf("state", state.state, stateNames);
     const openings = this.integer(state, "openings", undefined, 0, openingsMax);
     const failures = this.integer(state, "failures", undefined, 0);
     const leftMs = this.number(state, "openMsLeft", undefined, 0);
