@@ -81,7 +81,7 @@ export class Scope implements CallContext {
 
   onAbort(listener: AbortListener): () => void {
     if (this.why !== undefined) {
-      isolated(listener, this.why.reason);
+      quietly(listener, this.why.reason);
       return nothing;
     }
     const listeners = (this.listeners ??= []);
@@ -100,7 +100,7 @@ export class Scope implements CallContext {
   abort(reason: unknown): void {
     if (this.why !== undefined) return;
     this.why = { reason };
-    for (const listener of this.listeners?.splice(0) ?? []) isolated(listener, reason);
+    for (const listener of this.listeners?.splice(0) ?? []) quietly(listener, reason);
     this.controller?.abort(reason);
   }
 }
@@ -184,7 +184,7 @@ export function onCancel(cancel: Cancel | undefined, listener: AbortListener): (
   if (cancel === undefined) return nothing;
   if (isContext(cancel)) return cancel.onAbort(listener);
   if (cancel.aborted) {
-    isolated(listener, cancel.reason);
+    quietly(listener, cancel.reason);
     return nothing;
   }
   const { entries, close } = hubs.get(cancel) ?? openHub(cancel);
@@ -203,7 +203,7 @@ function openHub(signal: CancelSignal): Hub {
   };
   const heard = (): void => {
     close();
-    for (const { listener } of entries) isolated(listener, signal.reason);
+    for (const { listener } of entries) quietly(listener, signal.reason);
     entries.clear();
   };
   const hub = { entries, close };
@@ -212,10 +212,13 @@ function openHub(signal: CancelSignal): Hub {
   return hub;
 }
 
-/** A listener's error belongs to nobody here: neither the caller nor the other listeners may suffer from it. */
-function isolated(listener: AbortListener, reason: unknown): void {
+/** Calls a hook of the application, if there is one. Its error belongs to nobody here: neither the caller nor other hooks may suffer. */
+export function quietly<Args extends readonly unknown[]>(
+  hook: ((...args: Args) => unknown) | undefined,
+  ...args: Args
+): void {
   try {
-    listener(reason);
+    hook?.(...args);
   } catch {
     // Swallowed, as promised.
   }

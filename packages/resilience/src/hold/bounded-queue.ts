@@ -5,7 +5,7 @@ import { BadOptionError, ClosedError, QueueFullError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
-import { refuseAborted } from "../cancel.ts";
+import { quietly, refuseAborted } from "../cancel.ts";
 import type { Cancel } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
 
@@ -116,12 +116,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
 
   function shed(item: Item, why: "overflow" | "drained" | "closed"): void {
     count.shed += 1;
-    if (options.onShed === undefined) return;
-    try {
-      options.onShed(item, why);
-    } catch {
-      // The shed item's listener must not break the queue; it has no caller to report to.
-    }
+    quietly(options.onShed, item, why);
   }
 
   /** Puts an item where it belongs; there is room or a waiting consumer. */

@@ -116,7 +116,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
       count.tooBig += 1;
       return;
     }
-    while (totalSize + size > sizeMax || entries.size >= entriesMax) evict();
+    // Sizes need not be whole: what rounding leaves in the sum must not keep an empty cache evicting.
+    while (entries.size > 0 && (totalSize + size > sizeMax || entries.size >= entriesMax)) evict();
     const freshUntil = lifeMs === Infinity ? Infinity : system.now() + lifeMs;
     const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited: before?.visited ?? false };
     entries.set(key, entry);

@@ -6,6 +6,7 @@ import { BadOptionError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { loop } from "./loop.ts";
+import { quietly } from "../cancel.ts";
 import type { CancelSignal } from "../cancel.ts";
 
 export type HealthStatus =
@@ -65,6 +66,8 @@ export interface HealthMonitor extends Reporting {
   results(): readonly HealthResult[];
 }
 
+type Verdict = Exclude<HealthStatus, "unknown">;
+
 interface Watched {
   readonly check: HealthCheck;
   outstanding: number;
@@ -101,18 +104,11 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     if (signal.aborted) return;
     count.rounds += 1;
     roundLastMs = system.now() - startedAt;
-    try {
-      options.onRound?.(results);
-    } catch {
-      // The listener's trouble is not the monitor's.
-    }
+    quietly(options.onRound, results);
   }
 
   async function examine(each: Watched, roundStartedAt: number, signal: CancelSignal): Promise<HealthResult> {
-    if (each.outstanding >= outstandingMax) {
-      count.stuck += 1;
-      return conclude(each, "stuck", 0);
-    }
+    if (each.outstanding >= outstandingMax) return conclude(each, "stuck", 0);
     const startedAt = system.now();
     const leftMs = roundStartedAt + roundMs - startedAt;
     // Another check held the thread for the whole round: that says nothing about this one.
@@ -129,23 +125,10 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     void run.settled.then(() => (each.outstanding -= 1));
     const outcome = await run.outcome;
     const durationMs = system.now() - startedAt;
-    switch (outcome.kind) {
-      case "done": {
-        const healthy = outcome.value !== false;
-        if (healthy) count.healthy += 1;
-        else count.unhealthy += 1;
-        return conclude(each, healthy ? "healthy" : "unhealthy", durationMs);
-      }
-      case "failed":
-        count.unhealthy += 1;
-        return conclude(each, "unhealthy", durationMs, outcome.error);
-      case "overrun":
-        count.timedOut += 1;
-        return conclude(each, "timed-out", durationMs, outcome.error);
-      case "cancelled":
-        // The monitor stops: no verdict, the last one stands.
-        return each.last ?? noVerdict(each);
-    }
+    // The monitor stops: no verdict, the last one stands.
+    if (outcome.kind === "cancelled") return each.last ?? noVerdict(each);
+    if (outcome.kind === "done") return conclude(each, outcome.value === false ? "unhealthy" : "healthy", durationMs);
+    return conclude(each, outcome.kind === "overrun" ? "timed-out" : "unhealthy", durationMs, outcome.error);
   }
 
   const noVerdict = ({ check }: Watched): HealthResult => ({
@@ -156,7 +139,8 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     inARow: 0,
   });
 
-  function conclude(each: Watched, status: HealthStatus, durationMs: number, error?: unknown): HealthResult {
+  function conclude(each: Watched, status: Verdict, durationMs: number, error?: unknown): HealthResult {
+    count[status === "timed-out" ? "timedOut" : status] += 1;
     const healthy = status === "healthy";
     const before = each.last;
     const same = before !== undefined && (before.status === "healthy") === healthy;

@@ -7,6 +7,7 @@ import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { findCycle } from "./lock-cycle.ts";
 import type { Held, Lock, LockMode, Request } from "./lock-cycle.ts";
+import { placeOf } from "./place.ts";
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
@@ -124,25 +125,23 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     request.owner.holds.set(lock.name, held);
   }
 
-  function release(owner: Request["owner"], name: string): void {
-    const held = owner.holds.get(name);
-    const lock = locks.get(name);
-    if (held === undefined || lock === undefined) return;
+  /** Ends a hold, once; one that has ended already is left alone. */
+  function release(held: Held | undefined): void {
+    if (held === undefined) return;
+    const lock = locks.get(held.lock);
+    if (lock?.held.get(held.owner) !== held) return;
     held.times -= 1;
     if (held.times > 0) return;
-    owner.holds.delete(name);
-    lock.held.delete(owner);
+    held.owner.holds.delete(lock.name);
+    lock.held.delete(held.owner);
     settle(lock);
   }
 
   function releaser(owner: Request["owner"], name: string): () => void {
-    const held = owner.holds.get(name);
-    let released = false;
+    let held = owner.holds.get(name);
     return () => {
-      // A release kept from an earlier hold (before releaseAll) must not end a later one.
-      if (released || owner.holds.get(name) !== held) return;
-      released = true;
-      release(owner, name);
+      release(held);
+      held = undefined;
     };
   }
 
@@ -150,7 +149,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     lock,
     owner: owner.name,
     mode,
-    site: typeof site === "string" ? site : stackOf(site),
+    site: typeof site === "string" ? site : placeOf(site),
   });
 
   /** Refuses a lock that comes before (or within a lock already held in a weaker mode) one that the owner holds. */
@@ -220,9 +219,9 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       name,
       acquire: (lock, own = {}) => acquire(self, lock, own),
       releaseAll() {
-        for (const [lock, held] of [...self.holds].reverse()) {
+        for (const held of [...self.holds.values()].reverse()) {
           held.times = 1;
-          release(self, lock);
+          release(held);
         }
       },
     };
@@ -249,14 +248,4 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     },
     () => ({ values: { locks: locks.size, waits }, counts: count }),
   );
-}
-
-/** The stack without the lines of this file. */
-function stackOf(site: Error): string {
-  const lines = (site.stack ?? "").split("\n").slice(1);
-  const own = lines.filter((line) => !/lock-hierarchy\.[jt]s/.test(line) && !line.includes("node:internal"));
-  return (own.length > 0 ? own : lines)
-    .slice(0, 5)
-    .map((line) => line.trim())
-    .join(" < ");
 }

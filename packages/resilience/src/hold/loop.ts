@@ -6,6 +6,7 @@ import { bounded } from "./bounded.ts";
 import type { Bounded } from "./bounded.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { quietly } from "../cancel.ts";
 import type { CancelSignal } from "../cancel.ts";
 
 export interface Iteration {
@@ -119,14 +120,14 @@ export function loop(options: LoopOptions): Loop {
         case "failed":
           count.failed += 1;
           guard.trip("failed", { iteration: number, message: String(outcome.error) });
-          tellError(outcome.error, number);
+          quietly(options.onError, outcome.error, number);
           break;
         case "overrun":
           count.stalled += 1;
           stalled = true;
           abandon(work);
           guard.trip("stalled", { iteration: number, timeoutMs, abandoned });
-          tellError(outcome.error, number);
+          quietly(options.onError, outcome.error, number);
           break;
         case "cancelled":
           abandon(work);
@@ -164,14 +165,6 @@ export function loop(options: LoopOptions): Loop {
       leftRunning = (await ended.outcome).kind === "overrun";
     }
     guard.say("stopped", leftRunning ? "trip" : "info", { leftRunning });
-  }
-
-  function tellError(error: unknown, iteration: number): void {
-    try {
-      options.onError?.(error, iteration);
-    } catch {
-      // The hook is the last to hear; there is nobody else to tell.
-    }
   }
 
   return guard.complete<Loop>(

@@ -7,6 +7,7 @@ import { bounded } from "./bounded.ts";
 import { ClosedError, QueueFullError, WaitTimeoutError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { placeOf } from "./place.ts";
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
@@ -185,13 +186,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     if (forMin) filling -= 1;
     if (outcome.kind === "done") {
       count.created += 1;
-      give({
-        resource: outcome.value.resource,
-        since: system.now(),
-        lease: undefined,
-        borrower: undefined,
-        told: false,
-      });
+      give({ ...outcome.value, since: 0, lease: undefined, borrower: undefined, told: false });
       pump();
       return true;
     }
@@ -263,12 +258,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       if (slot.told || now - slot.since < leakMs) continue;
       slot.told = true;
       count.leaks += 1;
-      const stack =
-        slot.borrower?.stack
-          ?.split("\n")
-          .slice(1, 8)
-          .map((line) => line.trim())
-          .join(" < ") ?? "unknown";
+      const stack = placeOf(slot.borrower);
       guard.trip("leak", { heldMs: now - slot.since, stack, reclaimed: options.reclaim === true });
       if (options.reclaim !== true) continue;
       count.reclaimed += 1;

@@ -120,8 +120,8 @@ export function isSqlIdentifier(
   dialects: readonly SqlDialect[] = ["sqlite", "postgres"],
 ): value is string {
   if (typeof value !== "string" || value.length > 63 || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(value)) return false;
-  const upper = value.toUpperCase();
-  return !dialects.some((dialect) => keywords[dialect].has(upper));
+  const word = value.toLowerCase();
+  return !dialects.some((dialect) => keywords[dialect].has(word));
 }
 
 function parseUrl(text: string): InstanceType<Host["URL"]> | undefined {

@@ -220,3 +220,11 @@ test("a time to live of one entry overrides the cache's, and expired entries are
   assert.equal(own.size, 1);
   assert.throws(() => own.set("bad", 1, { ttlMs: -1 }), /ttlMs/);
 });
+
+test("what rounding leaves in the sum of sizes does not keep an empty cache evicting for ever", () => {
+  const own = cache<number, number>({ sizeMax: 0.7, sizeOf: (value) => value, system: manualSystem() });
+  for (const size of [0.1, 0.2, 0.3]) own.set(size, size);
+  for (const size of [0.1, 0.2, 0.3]) own.delete(size);
+  own.set(1, 0.7);
+  assert.equal(own.get(1), 0.7);
+});
