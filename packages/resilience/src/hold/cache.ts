@@ -90,7 +90,9 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     entry.freshUntil === Infinity || system.now() < entry.freshUntil;
 
   function remove(entry: Entry<Key, Value> | undefined): void {
-    if (entry !== undefined && entries.delete(entry.key)) totalSize -= entry.size;
+    if (entry === undefined || !entries.delete(entry.key)) return;
+    // An empty cache holds exactly nothing: what rounding leaves of fractions would keep out an entry as large as the bound, for ever.
+    totalSize = entries.size === 0 ? 0 : totalSize - entry.size;
   }
 
   /** SIEVE: the hand clears marks on its way, begins anew at the end, and evicts the first entry without a mark. */
@@ -116,8 +118,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
       count.tooBig += 1;
       return;
     }
-    // Sizes need not be whole: what rounding leaves in the sum must not keep an empty cache evicting.
-    while (entries.size > 0 && (totalSize + size > sizeMax || entries.size >= entriesMax)) evict();
+    while (totalSize + size > sizeMax || entries.size >= entriesMax) evict();
     const freshUntil = lifeMs === Infinity ? Infinity : system.now() + lifeMs;
     const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited: before?.visited ?? false };
     entries.set(key, entry);
@@ -153,12 +154,18 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     const { load } = options;
     const loading = bounded(guard, "a load", loadTimeoutMs, async (signal): Promise<Value> =>
       (load as NonNullable<typeof load>)(key, signal),
-    ).outcome.then((outcome) => {
+    ).outcome.then((loaded) => {
+      let outcome = loaded;
       // Only the load that is still wanted may store: `set`, `delete` and `clear` take it off the list.
       const wanted = loads.get(key) === loading;
       if (wanted) loads.delete(key);
+      try {
+        if (wanted && outcome.kind === "done") store(key, outcome.value, ttlMs);
+      } catch (error) {
+        // `sizeOf` threw. Behind a stale value nobody waits to hear it, and an unhandled rejection would end the process.
+        outcome = { kind: "failed", error };
+      }
       if (outcome.kind !== "done") count.loadFailures += 1;
-      else if (wanted) store(key, outcome.value, ttlMs);
       return outcome;
     });
     loads.set(key, loading);
