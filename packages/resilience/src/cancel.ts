@@ -139,7 +139,7 @@ class Passed implements CallContext {
 }
 
 /** The context of a first call that nobody can abort. Shared by all such calls: it keeps nothing. */
-const never = new Passed(undefined, 1);
+const never = /* @__PURE__ */ new Passed(undefined, 1);
 
 /** The context for work whose policy aborts nothing itself. */
 export function contextOf(cancel: Cancel | undefined): CallContext {
@@ -254,7 +254,7 @@ export function sleep(
   });
 }
 
-const settled = Promise.resolve();
+export const settled = /* @__PURE__ */ Promise.resolve();
 let rejectLatest: (error: unknown) => void = nothing;
 const capture = (_resolve: unknown, reject: (error: unknown) => void): void => void (rejectLatest = reject);
 

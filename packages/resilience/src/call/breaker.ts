@@ -153,18 +153,24 @@ export class Breaker extends Guard {
 
   /** The call of this permit succeeded. `durationMs` matters for a window that knows slow calls. */
   recordSuccess(permit: number, durationMs = 0): void {
-    this.#judge(permit, false, durationMs);
+    if (permit !== this.#generation) return this.#missed(permit);
+    this.#count.succeeded += 1;
+    if (this.#state === "closed") {
+      this.#failures = 0;
+      if (this.#tally !== undefined) this.#judge(this.#tally, false, durationMs);
+    } else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
   }
 
   /** The call of this permit failed with `error`; an error that `isFailure` does not count gives the permit back. */
   recordFailure(permit: number, error: unknown, durationMs = 0): void {
-    if (this.#counts(error)) this.#judge(permit, true, durationMs, error);
+    if (this.#counts(error)) this.#fail(permit, error, durationMs);
     else this.release(permit);
   }
 
   /** The call of this permit gave a value: a success, unless `isFailedResult` says otherwise. */
   recordResult(permit: number, value: unknown, durationMs = 0): void {
-    this.#judge(permit, this.#options.isFailedResult?.(value) === true, durationMs);
+    if (this.#options.isFailedResult?.(value) === true) this.#fail(permit, undefined, durationMs);
+    else this.recordSuccess(permit, durationMs);
   }
 
   /** Gives a permit back without a judgement: the call was not made, or its caller gave it up. */
@@ -266,27 +272,20 @@ export class Breaker extends Guard {
     return this.#metricsOnly ? unrecorded : 0;
   }
 
-  /** Counts what became of a call that was admitted in this generation, and moves on when that decides. */
-  #judge(permit: number, failure: boolean, durationMs: number, error?: unknown): void {
+  #fail(permit: number, error: unknown, durationMs: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    if (failure) {
-      this.#count.failed += 1;
-      this.#failures += 1;
-      this.#lastError = error;
-    } else this.#count.succeeded += 1;
+    this.#count.failed += 1;
+    this.#failures += 1;
+    this.#lastError = error;
     if (this.#state === "half-open") {
-      if (!failure) this.#trialSuccesses += 1;
       if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
-      else if (this.#trialSuccesses >= this.#trials - this.#trialFailuresMax) this.close();
-      return;
-    }
-    if (!failure) this.#failures = 0;
-    const slowMs = this.#options.window?.slowMs ?? Infinity;
-    const why =
-      this.#tally === undefined
-        ? this.#failures >= this.#failuresMax && "failures"
-        : this.#tally.record(failure, durationMs >= slowMs, this.system);
-    if (why) this.#open(why);
+    } else if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
+    else if (this.#failures >= this.#failuresMax) this.#open("failures");
+  }
+
+  #judge(tally: Tally, failure: boolean, durationMs: number): void {
+    const why = tally.record(failure, durationMs >= (this.#options.window?.slowMs ?? Infinity), this.system);
+    if (why !== undefined) this.#open(why);
   }
 
   #open(why: string, forMs?: number): void {

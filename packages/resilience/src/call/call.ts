@@ -1,7 +1,7 @@
 // One call through a whole policy, as one state machine: rate limit, slot, breaker, attempt timeout, retry, total
 // timeout. The record of a call is reused; what reaches it late is told apart because the reactions it handed out are no
 // longer its own. Slots and permits are given back before the caller is answered, and exactly once.
-import { abortable, nothing, onCancel, quietly, rejectSoon, Scope, started } from "../cancel.ts";
+import { abortable, nothing, onCancel, quietly, rejectSoon, Scope, settled, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import type { Lane } from "../deadlines.ts";
 import { AbortedError, isRefusal, RateLimitedError, TimeoutError } from "../errors.ts";
@@ -50,7 +50,6 @@ const capture = (resolve: (value: never) => void, reject: (error: unknown) => vo
   latestResolve = resolve;
   latestReject = reject;
 };
-const settled = Promise.resolve();
 
 /** Runs calls by a plan, whose parts it keeps in fields of its own: one shape for every policy, so that reading them is quick. */
 export class CallRunner implements AlarmPlan {
