@@ -59,6 +59,11 @@ const steps: readonly Step[] = [
   },
   { name: "tidy", promise: "the house rules that no other tool knows", args: ["tools/tidy.ts"] },
   {
+    name: "size",
+    promise: "what an application ships of the resilience package stays within its bounds",
+    args: ["packages/resilience/bench/size.ts", "--check"],
+  },
+  {
     name: "unit",
     promise: "the pure packages and shells do what they say",
     args: [

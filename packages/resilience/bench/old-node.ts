@@ -1,10 +1,11 @@
-// node packages/resilience/bench/old-node.ts [--node=/usr/bin/node] [--bench …]: compiles the package, its unit tests and
-// its benchmark with tsc, and runs them under another Node (20 and 22 are supported), which cannot read TypeScript.
+// node packages/resilience/bench/old-node.ts [--node=/usr/bin/node] [--bench …]: builds the package as it is published,
+// compiles its unit tests and its benchmark, and runs them with it under another Node (20 and 22 are supported).
 // With --bench the remaining arguments go to the benchmark instead.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { buildPackage } from "./build.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const out = path.join(root, `.cache/old-node-${process.pid}`);
@@ -33,18 +34,8 @@ const settings = {
 writeFileSync(path.join(out, "tsconfig.json"), JSON.stringify(settings));
 run(process.execPath, [path.join(root, "node_modules/typescript-7/bin/tsc"), "-p", path.join(out, "tsconfig.json")]);
 
-// The compiled package stands in for the one in node_modules.
-const alias = path.join(out, "node_modules/@prunella/resilience");
-mkdirSync(alias, { recursive: true });
-const exported = Object.fromEntries(
-  [".", "./testing"].map((name) => [name, `./${name === "." ? "index" : "testing"}.js`]),
-);
-writeFileSync(
-  path.join(alias, "package.json"),
-  JSON.stringify({ name: "@prunella/resilience", type: "module", exports: exported }),
-);
-for (const name of ["index", "testing"])
-  writeFileSync(path.join(alias, `${name}.js`), `export * from "../../../packages/resilience/src/${name}.js";\n`);
+// What is tested and measured is the package as it is published.
+buildPackage(path.join(out, "node_modules/@prunella/resilience"));
 writeFileSync(path.join(out, "package.json"), JSON.stringify({ type: "module" }));
 
 console.log(`Node ${version}`);

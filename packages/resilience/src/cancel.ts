@@ -81,7 +81,7 @@ export class Scope implements CallContext {
 
   onAbort(listener: AbortListener): () => void {
     if (this.why !== undefined) {
-      isolated(listener, this.why.reason);
+      quietly(listener, this.why.reason);
       return nothing;
     }
     const listeners = (this.listeners ??= []);
@@ -100,7 +100,7 @@ export class Scope implements CallContext {
   abort(reason: unknown): void {
     if (this.why !== undefined) return;
     this.why = { reason };
-    for (const listener of this.listeners?.splice(0) ?? []) isolated(listener, reason);
+    for (const listener of this.listeners?.splice(0) ?? []) quietly(listener, reason);
     this.controller?.abort(reason);
   }
 }
@@ -139,7 +139,7 @@ class Passed implements CallContext {
 }
 
 /** The context of a first call that nobody can abort. Shared by all such calls: it keeps nothing. */
-const never = new Passed(undefined, 1);
+const never = /* @__PURE__ */ new Passed(undefined, 1);
 
 /** The context for work whose policy aborts nothing itself. */
 export function contextOf(cancel: Cancel | undefined): CallContext {
@@ -172,7 +172,8 @@ export function started<Value>(work: Work<Value>, context: CallContext): Promise
 
 interface Hub {
   readonly entries: Set<{ readonly listener: AbortListener }>;
-  readonly heard: () => void;
+  /** Leaves the signal alone. */
+  readonly close: () => void;
 }
 
 /** One listener per signal, however many calls share it; the host's own lists are slow and warn about their length. */
@@ -183,37 +184,41 @@ export function onCancel(cancel: Cancel | undefined, listener: AbortListener): (
   if (cancel === undefined) return nothing;
   if (isContext(cancel)) return cancel.onAbort(listener);
   if (cancel.aborted) {
-    isolated(listener, cancel.reason);
+    quietly(listener, cancel.reason);
     return nothing;
   }
+  const { entries, close } = hubs.get(cancel) ?? openHub(cancel);
   const entry = { listener };
-  const hub = hubs.get(cancel) ?? openHub(cancel);
-  hub.entries.add(entry);
+  entries.add(entry);
   return () => {
-    if (!hub.entries.delete(entry) || hub.entries.size > 0) return;
-    cancel.removeEventListener("abort", hub.heard);
-    hubs.delete(cancel);
+    if (entries.delete(entry) && entries.size === 0) close();
   };
 }
 
 function openHub(signal: CancelSignal): Hub {
   const entries: Hub["entries"] = new Set();
-  const heard = (): void => {
+  const close = (): void => {
     signal.removeEventListener("abort", heard);
     hubs.delete(signal);
-    for (const { listener } of entries) isolated(listener, signal.reason);
+  };
+  const heard = (): void => {
+    close();
+    for (const { listener } of entries) quietly(listener, signal.reason);
     entries.clear();
   };
-  const hub = { entries, heard };
+  const hub = { entries, close };
   hubs.set(signal, hub);
   signal.addEventListener("abort", heard);
   return hub;
 }
 
-/** A listener's error belongs to nobody here: neither the caller nor the other listeners may suffer from it. */
-function isolated(listener: AbortListener, reason: unknown): void {
+/** Calls a hook of the application, if there is one. Its error belongs to nobody here: neither the caller nor other hooks may suffer. */
+export function quietly<Args extends readonly unknown[]>(
+  hook: ((...args: Args) => unknown) | undefined,
+  ...args: Args
+): void {
   try {
-    listener(reason);
+    hook?.(...args);
   } catch {
     // Swallowed, as promised.
   }
@@ -249,7 +254,7 @@ export function sleep(
   });
 }
 
-const settled = Promise.resolve();
+export const settled = /* @__PURE__ */ Promise.resolve();
 let rejectLatest: (error: unknown) => void = nothing;
 const capture = (_resolve: unknown, reject: (error: unknown) => void): void => void (rejectLatest = reject);
 

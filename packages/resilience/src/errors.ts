@@ -22,15 +22,15 @@ export class GuardError extends Error {
     depth.stackTraceLimit = limit;
     this.code = `PRUNELLA_${word}`;
     this.guardName = guardName;
-    if (own !== undefined) Object.assign(this, own);
+    Object.assign(this, own);
   }
 
   /** The class by name, also where a minifier has renamed it: "BreakerOpenError" for "PRUNELLA_BREAKER_OPEN". */
   override get name(): string {
     return `${this.code
-      .slice(9)
+      .slice(8)
       .toLowerCase()
-      .replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
+      .replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())}Error`;
   }
 }
 

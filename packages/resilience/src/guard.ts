@@ -54,14 +54,24 @@ export abstract class Guard implements Reporting {
   }
 
   listen(listener: (event: GuardEvent) => void): () => void {
-    return (this.#listeners ??= new Listeners()).add(listener);
+    return (this.#listeners ??= new Listeners()).listen(listener);
+  }
+
+  /** Tells of something that a control plane should look at. */
+  protected trip(event: string, detail?: GuardEvent["detail"]): void {
+    this.say(event, "trip", detail);
+  }
+
+  /** Tells of a return to normal, or of something good to know. */
+  protected tell(event: string, detail?: GuardEvent["detail"]): void {
+    this.say(event, "info", detail);
   }
 
   /** Tells listeners; nearly free when there are none. */
-  protected say(event: string, level: GuardEvent["level"] = "trip", detail: GuardEvent["detail"] = {}): void {
+  protected say(event: string, level: GuardEvent["level"], detail: GuardEvent["detail"] = {}): void {
     if (level === "trip") this.#trips += 1;
-    if (this.#listeners?.any !== true) return;
-    this.#listeners.emit({ guard: this.guard, name: this.name, event, level, at: this.system.now(), detail });
+    const { guard, name } = this;
+    if (this.#listeners?.size) this.#listeners.emit({ guard, name, event, level, at: this.system.now(), detail });
   }
 
   /** Checks a number; returns it. The bound `max` of what may be infinite is Infinity. */
@@ -69,6 +79,11 @@ export abstract class Guard implements Reporting {
     if (typeof value !== "number" || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
       throw new BadOptionError(this.name, field, value, `a ${whole ? "whole " : ""}number from ${min} to ${max}`);
     return value;
+  }
+
+  /** Refuses a word that is not on the list. */
+  protected oneOf(field: string, word: string, words: readonly string[]): void {
+    if (!words.includes(word)) throw new BadOptionError(this.name, field, word, `one of ${words.join(", ")}`);
   }
 
   /** The numeric option `field`, checked. */

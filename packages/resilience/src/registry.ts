@@ -63,7 +63,7 @@ function whole(store: Store): Registry {
   const actions = new Map<string, Action>();
 
   const hear = (guard: Reporting): void => {
-    if (listeners.any && !deaf.has(guard))
+    if (listeners.size > 0 && !deaf.has(guard))
       deaf.set(
         guard,
         guard.listen((event) => listeners.emit(event)),
@@ -88,11 +88,11 @@ function whole(store: Store): Registry {
         }
       }),
     listen(listener: (event: GuardEvent) => void) {
-      const stop = listeners.add(listener);
+      const stop = listeners.listen(listener);
       store.list().forEach(hear);
       return () => {
         stop();
-        if (!listeners.any) store.list().forEach(deafen);
+        if (listeners.size === 0) store.list().forEach(deafen);
       };
     },
     registerAction(name: string, perform: Action) {

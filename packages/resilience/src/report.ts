@@ -43,26 +43,17 @@ export interface Reporting {
 }
 
 /** Listeners of one primitive, isolated from each other and from the caller. */
-export class Listeners {
-  #all: readonly { readonly hear: (event: GuardEvent) => void }[] | undefined;
-
-  /** True when an event would reach somebody; check before building one. */
-  get any(): boolean {
-    return this.#all !== undefined;
-  }
-
-  /** The same function added twice hears twice. */
-  add(hear: (event: GuardEvent) => void): () => void {
+export class Listeners extends Set<{ readonly hear: (event: GuardEvent) => void }> {
+  /** The same function given twice hears twice. */
+  listen(hear: (event: GuardEvent) => void): () => void {
     const own = { hear };
-    this.#all = [...(this.#all ?? []), own];
-    return () => {
-      const rest = this.#all?.filter((each) => each !== own);
-      this.#all = rest?.length ? rest : undefined;
-    };
+    this.add(own);
+    return () => void this.delete(own);
   }
 
   emit(event: GuardEvent): void {
-    for (const { hear } of this.#all ?? []) {
+    // A copy: who begins to listen because of this event hears the next one.
+    for (const { hear } of [...this]) {
       try {
         hear(event);
       } catch (error) {

@@ -3,7 +3,7 @@
 // that admitted it, so a late one changes nothing. No timer: an open breaker looks at the monotonic clock when asked.
 import { abortable, contextOf, rejectSoon, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
-import { BadOptionError, BreakerOpenError, isRefusal } from "../errors.ts";
+import { BreakerOpenError, isRefusal } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import type { Controls, GuardEvent } from "../report.ts";
@@ -53,6 +53,10 @@ export interface BreakerState {
 export type CallOutcome<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly refused: boolean; readonly error: unknown };
+
+const stateNames: readonly BreakerStateName[] = ["closed", "open", "half-open", "isolated"];
+/** Openings above this many in a row are counted as this many. */
+const openingsMax = 1000;
 
 /** Permit of a call that passes unrecorded (metrics only). */
 const unrecorded = -1;
@@ -136,17 +140,7 @@ export class Breaker extends Guard {
 
   /** True when `tryAcquire` would give a permit; takes none. */
   wouldPass(): boolean {
-    if (this.#metricsOnly) return true;
-    switch (this.#state) {
-      case "closed":
-        return true;
-      case "open":
-        return this.system.now() >= this.#openUntil;
-      case "half-open":
-        return this.#admitted < this.#trials || this.#isTrialOverdue();
-      case "isolated":
-        return false;
-    }
+    return this.#metricsOnly || this.#state === "closed" || this.#mayTry();
   }
 
   /**
@@ -222,16 +216,16 @@ export class Breaker extends Guard {
 
   /** Takes over an exported state. Time that passed since then by the wall clock counts, up to the time that was left. */
   importState(state: BreakerState): void {
-    this.check("version", state.version, 1, 1);
-    if (!["closed", "open", "half-open", "isolated"].includes(state.state))
-      throw new BadOptionError(this.name, "state", state.state, "closed, open, half-open or isolated");
-    const openings = this.check("openings", state.openings, 0, 1000, true);
-    const failures = this.check("failures", state.failures, 0, undefined, true);
-    const leftMs = this.check("openMsLeft", state.openMsLeft, 0);
+    this.number(state, "version", undefined, 1, 1);
+    this.oneOf("state", state.state, stateNames);
+    const openings = this.integer(state, "openings", undefined, 0, openingsMax);
+    const failures = this.integer(state, "failures", undefined, 0);
+    const leftMs = this.number(state, "openMsLeft", undefined, 0);
+    const passedMs = this.system.wallNow() - this.number(state, "wallAt", undefined, 0);
     this.#become(state.state, "imported");
     if (state.state === "closed") this.#failures = failures;
     this.#openings = openings;
-    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, this.system.wallNow() - state.wallAt));
+    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
   }
 
   protected look(): Look {
@@ -256,24 +250,26 @@ export class Breaker extends Guard {
     };
   }
 
+  /** True when a call may pass as a trial: it has been open for long enough, or a trial is free or has had its time. */
+  #mayTry(): boolean {
+    const now = this.system.now();
+    if (this.#state === "open") return now >= this.#openUntil;
+    return this.#state === "half-open" && (this.#admitted < this.#trials || now - this.#trialAt >= this.#trialMsMax);
+  }
+
   #acquireTrial(): number {
     const trials = this.#trials;
-    if (this.#state === "open") {
-      if (this.system.now() >= this.#openUntil) this.#become("half-open", "half-opened", "info", { trials });
-    } else if (this.#admitted >= this.#trials && this.#isTrialOverdue())
-      this.#become("half-open", "trial-overdue", "trip", { trials });
-    if (this.#state === "half-open" && this.#admitted < this.#trials) {
+    if (this.#mayTry()) {
+      if (this.#state === "open") this.#become("half-open", "half-opened", "info", { trials });
+      else if (this.#admitted >= trials) this.#become("half-open", "trial-overdue", "trip", { trials });
+    }
+    if (this.#state === "half-open" && this.#admitted < trials) {
       this.#admitted += 1;
       this.#trialAt = this.system.now();
       return this.#generation;
     }
     this.#count.refused += 1;
     return this.#metricsOnly ? unrecorded : 0;
-  }
-
-  /** True when the last trial that was let through has had its time. */
-  #isTrialOverdue(): boolean {
-    return this.#state === "half-open" && this.system.now() - this.#trialAt >= this.#trialMsMax;
   }
 
   #fail(permit: number, error: unknown, durationMs: number): void {
@@ -297,7 +293,7 @@ export class Breaker extends Guard {
     const grown = Math.min((this.#options.openFactor ?? 1) ** this.#openings, Number.MAX_SAFE_INTEGER);
     const openMs = forMs ?? Math.min(this.#openMs * grown, this.#openMsMax);
     const failures = this.#failures;
-    this.#openings = Math.min(this.#openings + 1, 1000);
+    this.#openings = Math.min(this.#openings + 1, openingsMax);
     this.#openUntil = this.system.now() + openMs;
     this.#count.opened += 1;
     this.#become("open", "opened", "trip", { why, openMs, failures, openings: this.#openings });
@@ -334,20 +330,20 @@ export class Breaker extends Guard {
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
     let ok = this.#ok;
     let bad = this.#bad;
-    const measures = this.judgesDuration;
     // Reactions without a caller or a start of their own serve all calls of the generation.
     const watched = abortable(cancel);
+    const measures = this.judgesDuration;
     const shared = watched === undefined && !measures && permit === this.#generation;
     if (!shared || ok === undefined) {
-      const startedAt = measures ? this.system.now() : 0;
-      const durationMs = (): number => (measures ? this.system.now() - startedAt : 0);
+      const clock = (): number => (measures ? this.system.now() : 0);
+      const startedAt = clock();
       ok = (value) => {
-        this.recordResult(permit, value, durationMs());
+        this.recordResult(permit, value, clock() - startedAt);
         return value;
       };
       bad = (error) => {
         if (watched?.aborted === true) this.release(permit);
-        else this.recordFailure(permit, error, durationMs());
+        else this.recordFailure(permit, error, clock() - startedAt);
         throw error;
       };
       if (shared) {

@@ -37,7 +37,7 @@ export class CallBudget extends Guard {
     if (this.#saved < this.#burst) this.#saved = Math.min(this.#burst, this.#saved + this.#ratio);
     if (this.#spent && this.#saved >= Math.max(one, this.#burst / 2)) {
       this.#spent = false;
-      this.say("relieved", "info", { saved: this.#saved });
+      this.tell("relieved", { saved: this.#saved });
     }
   }
 
@@ -45,7 +45,7 @@ export class CallBudget extends Guard {
   tryWithdraw(): boolean {
     if (this.#saved < one) {
       this.#count.refused += 1;
-      if (!this.#spent) this.say("spent", "trip", { granted: this.#count.granted });
+      if (!this.#spent) this.trip("spent", { granted: this.#count.granted });
       this.#spent = true;
       return false;
     }

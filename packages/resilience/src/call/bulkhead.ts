@@ -144,14 +144,14 @@ export class Bulkhead extends Guard {
       this.#count.refused += 1;
       if (this.#state !== "full") {
         this.#state = "full";
-        this.say("refused", "trip", { active: this.#active, queued: this.#queued });
+        this.trip("refused", { active: this.#active, queued: this.#queued });
       }
       return undefined;
     }
     this.#queued += 1;
     if (this.#state === "ok" && this.#queued >= highWater * this.#queueMax) {
       this.#state = "high";
-      this.say("high-water", "trip", { queued: this.#queued, queueMax: this.#queueMax });
+      this.trip("high-water", { queued: this.#queued, queueMax: this.#queueMax });
     }
     return this.#line(priority).join(priority, {
       signal: cancel,
@@ -159,7 +159,7 @@ export class Bulkhead extends Guard {
       keepAlive: true,
       timeoutError: () => {
         this.#count.waitedOut += 1;
-        this.say("waited-out", "trip", { waitMsMax: this.#waitMsMax });
+        this.trip("waited-out", { waitMsMax: this.#waitMsMax });
         return new BulkheadFullError(this.name, `no slot within ${this.#waitMsMax} ms`);
       },
     });
@@ -221,7 +221,7 @@ export class Bulkhead extends Guard {
     if (this.#queued > relieved * this.#queueMax || (this.#queueMax === 0 && this.#active > this.#concurrentMax / 2))
       return;
     this.#state = "ok";
-    this.say("relieved", "info", { active: this.#active, queued: this.#queued });
+    this.tell("relieved", { active: this.#active, queued: this.#queued });
   }
 
   /** Makes room for a newcomer at the cost of a less urgent waiter, or of the oldest of its own priority if so configured. */
@@ -232,7 +232,7 @@ export class Bulkhead extends Guard {
     if (victim === undefined) return false;
     this.#queued -= 1;
     this.#count.displaced += 1;
-    this.say("displaced", "trip", { priority: victim.payload });
+    this.trip("displaced", { priority: victim.payload });
     victim.reject(new BulkheadFullError(this.name, "displaced by a newer or more urgent call"));
     return true;
   }

@@ -1,7 +1,7 @@
 // One call through a whole policy, as one state machine: rate limit, slot, breaker, attempt timeout, retry, total
 // timeout. The record of a call is reused; what reaches it late is told apart because the reactions it handed out are no
 // longer its own. Slots and permits are given back before the caller is answered, and exactly once.
-import { abortable, nothing, onCancel, rejectSoon, Scope, started } from "../cancel.ts";
+import { abortable, nothing, onCancel, quietly, rejectSoon, Scope, settled, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import type { Lane } from "../deadlines.ts";
 import { AbortedError, isRefusal, RateLimitedError, TimeoutError } from "../errors.ts";
@@ -13,7 +13,7 @@ import type { AlarmPlan } from "./alarm.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Bulkhead } from "./bulkhead.ts";
 import type { LatencyHistogram } from "./latency.ts";
-import { discarded, FailedResult } from "./retry.ts";
+import { FailedResult } from "./retry.ts";
 import type { Retry } from "./retry.ts";
 
 /** What a policy needs of a rate limiter; `rateLimiter(…)` fits. */
@@ -50,7 +50,6 @@ const capture = (resolve: (value: never) => void, reject: (error: unknown) => vo
   latestResolve = resolve;
   latestReject = reject;
 };
-const settled = Promise.resolve();
 
 /** Runs calls by a plan, whose parts it keeps in fields of its own: one shape for every policy, so that reading them is quick. */
 export class CallRunner implements AlarmPlan {
@@ -256,7 +255,7 @@ class Call extends Alarm {
     const ok = (value: unknown): void => {
       if (this.#ok === ok) return this.#succeeded(value);
       count.late += 1;
-      discarded(discard, value);
+      quietly(discard, value);
     };
     const bad = (error: unknown): void => {
       if (this.#bad === bad) this.#failed(error);

@@ -111,8 +111,7 @@ export class Degrade<Level extends string> extends Guard {
   }
 
   #index(field: string, level: string): number {
-    const at = (this.levels as readonly string[]).indexOf(level);
-    if (at === -1) throw new BadOptionError(this.name, field, level, `one of ${this.levels.join(", ")}`);
-    return at;
+    this.oneOf(field, level, this.levels);
+    return this.levels.indexOf(level as Level);
   }
 }

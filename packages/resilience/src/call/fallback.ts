@@ -62,7 +62,7 @@ export class Fallback<Value> extends Guard {
     const ageMs = this.#last === undefined ? Infinity : this.system.now() - this.#last.at;
     if (this.#last !== undefined && ageMs <= this.#staleMsMax) {
       this.#count.stale += 1;
-      this.say("fell-back", "trip", { to: "stale", ageMs });
+      this.trip("fell-back", { to: "stale", ageMs });
       return this.#last.value;
     }
     let why = error;
@@ -70,7 +70,7 @@ export class Fallback<Value> extends Guard {
       try {
         const value = await alternative(why, context);
         this.#count.covered += 1;
-        this.say("fell-back", "trip", { to: at });
+        this.trip("fell-back", { to: at });
         return value;
       } catch (thrown) {
         why = thrown;

@@ -1,13 +1,12 @@
 // Starts the same work once more when the first try is slow, and takes whichever succeeds first (Dean and Barroso, The
 // Tail at Scale, 2013). Losers are aborted and their results discarded; a budget keeps the extra load small. For work
 // that may safely run twice.
-import { nothing, onCancel, rejectSoon, Scope, started } from "../cancel.ts";
+import { nothing, onCancel, quietly, rejectSoon, Scope, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import { AbortedError } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import type { CallBudget } from "./budget.ts";
-import { discarded } from "./retry.ts";
 
 export interface HedgeOptions extends GuardOptions {
   /** Wait before each further attempt, in ms (default 100), or a function that knows, say, the 95th percentile by now. */
@@ -79,7 +78,7 @@ export class Hedge extends Guard {
         (value) => {
           if (over) {
             count.late += 1;
-            return discarded(discard, value);
+            return quietly(discard, value);
           }
           if (scope.attempt > 1) count.wonByHedge += 1;
           budget?.deposit();
@@ -105,7 +104,7 @@ export class Hedge extends Guard {
           return;
         }
         count.hedged += 1;
-        this.say("hedged", "info", { attempt: scopes.length + 1 });
+        this.tell("hedged", { attempt: scopes.length + 1 });
         launch();
       });
     };

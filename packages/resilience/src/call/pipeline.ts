@@ -67,7 +67,7 @@ export class Pipeline<Ours = unknown> extends Guard {
       precise,
       keepAlive,
       discard,
-      onTimeout: (bound: number, total: boolean) => this.say("timed-out", "trip", { timeoutMs: bound, total }),
+      onTimeout: (bound: number, total: boolean) => this.trip("timed-out", { timeoutMs: bound, total }),
       totalMs: this.number(options, "totalTimeoutMs", Infinity, 0, Infinity),
     };
     const inside = {

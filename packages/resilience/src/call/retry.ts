@@ -1,6 +1,6 @@
 // Calls again after a failure that may pass, after a wait with jitter. An abort ends the wait at once and no further
 // call is made; a refusal of this package is not retried unless asked; the last error is thrown as it is.
-import { attemptContext, rejectSoon, sleep, started } from "../cancel.ts";
+import { attemptContext, quietly, rejectSoon, sleep, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import { AbortedError, isRefusal } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
@@ -96,12 +96,12 @@ export class Retry extends Guard {
     if (why !== "") {
       this.#count.exhausted += 1;
       if (why === "budget") this.#count.unpaid += 1;
-      this.say("gave-up", "trip", { why, attempts: attempt });
+      this.trip("gave-up", { why, attempts: attempt });
       return -1;
     }
     this.#count.retried += 1;
-    this.say("retrying", "info", { attempt, delayMs });
-    if (failed) discarded(discard, error.value);
+    this.tell("retrying", { attempt, delayMs });
+    if (failed) quietly(discard, error.value);
     return delayMs;
   }
 
@@ -129,15 +129,6 @@ export class Retry extends Guard {
         error = thrown;
       }
     }
-  }
-}
-
-/** Hands a value that nobody gets to the application, to close what it holds. */
-export function discarded(discard: ((value: unknown) => void) | undefined, value: unknown): void {
-  try {
-    discard?.(value);
-  } catch {
-    // Nobody waits for this value, so nobody can be told.
   }
 }
 

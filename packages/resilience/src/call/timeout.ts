@@ -45,7 +45,7 @@ export class Timeout extends Guard {
       precise: options.precise,
       keepAlive: options.keepAlive,
       discard: options.discard,
-      onTimeout: () => this.say("timed-out", "trip", { timeoutMs }),
+      onTimeout: () => this.trip("timed-out", { timeoutMs }),
     };
     this.#runner = options.mode === "cooperative" ? new CooperativeRunner(plan) : new CallRunner(plan);
   }

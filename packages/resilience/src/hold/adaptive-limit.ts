@@ -79,7 +79,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       count.refused += 1;
       if (!refusing) {
         refusing = true;
-        guard.say("limiting", "trip", { limit, inflight, tenant });
+        guard.trip("limiting", { limit, inflight, tenant });
       }
       return undefined;
     }
@@ -99,7 +99,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       count[how] += 1;
       if (refusing && inflight < limit / 2) {
         refusing = false;
-        guard.say("relieved", "info", { limit, inflight });
+        guard.tell("relieved", { limit, inflight });
       }
       if (how !== "ignored")
         move(
@@ -118,7 +118,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
     // A limit moves with nearly every sample; listeners hear of halvings and doublings of what they last heard.
     if (limit >= told * 2 || limit <= told / 2) {
       told = limit;
-      guard.say("limit-changed", "info", { limit, before, inflight });
+      guard.tell("limit-changed", { limit, before, inflight });
     }
   }
 
@@ -127,7 +127,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       controls: {
         "set-limit-max": (argument) => {
           cap = guard.check("limit-max", Number(argument), 1, undefined, true);
-          guard.say("capped", "info", { cap });
+          guard.tell("capped", { cap });
           move(found);
         },
       },

@@ -69,11 +69,11 @@ export function autotune(options: AutotuneOptions): Autotune {
       apply(to);
     } catch (error) {
       count.applyFailures += 1;
-      guard.say("apply-failed", "trip", { value: to, message: String(error) });
+      guard.trip("apply-failed", { value: to, message: String(error) });
       return;
     }
     count.moves += 1;
-    guard.say("moved", "info", { from: value, to, why });
+    guard.tell("moved", { from: value, to, why });
     value = to;
   }
 
@@ -109,12 +109,12 @@ export function autotune(options: AutotuneOptions): Autotune {
   function pause(): void {
     paused = true;
     sum = seen = 0;
-    guard.say("paused", "info", { value });
+    guard.tell("paused", { value });
   }
 
   function resume(): void {
     paused = false;
-    guard.say("resumed", "info", { value });
+    guard.tell("resumed", { value });
   }
 
   return guard.complete<Autotune>(
@@ -140,7 +140,7 @@ export function autotune(options: AutotuneOptions): Autotune {
           gain(mean, best.score) < -lossMax
         ) {
           count.wayBacks += 1;
-          guard.say("way-back", "trip", { from: value, to: best.value, score: mean, best: best.score });
+          guard.trip("way-back", { from: value, to: best.value, score: mean, best: best.score });
           turn();
           move(best.value, "way back");
         } else if (seen >= samples) decide(mean);

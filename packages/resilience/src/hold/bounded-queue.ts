@@ -5,7 +5,7 @@ import { BadOptionError, ClosedError, QueueFullError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
-import { refuseAborted } from "../cancel.ts";
+import { quietly, refuseAborted } from "../cancel.ts";
 import type { Cancel } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
 
@@ -106,22 +106,17 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     if (!alerted && size >= highItems) {
       alerted = true;
       count.alerts += 1;
-      guard.say("high-water", "trip", { size, capacity, policy });
+      guard.trip("high-water", { size, capacity, policy });
     } else if (alerted && size <= lowItems) {
       alerted = false;
       overflowed = false;
-      guard.say("relieved", "info", { size, capacity });
+      guard.tell("relieved", { size, capacity });
     }
   }
 
   function shed(item: Item, why: "overflow" | "drained" | "closed"): void {
     count.shed += 1;
-    if (options.onShed === undefined) return;
-    try {
-      options.onShed(item, why);
-    } catch {
-      // The shed item's listener must not break the queue; it has no caller to report to.
-    }
+    quietly(options.onShed, item, why);
   }
 
   /** Puts an item where it belongs; there is room or a waiting consumer. */
@@ -184,7 +179,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   function tellOverflow(shedItems = 1): void {
     if (overflowed) return;
     overflowed = true;
-    guard.say("overflow", "trip", { shed: shedItems, size, capacity, policy });
+    guard.trip("overflow", { shed: shedItems, size, capacity, policy });
   }
 
   function turnAway(item: Item, outcome: "shed" | "refused"): QueueOutcome {
@@ -243,7 +238,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
 
   function drain(share = 0): number {
     const drained = shedDownTo(Math.floor(guard.check("share", share, 0, 1) * capacity), "drained");
-    if (drained > 0) guard.say("drained", "trip", { shed: drained, size, capacity });
+    if (drained > 0) guard.trip("drained", { shed: drained, size, capacity });
     admitWaiting();
     if (alerted) watermark();
     return drained;
@@ -308,7 +303,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
         closed = true;
         producers.rejectAll(() => new ClosedError(guard.name, "queue"));
         consumers.rejectAll(() => new ClosedError(guard.name, "queue"));
-        guard.say("closed", "info", { size });
+        guard.tell("closed", { size });
       },
       controls: { drain: (share) => void drain(Math.min(1, Math.max(0, Number(share ?? 0) || 0))) },
     },

@@ -47,10 +47,10 @@ export function cacheAlerts(guard: OpenGuard, options: CacheAlertOptions): Cache
     if (!storming && evictionShare >= stormShare) {
       storming = true;
       storms += 1;
-      guard.say("eviction-storm", "trip", { evictions: windowEvictions, operations, hitRate: rate() });
+      guard.trip("eviction-storm", { evictions: windowEvictions, operations, hitRate: rate() });
     } else if (storming && evictionShare < stormShare / 2) {
       storming = false;
-      guard.say("eviction-storm-over", "info", { evictions: windowEvictions, operations });
+      guard.tell("eviction-storm-over", { evictions: windowEvictions, operations });
     }
     const lookups = windowHits + windowMisses;
     if (lookups > 0) judgeHitRate(windowHits / lookups);
@@ -61,10 +61,10 @@ export function cacheAlerts(guard: OpenGuard, options: CacheAlertOptions): Cache
     const before = longRate ?? hitRate;
     if (!falling && hitRate < before - hitRateDrop) {
       falling = true;
-      guard.say("hit-rate-falling", "trip", { hitRate, before });
+      guard.trip("hit-rate-falling", { hitRate, before });
     } else if (falling && hitRate >= before - hitRateDrop / 2) {
       falling = false;
-      guard.say("hit-rate-recovered", "info", { hitRate });
+      guard.tell("hit-rate-recovered", { hitRate });
     }
     // While it is low the average follows ten times slower, so that the trouble does not at once become the norm.
     longRate = before + (hitRate - before) * (falling ? longWeight / 10 : longWeight);

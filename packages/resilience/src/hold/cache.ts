@@ -60,8 +60,6 @@ interface Entry<Key, Value> {
   readonly freshUntil: number;
   /** SIEVE's mark: used since the hand last passed. */
   visited: boolean;
-  newer: Entry<Key, Value> | undefined;
-  older: Entry<Key, Value> | undefined;
 }
 
 /** A bounded cache that loads once for all who ask. @throws BadOptionError for an option out of its range. */
@@ -80,58 +78,49 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     stormShare: guard.number(options, "stormShare", 0.4, 0, 1),
     hitRateDrop: guard.number(options, "hitRateDrop", 0.2, 0, 1),
   });
+  /** Oldest first. */
   const entries = new Map<Key, Entry<Key, Value>>();
+  /** SIEVE's hand, from the oldest towards the newest. A map's iterator stays right when entries come and go. */
+  let hand = entries.values();
   const loads = new Map<Key, Promise<Outcome<Value>>>();
   const count = { staleHits: 0, sets: 0, expired: 0, tooBig: 0, loads: 0, loadFailures: 0, loadsJoined: 0 };
-  let newest: Entry<Key, Value> | undefined;
-  let oldest: Entry<Key, Value> | undefined;
-  let hand: Entry<Key, Value> | undefined;
   let totalSize = 0;
 
   const isFresh = (entry: Entry<Key, Value>): boolean =>
     entry.freshUntil === Infinity || system.now() < entry.freshUntil;
 
-  function unlink(entry: Entry<Key, Value>): void {
-    if (hand === entry) hand = entry.newer;
-    if (entry.newer === undefined) newest = entry.older;
-    else entry.newer.older = entry.older;
-    if (entry.older === undefined) oldest = entry.newer;
-    else entry.older.newer = entry.newer;
-    entries.delete(entry.key);
+  function remove(entry: Entry<Key, Value> | undefined): void {
+    if (entry === undefined || !entries.delete(entry.key)) return;
     // An empty cache holds exactly nothing: what rounding leaves of fractions would keep out an entry as large as the bound, for ever.
     totalSize = entries.size === 0 ? 0 : totalSize - entry.size;
   }
 
-  /** SIEVE: the hand moves from the oldest towards the newest, clears marks, and evicts the first entry without one. */
+  /** SIEVE: the hand clears marks on its way, begins anew at the end, and evicts the first entry without a mark. */
   function evict(): void {
-    let entry = hand ?? oldest;
-    while (entry?.visited === true) {
-      entry.visited = false;
-      entry = entry.newer ?? oldest;
+    for (;;) {
+      const { value: entry, done } = hand.next();
+      if (done === true) hand = entries.values();
+      else if (entry.visited) entry.visited = false;
+      else {
+        remove(entry);
+        alerts.evicted();
+        return;
+      }
     }
-    if (entry === undefined) return;
-    hand = entry;
-    unlink(entry);
-    alerts.evicted();
   }
 
   function store(key: Key, value: Value, lifeMs: number): void {
     count.sets += 1;
     const size = Math.max(0, sizeOf(value, key));
     const before = entries.get(key);
+    remove(before);
     if (!(size <= sizeMax)) {
       count.tooBig += 1;
-      if (before !== undefined) unlink(before);
       return;
     }
-    if (before !== undefined) unlink(before);
     while (totalSize + size > sizeMax || entries.size >= entriesMax) evict();
     const freshUntil = lifeMs === Infinity ? Infinity : system.now() + lifeMs;
-    const visited = before?.visited ?? false;
-    const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited, newer: undefined, older: newest };
-    if (newest === undefined) oldest = entry;
-    else newest.newer = entry;
-    newest = entry;
+    const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited: before?.visited ?? false };
     entries.set(key, entry);
     totalSize += size;
     alerts.operation();
@@ -140,13 +129,13 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
   function get(key: Key): Value | undefined {
     const entry = entries.get(key);
     if (entry !== undefined) {
-      if (entry.freshUntil === Infinity || system.now() < entry.freshUntil) {
+      if (isFresh(entry)) {
         entry.visited = true;
         alerts.hit();
         return entry.value;
       }
       if (system.now() >= entry.freshUntil + staleMs) {
-        unlink(entry);
+        remove(entry);
         count.expired += 1;
       }
     }
@@ -186,7 +175,6 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
   function clear(): void {
     loads.clear();
     entries.clear();
-    newest = oldest = hand = undefined;
     totalSize = 0;
   }
 
@@ -207,7 +195,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
       delete(key) {
         loads.delete(key);
         const entry = entries.get(key);
-        if (entry !== undefined) unlink(entry);
+        remove(entry);
         return entry !== undefined;
       },
       clear,

@@ -13,27 +13,31 @@ function table(words: Readonly<Record<ErrorKind, string>>): Table {
 }
 
 /**
- * By `code` or `name` of the error. Transient: the network, resources that run short for a while, Node's own and undici's
- * timeouts, this package's timeouts and refusals, Redis clients (ioredis, node-redis), SQLite's locks. Configuration: names,
- * files, rights, certificates, options. Unexpected: bugs in the program; not TypeError, which fetch throws around every
- * network failure.
+ * By `code` or `name` of the error, in lower case, which is smaller when compressed than capitals. Transient: the network,
+ * resources that run short for a while, Node's own and undici's timeouts, this package's timeouts and refusals, Redis clients
+ * (ioredis, node-redis), SQLite's locks. Configuration: names, files, rights, certificates, options. Unexpected: bugs in the
+ * program; not TypeError, which fetch throws around every network failure.
  */
-export const byCode: Table = /* @__PURE__ */ table({
-  transient: `ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT ESOCKETTIMEDOUT EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN
-    ENETRESET ENOTCONN EAI_AGAIN EAGAIN EBUSY EMFILE ENFILE ENOBUFS ENOMEM EADDRNOTAVAIL
-    UND_ERR_CONNECT_TIMEOUT UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT UND_ERR_SOCKET UND_ERR_CLOSED UND_ERR_DESTROYED
-    UND_ERR_BPL_MISSING_UPSTREAM UND_ERR_RESPONSE_STATUS_CODE
-    TimeoutError PRUNELLA_TIMEOUT PRUNELLA_WAIT_TIMEOUT PRUNELLA_QUEUE_FULL PRUNELLA_BULKHEAD_FULL PRUNELLA_BREAKER_OPEN
-    PRUNELLA_RATE_LIMITED PRUNELLA_LIMIT_REACHED PRUNELLA_DEADLOCK
-    MaxRetriesPerRequestError ClusterAllFailedError ConnectionTimeoutError SocketClosedUnexpectedlyError NR_CLOSED
-    CONNECTION_BROKEN UNCERTAIN_STATE SQLITE_BUSY SQLITE_LOCKED`,
-  configuration: `ENOTFOUND ENOENT ENOTDIR EISDIR EACCES EPERM EADDRINUSE EROFS ENOSPC EPROTO ERR_INVALID_URL
-    ERR_UNSUPPORTED_PROTOCOL ERR_TLS_CERT_ALTNAME_INVALID CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY PRUNELLA_BAD_OPTION PRUNELLA_INVALID_INPUT
-    SQLITE_CANTOPEN SQLITE_READONLY SQLITE_FULL`,
-  unexpected: `UND_ERR_INVALID_ARG UND_ERR_HEADERS_OVERFLOW PRUNELLA_LOCK_ORDER PRUNELLA_ROLLBACK PRUNELLA_COMMIT_UNKNOWN
-    SQLITE_CORRUPT ReferenceError RangeError SyntaxError`,
+const codes: Table = /* @__PURE__ */ table({
+  transient: `econnrefused econnreset econnaborted epipe etimedout esockettimedout ehostunreach ehostdown enetunreach enetdown
+    enetreset enotconn eai_again eagain ebusy emfile enfile enobufs enomem eaddrnotavail
+    und_err_connect_timeout und_err_headers_timeout und_err_body_timeout und_err_socket und_err_closed und_err_destroyed
+    und_err_bpl_missing_upstream und_err_response_status_code
+    timeouterror prunella_timeout prunella_wait_timeout prunella_queue_full prunella_bulkhead_full prunella_breaker_open
+    prunella_rate_limited prunella_limit_reached prunella_deadlock
+    maxretriesperrequesterror clusterallfailederror connectiontimeouterror socketclosedunexpectedlyerror nr_closed
+    connection_broken uncertain_state sqlite_busy sqlite_locked`,
+  configuration: `enotfound enoent enotdir eisdir eacces eperm eaddrinuse erofs enospc eproto err_invalid_url
+    err_unsupported_protocol err_tls_cert_altname_invalid cert_has_expired depth_zero_self_signed_cert self_signed_cert_in_chain
+    unable_to_verify_leaf_signature unable_to_get_issuer_cert_locally prunella_bad_option prunella_invalid_input
+    sqlite_cantopen sqlite_readonly sqlite_full`,
+  unexpected: `und_err_invalid_arg und_err_headers_overflow prunella_lock_order prunella_rollback prunella_commit_unknown
+    sqlite_corrupt referenceerror rangeerror syntaxerror`,
 });
+
+export function byCode(code: string): ErrorKind | undefined {
+  return codes.get(code.toLowerCase());
+}
 
 /** By the first word of the message, in capitals, as Redis answers. */
 const byRedisWord: Table = /* @__PURE__ */ table({

@@ -41,7 +41,7 @@ function lookUp(error: unknown): Classified | undefined {
   const wait = waitOf(error);
   const retryAfter = wait === undefined ? {} : { retryAfterMs: wait };
   for (const key of [code, name]) {
-    const kind = typeof key === "string" ? byCode.get(key) : undefined;
+    const kind = typeof key === "string" ? byCode(key) : undefined;
     if (kind !== undefined) return { kind, because: `code ${String(key)}`, ...retryAfter };
   }
   if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) {

@@ -28,7 +28,7 @@ export interface ErrorContext extends Reporting {
 }
 
 /** Where an error carries its context: error[contextSymbol]. */
-export const contextSymbol: unique symbol = Symbol.for("prunella.context") as never;
+export const contextSymbol: unique symbol = /* @__PURE__ */ Symbol.for("prunella.context") as never;
 
 /** Keeps context for errors; follows awaits only with a `storage`. @throws BadOptionError for an option out of its range. */
 export function errorContext(options: ErrorContextOptions = {}): ErrorContext {

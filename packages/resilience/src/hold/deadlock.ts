@@ -8,7 +8,7 @@ import { causesOf } from "./causes.ts";
 import type { GuardOptions, OpenGuard } from "./guard.ts";
 
 /** Codes: PostgreSQL deadlock_detected, the SQL standard's serialization_failure, MySQL and MariaDB, SQLite, this package. */
-const codes = /^(40P01|40001|ER_LOCK_DEADLOCK|SQLITE_(BUSY|LOCKED)(_.*)?|PRUNELLA_DEADLOCK)$/;
+const codes = /^(40p01|40001|er_lock_deadlock|sqlite_(busy|locked)(_.*)?|prunella_deadlock)$/i;
 /** MySQL's ER_LOCK_DEADLOCK, SQL Server's deadlock victim. */
 const numbers = [1213, 1205];
 /** node:sqlite's `errcode`, primary part: SQLITE_BUSY, SQLITE_LOCKED. */
@@ -56,7 +56,7 @@ export function deadlockRetry(
         } catch (error) {
           if (error instanceof RollbackError || error instanceof CommitUnknownError || !isDeadlock(error)) throw error;
           count.deadlocks += 1;
-          guard.say("deadlock", "trip", { attempt, attempts });
+          guard.trip("deadlock", { attempt, attempts });
           if (attempt >= attempts) throw error;
           await sleep(guard.system, backoffMs({ delayMs }, attempt, 0, guard.system.random), guard.name, cancel);
         }

@@ -103,7 +103,7 @@ export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, To
               const outcome = await answer.outcome;
               if (outcome.kind === "overrun") {
                 count.unanswered += 1;
-                guard.say("unanswered", "trip", { from: own.name, answerMs });
+                guard.trip("unanswered", { from: own.name, answerMs });
               }
               valueOf(outcome);
             },

@@ -7,7 +7,6 @@ import type { GuardEvent, Reporting } from "../report.ts";
 export type { GuardOptions } from "../guard.ts";
 
 class Kept extends Guard {
-  #look: () => Look = () => ({});
   readonly #options: GuardOptions;
 
   constructor(kind: string, options: GuardOptions) {
@@ -15,22 +14,20 @@ class Kept extends Guard {
     this.#options = options;
   }
 
-  protected look(): Look {
-    return this.#look();
+  protected override look(): Look {
+    return {};
   }
 
   complete(face: object, look: () => Look): Reporting {
-    this.#look = look;
+    this.look = look;
     const { guard, name } = this;
-    return named(
-      Object.assign(face, {
-        guard,
-        name,
-        snapshot: () => this.snapshot(),
-        listen: (listener: (event: GuardEvent) => void) => this.listen(listener),
-      }),
-      this.#options,
-    );
+    const reporting = {
+      guard,
+      name,
+      snapshot: () => this.snapshot(),
+      listen: (listener: (event: GuardEvent) => void) => this.listen(listener),
+    };
+    return named(Object.assign(face, reporting), this.#options);
   }
 }
 
@@ -38,6 +35,8 @@ class Kept extends Guard {
 export interface OpenGuard {
   readonly name: string;
   readonly system: Guard["system"];
+  trip: Guard["trip"];
+  tell: Guard["tell"];
   say: Guard["say"];
   check: Guard["check"];
   number: Guard["number"];

@@ -6,6 +6,7 @@ import { BadOptionError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { loop } from "./loop.ts";
+import { quietly } from "../cancel.ts";
 import type { CancelSignal } from "../cancel.ts";
 
 export type HealthStatus =
@@ -65,6 +66,8 @@ export interface HealthMonitor extends Reporting {
   results(): readonly HealthResult[];
 }
 
+type Verdict = Exclude<HealthStatus, "unknown">;
+
 interface Watched {
   readonly check: HealthCheck;
   outstanding: number;
@@ -101,18 +104,11 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     if (signal.aborted) return;
     count.rounds += 1;
     roundLastMs = system.now() - startedAt;
-    try {
-      options.onRound?.(results);
-    } catch {
-      // The listener's trouble is not the monitor's.
-    }
+    quietly(options.onRound, results);
   }
 
   async function examine(each: Watched, roundStartedAt: number, signal: CancelSignal): Promise<HealthResult> {
-    if (each.outstanding >= outstandingMax) {
-      count.stuck += 1;
-      return conclude(each, "stuck", 0);
-    }
+    if (each.outstanding >= outstandingMax) return conclude(each, "stuck", 0);
     const startedAt = system.now();
     const leftMs = roundStartedAt + roundMs - startedAt;
     // Another check held the thread for the whole round: that says nothing about this one.
@@ -123,29 +119,16 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     const heldMs = system.now() - startedAt;
     if (heldMs > blockMs) {
       count.blocked += 1;
-      if (!each.blocks) guard.say("blocking", "trip", { check: each.check.name, heldMs });
+      if (!each.blocks) guard.trip("blocking", { check: each.check.name, heldMs });
     }
     each.blocks = heldMs > blockMs;
     void run.settled.then(() => (each.outstanding -= 1));
     const outcome = await run.outcome;
     const durationMs = system.now() - startedAt;
-    switch (outcome.kind) {
-      case "done": {
-        const healthy = outcome.value !== false;
-        if (healthy) count.healthy += 1;
-        else count.unhealthy += 1;
-        return conclude(each, healthy ? "healthy" : "unhealthy", durationMs);
-      }
-      case "failed":
-        count.unhealthy += 1;
-        return conclude(each, "unhealthy", durationMs, outcome.error);
-      case "overrun":
-        count.timedOut += 1;
-        return conclude(each, "timed-out", durationMs, outcome.error);
-      case "cancelled":
-        // The monitor stops: no verdict, the last one stands.
-        return each.last ?? noVerdict(each);
-    }
+    // The monitor stops: no verdict, the last one stands.
+    if (outcome.kind === "cancelled") return each.last ?? noVerdict(each);
+    if (outcome.kind === "done") return conclude(each, outcome.value === false ? "unhealthy" : "healthy", durationMs);
+    return conclude(each, outcome.kind === "overrun" ? "timed-out" : "unhealthy", durationMs, outcome.error);
   }
 
   const noVerdict = ({ check }: Watched): HealthResult => ({
@@ -156,7 +139,8 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     inARow: 0,
   });
 
-  function conclude(each: Watched, status: HealthStatus, durationMs: number, error?: unknown): HealthResult {
+  function conclude(each: Watched, status: Verdict, durationMs: number, error?: unknown): HealthResult {
+    count[status === "timed-out" ? "timedOut" : status] += 1;
     const healthy = status === "healthy";
     const before = each.last;
     const same = before !== undefined && (before.status === "healthy") === healthy;
@@ -169,8 +153,8 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
       inARow: same ? before.inARow + 1 : 1,
       ...(error === undefined ? {} : { error }),
     };
-    if (!healthy && !same) guard.say("became-unhealthy", "trip", { check: name, status });
-    else if (healthy && before !== undefined && !same) guard.say("became-healthy", "info", { check: name });
+    if (!healthy && !same) guard.trip("became-unhealthy", { check: name, status });
+    else if (healthy && before !== undefined && !same) guard.tell("became-healthy", { check: name });
     return each.last;
   }
 
@@ -179,16 +163,16 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
   return guard.complete<HealthMonitor>(
     {
       start() {
-        if (!rounds.running) guard.say("started", "info", { checks: watched.size });
+        if (!rounds.running) guard.tell("started", { checks: watched.size });
         rounds.start();
       },
       stop() {
-        if (rounds.running) guard.say("stopped", "info");
+        if (rounds.running) guard.tell("stopped");
         return rounds.stop();
       },
       add,
       remove(name) {
-        if (watched.delete(name)) guard.say("removed", "info", { check: name });
+        if (watched.delete(name)) guard.tell("removed", { check: name });
       },
       results: () => [...watched.values()].flatMap(({ last }) => (last === undefined ? [] : [last])),
       controls: { check: () => rounds.wake() },

@@ -45,11 +45,11 @@ export function lazy<Value>(
       if (outcome.kind === "done") {
         count.made += 1;
         if (wanted) ready = { value: outcome.value };
-        guard.say("made", "info", { ms: system.now() - startedAt });
+        guard.tell("made", { ms: system.now() - startedAt });
       } else {
         count.failed += 1;
         if (wanted) failure = { outcome, until: system.now() + failureGapMs };
-        guard.say("failed", "trip", { why: String(outcome.error) });
+        guard.trip("failed", { why: String(outcome.error) });
       }
       return outcome;
     });
@@ -60,7 +60,7 @@ export function lazy<Value>(
   function reset(): void {
     count.resets += 1;
     ready = making = failure = undefined;
-    guard.say("reset", "info");
+    guard.tell("reset");
   }
 
   return guard.complete<Lazy<Value>>(

@@ -100,14 +100,14 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
       });
     } catch (error) {
       count.failed += 1;
-      guard.say("batch-failed", "trip", { keys: keys.length, message: String(error) });
+      guard.trip("batch-failed", { keys: keys.length, message: String(error) });
       for (const each of wanted) each.reject(error);
     } finally {
       batches -= 1;
       sent -= keys.length;
       if (full && gathered.size + sent <= keysMax / 2) {
         full = false;
-        guard.say("relieved", "info");
+        guard.tell("relieved");
       }
       dispatch();
     }
@@ -125,7 +125,7 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
         }
         if (gathered.size + sent >= keysMax) {
           count.refused += 1;
-          if (!full) guard.say("refused", "trip", { keysMax });
+          if (!full) guard.trip("refused", { keysMax });
           full = true;
           throw new QueueFullError(guard.name, keysMax, "keys");
         }
@@ -141,7 +141,7 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
         timer?.cancel();
         for (const each of gathered.values()) each.reject(new ClosedError(guard.name, "loader"));
         gathered.clear();
-        guard.say("closed", "info");
+        guard.tell("closed");
       },
     },
     () => ({

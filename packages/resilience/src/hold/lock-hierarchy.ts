@@ -7,6 +7,7 @@ import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { findCycle } from "./lock-cycle.ts";
 import type { Held, Lock, LockMode, Request } from "./lock-cycle.ts";
+import { placeOf } from "./place.ts";
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
@@ -132,25 +133,23 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     request.owner.holds.set(lock.name, held);
   }
 
-  function release(owner: Request["owner"], name: string): void {
-    const held = owner.holds.get(name);
-    const lock = locks.get(name);
-    if (held === undefined || lock === undefined) return;
+  /** Ends a hold, once; one that has ended already is left alone. */
+  function release(held: Held | undefined): void {
+    if (held === undefined) return;
+    const lock = locks.get(held.lock);
+    if (lock?.held.get(held.owner) !== held) return;
     held.times -= 1;
     if (held.times > 0) return;
-    owner.holds.delete(name);
-    lock.held.delete(owner);
+    held.owner.holds.delete(lock.name);
+    lock.held.delete(held.owner);
     settle(lock);
   }
 
   function releaser(owner: Request["owner"], name: string): () => void {
-    const held = owner.holds.get(name);
-    let released = false;
+    let held = owner.holds.get(name);
     return () => {
-      // A release kept from an earlier hold (before releaseAll) must not end a later one.
-      if (released || owner.holds.get(name) !== held) return;
-      released = true;
-      release(owner, name);
+      release(held);
+      held = undefined;
     };
   }
 
@@ -158,7 +157,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     lock,
     owner: owner.name,
     mode,
-    site: typeof site === "string" ? site : stackOf(site),
+    site: typeof site === "string" ? site : placeOf(site),
   });
 
   /** Refuses a lock that comes before (or within a lock already held in a weaker mode) one that the owner holds. */
@@ -172,7 +171,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
         ? "a read lock cannot become a write lock; take the write lock from the start"
         : `the order is ${[...levels.keys()].join(" < ")}, names ascending within a class`;
       const error = new LockOrderError(guard.name, siteOf(held), siteOf(request), rule);
-      guard.say("wrong-order", "trip", { held: held.lock, wanted: request.lock, message: error.message });
+      guard.trip("wrong-order", { held: held.lock, wanted: request.lock, message: error.message });
       throw error;
     }
   }
@@ -198,7 +197,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     if (cycle !== undefined) {
       count.deadlocks += 1;
       const error = new DeadlockError(guard.name, cycle.map(siteOf));
-      guard.say("deadlock", "trip", { wanted: name, owners: cycle.length, message: error.message });
+      guard.trip("deadlock", { wanted: name, owners: cycle.length, message: error.message });
       throw error;
     }
     if (waits >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting owners");
@@ -211,7 +210,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       timeoutError: () => {
         count.timeouts += 1;
         const holders = [...lock.held.values()].map((held) => `\n  held by ${held.owner.name}: ${siteOf(held).site}`);
-        guard.say("timed-out", "trip", { wanted: name, waitedMs: limitMs });
+        guard.trip("timed-out", { wanted: name, waitedMs: limitMs });
         return new WaitTimeoutError(guard.name, `lock "${name}"`, limitMs, holders.join(""));
       },
     });
@@ -224,9 +223,9 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       name,
       acquire: (lock, own = {}) => acquire(self, lock, own),
       releaseAll() {
-        for (const [lock, held] of [...self.holds].reverse()) {
+        for (const held of [...self.holds.values()].reverse()) {
           held.times = 1;
-          release(self, lock);
+          release(held);
         }
       },
     };
@@ -253,14 +252,4 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     },
     () => ({ values: { locks: locks.size, waits }, counts: count }),
   );
-}
-
-/** The stack without the lines of this file. */
-function stackOf(site: Error): string {
-  const lines = (site.stack ?? "").split("\n").slice(1);
-  const own = lines.filter((line) => !/lock-hierarchy\.[jt]s/.test(line) && !line.includes("node:internal"));
-  return (own.length > 0 ? own : lines)
-    .slice(0, 5)
-    .map((line) => line.trim())
-    .join(" < ");
 }

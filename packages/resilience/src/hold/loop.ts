@@ -6,6 +6,7 @@ import { bounded } from "./bounded.ts";
 import type { Bounded } from "./bounded.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { quietly } from "../cancel.ts";
 import type { CancelSignal } from "../cancel.ts";
 
 export interface Iteration {
@@ -92,7 +93,7 @@ export function loop(options: LoopOptions): Loop {
     if (!running || current !== undefined) return;
     if (abandoned >= abandonedMax) {
       count.skipped += 1;
-      guard.say("skipped", "trip", { abandoned, abandonedMax });
+      guard.trip("skipped", { abandoned, abandonedMax });
       woken = false;
       schedule();
       return;
@@ -113,20 +114,20 @@ export function loop(options: LoopOptions): Loop {
         case "done":
           count.completed += 1;
           // What was abandoned may never end ("recovered"); that the loop goes on all the same is told here.
-          if (stalled && abandoned > 0) guard.say("resumed", "info", { iteration: number });
+          if (stalled && abandoned > 0) guard.tell("resumed", { iteration: number });
           stalled = false;
           break;
         case "failed":
           count.failed += 1;
-          guard.say("failed", "trip", { iteration: number, message: String(outcome.error) });
-          tellError(outcome.error, number);
+          guard.trip("failed", { iteration: number, message: String(outcome.error) });
+          quietly(options.onError, outcome.error, number);
           break;
         case "overrun":
           count.stalled += 1;
           stalled = true;
           abandon(work);
-          guard.say("stalled", "trip", { iteration: number, timeoutMs, abandoned });
-          tellError(outcome.error, number);
+          guard.trip("stalled", { iteration: number, timeoutMs, abandoned });
+          quietly(options.onError, outcome.error, number);
           break;
         case "cancelled":
           abandon(work);
@@ -141,7 +142,7 @@ export function loop(options: LoopOptions): Loop {
     abandoned += 1;
     void work.settled.then(() => {
       abandoned -= 1;
-      if (abandoned === 0 && running) guard.say("recovered", "info");
+      if (abandoned === 0 && running) guard.tell("recovered");
     });
   }
 
@@ -166,21 +167,13 @@ export function loop(options: LoopOptions): Loop {
     guard.say("stopped", leftRunning ? "trip" : "info", { leftRunning });
   }
 
-  function tellError(error: unknown, iteration: number): void {
-    try {
-      options.onError?.(error, iteration);
-    } catch {
-      // The hook is the last to hear; there is nobody else to tell.
-    }
-  }
-
   return guard.complete<Loop>(
     {
       start() {
         if (running) return;
         running = true;
         origin = system.now();
-        guard.say("started", "info", { intervalMs });
+        guard.tell("started", { intervalMs });
         // A loop that is still stopping begins when it has stopped, so that iterations never overlap.
         if (stopping === undefined) iterate(origin);
         else void stopping.then(() => (running && current === undefined ? sleepUntil(system.now()) : undefined));

@@ -7,6 +7,7 @@ import { bounded } from "./bounded.ts";
 import { ClosedError, QueueFullError, WaitTimeoutError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { placeOf } from "./place.ts";
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
@@ -126,10 +127,10 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     }
     if (line.size > creating - filling + checking && total() >= max && !exhausted) {
       exhausted = true;
-      guard.say("exhausted", "trip", { max, waiting: line.size, lent: lent.size });
+      guard.trip("exhausted", { max, waiting: line.size, lent: lent.size });
     } else if (line.size === 0 && exhausted) {
       exhausted = false;
-      guard.say("relieved", "info", { lent: lent.size });
+      guard.tell("relieved", { lent: lent.size });
     }
     if (closed && total() === 0) whenEmpty?.();
   }
@@ -185,19 +186,13 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     if (forMin) filling -= 1;
     if (outcome.kind === "done") {
       count.created += 1;
-      give({
-        resource: outcome.value.resource,
-        since: system.now(),
-        lease: undefined,
-        borrower: undefined,
-        told: false,
-      });
+      give({ ...outcome.value, since: 0, lease: undefined, borrower: undefined, told: false });
       pump();
       return true;
     }
     count.createFailures += 1;
     const error = outcome.error;
-    guard.say("create-failed", "trip", { message: String(error) });
+    guard.trip("create-failed", { message: String(error) });
     // One that is finished after its bound has nobody waiting for it: it is destroyed, not stranded.
     void run.settled.then(() => (made === undefined ? undefined : end(made.resource)));
     if (!forMin) line.shift()?.reject(error);
@@ -214,7 +209,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     if (outcome.kind === "done" && outcome.value !== false) give(slot);
     else {
       count.invalid += 1;
-      guard.say("invalid", "info", { why: outcome.kind });
+      guard.tell("invalid", { why: outcome.kind });
       void end(slot.resource);
     }
     pump();
@@ -229,7 +224,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     destroying -= 1;
     if (outcome.kind !== "done") {
       count.destroyFailures += 1;
-      guard.say("destroy-failed", "trip", { why: outcome.kind });
+      guard.trip("destroy-failed", { why: outcome.kind });
     }
     pump();
     void fill();
@@ -263,13 +258,8 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       if (slot.told || now - slot.since < leakMs) continue;
       slot.told = true;
       count.leaks += 1;
-      const stack =
-        slot.borrower?.stack
-          ?.split("\n")
-          .slice(1, 8)
-          .map((line) => line.trim())
-          .join(" < ") ?? "unknown";
-      guard.say("leak", "trip", { heldMs: now - slot.since, stack, reclaimed: options.reclaim === true });
+      const stack = placeOf(slot.borrower);
+      guard.trip("leak", { heldMs: now - slot.since, stack, reclaimed: options.reclaim === true });
       if (options.reclaim !== true) continue;
       count.reclaimed += 1;
       slot.lease?.destroy();
@@ -324,7 +314,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
 
   async function close(drainMs: number): Promise<void> {
     closed = true;
-    guard.say("closed", "info", { lent: lent.size });
+    guard.tell("closed", { lent: lent.size });
     watch?.cancel();
     watch = undefined;
     refill?.cancel();
@@ -334,7 +324,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     const empty = new Promise<void>((resolve) => (whenEmpty = resolve));
     const run = bounded(guard, "draining", drainMs, () => empty);
     if ((await run.outcome).kind === "done") return;
-    guard.say("not-drained", "trip", { lent: lent.size });
+    guard.trip("not-drained", { lent: lent.size });
     for (const slot of [...lent]) slot.lease?.destroy();
     await empty;
   }

@@ -137,7 +137,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
       count.allowed += 1;
       if (refusing && now - refusedAt >= quietMs) {
         refusing = false;
-        guard.say("relieved", "info", { key });
+        guard.tell("relieved", { key });
       }
     }
     return waitMs;
@@ -148,12 +148,12 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
     refusedAt = now;
     if (refusing) return;
     refusing = true;
-    guard.say("limited", "trip", { key, retryAfterMs: waitMs });
+    guard.trip("limited", { key, retryAfterMs: waitMs });
   }
 
   function setScale(next: number): void {
     scale = guard.check("scale", next, 0.001, 1000);
-    guard.say("scaled", "info", { scale });
+    guard.tell("scaled", { scale });
   }
 
   return guard.complete<RateLimiter>(
@@ -204,7 +204,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const unitMs = quota.unitMs / scale;
         const until = now + guard.check("forMs", forMs, 0) + (scaledBurst(quota) - 1) * unitMs;
         arrivals.set(name, Math.max(arrivals.get(name) ?? now, until));
-        guard.say("blocked", "trip", { key, forMs });
+        guard.trip("blocked", { key, forMs });
       },
       get scale() {
         return scale;

@@ -1,6 +1,7 @@
 // A log that cannot grow: the newest lines in memory, bounded by count and by characters. An error line hands what
 // led to it to `onDump`. Writing to disk and its rotation are left to whoever receives the dump.
 import type { Reporting } from "../report.ts";
+import { quietly } from "../cancel.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
@@ -67,7 +68,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
     while (ring.size > 1 && (ring.size > capacity || characters > charactersMax)) {
       characters -= ring.shift()?.characters ?? 0;
       count.overwritten += 1;
-      if (!full) guard.say("full", "info", { lines: ring.size, characters });
+      if (!full) guard.tell("full", { lines: ring.size, characters });
       full = true;
     }
   }
@@ -88,11 +89,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
     }
     dumpedAt = now;
     count.dumps += 1;
-    try {
-      options.onDump(lines());
-    } catch {
-      // The log is where errors go; it has nowhere to report its own receiver's.
-    }
+    quietly(options.onDump, lines());
   }
 
   return guard.complete<RingLog>(
@@ -120,7 +117,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
         ring = new Ring();
         characters = 0;
         full = false;
-        guard.say("cleared", "info");
+        guard.tell("cleared");
       },
       controls: {
         "set-level": (argument) => {

@@ -82,7 +82,7 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
         const outcome = await ask.outcome;
         let decision: RateDecision;
         if (outcome.kind === "done") {
-          if (alone) guard.say("store-back", "info");
+          if (alone) guard.tell("store-back");
           alone = false;
           const { taken, arrival } = outcome.value;
           const aheadMs = Math.max(0, arrival - now);
@@ -94,7 +94,7 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
           };
         } else {
           count.storeFailures += 1;
-          if (!alone) guard.say("store-lost", "trip", { why: outcome.kind });
+          if (!alone) guard.trip("store-lost", { why: outcome.kind });
           alone = true;
           decision = local?.check(key, weight) ?? { allowed: false, retryAfterMs: storeMs, remaining: 0, limit: 0 };
         }

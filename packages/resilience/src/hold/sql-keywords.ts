@@ -1,23 +1,24 @@
 // Words that an identifier must not be. SQLite: all of its keywords (sqlite.org/lang_keywords.html). PostgreSQL: those
-// reserved, and those that cannot be a column or function name (PostgreSQL documentation, appendix C).
+// reserved, and those that cannot be a column or function name (PostgreSQL documentation, appendix C). In lower case, which
+// is a seventh smaller when compressed than capitals among the rest of the package.
 
-const both = `ALL ANALYZE AND AS ASC BETWEEN CASE CAST CHECK COLLATE COLUMN CONSTRAINT CREATE CROSS CURRENT_DATE CURRENT_TIME
-  CURRENT_TIMESTAMP DEFAULT DEFERRABLE DESC DISTINCT DO ELSE END EXCEPT EXISTS FOR FOREIGN FROM FULL GROUP HAVING IN
-  INITIALLY INNER INTERSECT INTO IS ISNULL JOIN LEFT LIKE LIMIT NATURAL NOT NOTNULL NULL OFFSET ON OR ORDER OUTER
-  PRIMARY REFERENCES RETURNING RIGHT ROW SELECT TABLE THEN TO UNION UNIQUE USING VALUES WHEN WHERE WINDOW WITH`;
-const sqlite = `ABORT ACTION ADD AFTER ALTER ALWAYS ATTACH AUTOINCREMENT BEFORE BEGIN BY CASCADE COMMIT CONFLICT CURRENT DATABASE
-  DEFERRED DELETE DETACH DROP EACH ESCAPE EXCLUDE EXCLUSIVE EXPLAIN FAIL FILTER FIRST FOLLOWING GENERATED GLOB GROUPS
-  IF IGNORE IMMEDIATE INDEX INDEXED INSERT INSTEAD KEY LAST MATCH MATERIALIZED NO NOTHING NULLS OF OTHERS OVER
-  PARTITION PLAN PRAGMA PRECEDING QUERY RAISE RANGE RECURSIVE REGEXP REINDEX RELEASE RENAME REPLACE RESTRICT ROLLBACK
-  ROWS SAVEPOINT SET TEMP TEMPORARY TIES TRANSACTION TRIGGER UNBOUNDED UPDATE VACUUM VIEW VIRTUAL WITHOUT`;
-const postgres = `ANALYSE ANY ARRAY ASYMMETRIC AUTHORIZATION BIGINT BINARY BIT BOOLEAN BOTH CHAR CHARACTER COALESCE COLLATION
-  CONCURRENTLY CURRENT_CATALOG CURRENT_ROLE CURRENT_SCHEMA CURRENT_USER DEC DECIMAL EXTRACT FALSE FETCH FLOAT FREEZE
-  GRANT GREATEST GROUPING ILIKE INOUT INT INTEGER INTERVAL JSON JSON_ARRAY JSON_ARRAYAGG JSON_EXISTS JSON_OBJECT
-  JSON_OBJECTAGG JSON_QUERY JSON_SCALAR JSON_SERIALIZE JSON_TABLE JSON_VALUE LATERAL LEADING LEAST LOCALTIME
-  LOCALTIMESTAMP MERGE_ACTION NATIONAL NCHAR NONE NORMALIZE NULLIF NUMERIC ONLY OUT OVERLAPS OVERLAY PLACING POSITION
-  PRECISION REAL SESSION_USER SETOF SIMILAR SMALLINT SOME SUBSTRING SYMMETRIC SYSTEM_USER TABLESAMPLE TIME TIMESTAMP
-  TRAILING TREAT TRIM TRUE USER VARCHAR VARIADIC VERBOSE XMLATTRIBUTES XMLCONCAT XMLELEMENT XMLEXISTS XMLFOREST
-  XMLNAMESPACES XMLPARSE XMLPI XMLROOT XMLSERIALIZE XMLTABLE`;
+const both = `all analyze and as asc between case cast check collate column constraint create cross current_date current_time
+  current_timestamp default deferrable desc distinct do else end except exists for foreign from full group having in
+  initially inner intersect into is isnull join left like limit natural not notnull null offset on or order outer
+  primary references returning right row select table then to union unique using values when where window with`;
+const sqlite = `abort action add after alter always attach autoincrement before begin by cascade commit conflict current database
+  deferred delete detach drop each escape exclude exclusive explain fail filter first following generated glob groups
+  if ignore immediate index indexed insert instead key last match materialized no nothing nulls of others over
+  partition plan pragma preceding query raise range recursive regexp reindex release rename replace restrict rollback
+  rows savepoint set temp temporary ties transaction trigger unbounded update vacuum view virtual without`;
+const postgres = `analyse any array asymmetric authorization bigint binary bit boolean both char character coalesce collation
+  concurrently current_catalog current_role current_schema current_user dec decimal extract false fetch float freeze
+  grant greatest grouping ilike inout int integer interval json json_array json_arrayagg json_exists json_object
+  json_objectagg json_query json_scalar json_serialize json_table json_value lateral leading least localtime
+  localtimestamp merge_action national nchar none normalize nullif numeric only out overlaps overlay placing position
+  precision real session_user setof similar smallint some substring symmetric system_user tablesample time timestamp
+  trailing treat trim true user varchar variadic verbose xmlattributes xmlconcat xmlelement xmlexists xmlforest
+  xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`;
 
 const words = (own: string): ReadonlySet<string> => new Set(`${both} ${own}`.split(/\s+/));
 

@@ -95,7 +95,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
         const handle = fenced(connection, () => {
           if (!isOver()) return;
           count.late += 1;
-          guard.say("late-statement", "trip", { attempt });
+          guard.trip("late-statement", { attempt });
           throw new TransactionOverError(guard.name, signal.reason);
         });
         return work(scopeOf(handle, signal, attempt, isOver));
@@ -111,7 +111,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
       }
       if (committed.kind === "failed") return undo(connection, committed.error, attempt);
       count.commitsUnknown += 1;
-      guard.say("commit-unknown", "trip", { attempt, endMs });
+      guard.trip("commit-unknown", { attempt, endMs });
       throw new CommitUnknownError(guard.name, committed.error);
     }
     if (outcome.kind === "overrun") count.overruns += 1;
@@ -126,11 +126,11 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     // SQLite rolls back by itself after some errors and then has nothing left to roll back.
     if (outcome.kind === "done" || /no transaction is active/.test(String(outcome.error))) {
       count.rolledBack += 1;
-      guard.say("rolled-back", "info", { attempt, why: String(error) });
+      guard.tell("rolled-back", { attempt, why: String(error) });
       throw error;
     }
     count.rollbackFailures += 1;
-    guard.say("rollback-failed", "trip", { attempt, why: String(error), failure: String(outcome.error) });
+    guard.trip("rollback-failed", { attempt, why: String(error), failure: String(outcome.error) });
     throw new RollbackError(guard.name, [outcome.error], error);
   }
 

@@ -144,7 +144,7 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     const failures: unknown[] = [];
     await undoStep(step, failures);
     count.lateUndone += 1;
-    guard.say("late-undo", "trip", { step: step.name, failed: failures.length > 0 });
+    guard.trip("late-undo", { step: step.name, failed: failures.length > 0 });
   }
 
   async function attemptOnce<Value>(
@@ -177,10 +177,10 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     const failures = await rollback(ledger);
     count.rolledBack += 1;
     if (failures.length === 0) {
-      guard.say("rolled-back", "info", { attempt, why: String(error) });
+      guard.tell("rolled-back", { attempt, why: String(error) });
       throw error;
     }
-    guard.say("rollback-failed", "trip", { attempt, failures: failures.length, why: String(error) });
+    guard.trip("rollback-failed", { attempt, failures: failures.length, why: String(error) });
     throw new RollbackError(guard.name, failures, error);
   }
 

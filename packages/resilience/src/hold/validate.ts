@@ -68,7 +68,7 @@ export function validate(options: ValidateOptions = {}): Validate {
   function refuse(counter: Counter, field: string, rule: string, value: unknown): never {
     count.refused += 1;
     count[counter] += 1;
-    guard.say("refused", "trip", { field, rule });
+    guard.trip("refused", { field, rule });
     throw new InvalidInputError(guard.name, field, rule, shown(value));
   }
 
@@ -120,8 +120,8 @@ export function isSqlIdentifier(
   dialects: readonly SqlDialect[] = ["sqlite", "postgres"],
 ): value is string {
   if (typeof value !== "string" || value.length > 63 || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(value)) return false;
-  const upper = value.toUpperCase();
-  return !dialects.some((dialect) => keywords[dialect].has(upper));
+  const word = value.toLowerCase();
+  return !dialects.some((dialect) => keywords[dialect].has(word));
 }
 
 function parseUrl(text: string): InstanceType<Host["URL"]> | undefined {

@@ -179,6 +179,7 @@ test("the state survives the process by way of JSON, and time passes meanwhile",
   await after.execute(boom).catch(() => {});
   assert.equal(after.retryAfterMs, 20_000, "the second opening is the longer one");
   assert.throws(() => after.importState({ ...before.exportState(), version: 2 as 1 }), /version/);
+  assert.throws(() => after.importState({ ...before.exportState(), wallAt: Number.NaN }), /wallAt is NaN/);
 });
 
 test("a value can count as a failure", async () => {
