@@ -1,5 +1,5 @@
 // Entry of the control plane's process. The agent starts it and restarts it; it ends with its agent.
-import { enableCompileCache } from "node:module";
+import { enableCompileCache, flushCompileCache } from "node:module";
 import process from "node:process";
 import { dataFolder } from "./folder.ts";
 
@@ -9,10 +9,12 @@ if (named === undefined) {
   process.exit(2);
 }
 const folder = dataFolder(named, null);
-// Compiled code is kept between starts: the control plane is back sooner, and type stripping is not even loaded.
+// Compiled code is kept between starts: the control plane is back sooner. From a checkout there is a place for it already.
 enableCompileCache(folder.cache);
 const { control } = await import("./app.ts");
 const running = await control(folder);
+// Now, for who is killed at its end keeps nothing.
+flushCompileCache();
 
 let stopping = false;
 async function stop(code: number): Promise<void> {
