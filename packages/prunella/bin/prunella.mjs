@@ -41,10 +41,14 @@ if (process.argv.slice(2).some((word) => word === "up" || word === "run")) {
   for (const flag of ["--no-opt", "--no-maglev", "--max-lazy", "--optimize-for-size", "--max-semi-space-size=1"])
     setFlagsFromString(flag);
 }
-const { enableCompileCache } = await import("node:module");
-enableCompileCache();
 const built = path.join(here, "..", "dist", "main.js");
 const source = path.join(here, "..", "src", "main.ts");
-// From a checkout the sources run as they are; a published package holds only what was built.
-if (existsSync(source)) await import("./sources.mjs");
-await import(pathToFileURL(existsSync(source) ? source : built).href);
+// From a checkout the sources run; a published package holds only what was built.
+if (existsSync(source)) {
+  const { entryFile } = await import("./program.mjs");
+  await import(pathToFileURL(entryFile("main")).href);
+} else {
+  const { enableCompileCache } = await import("node:module");
+  enableCompileCache();
+  await import(pathToFileURL(built).href);
+}

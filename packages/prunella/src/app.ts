@@ -16,6 +16,7 @@ import { sqliteStore } from "@prunella/store";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { steadyClock } from "./clock.ts";
+import { compilersWhenBusy } from "./compilers.ts";
 import { drills, type Drills } from "./drills.ts";
 import type { DataFolder } from "./folder.ts";
 import { gameDays } from "./game-days.ts";
@@ -67,7 +68,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     },
     { ...rulesOf(plan) },
   );
-  const withOwn = ownSample();
+  const withOwn = ownSample(compilersWhenBusy());
   const guards = new Map<string, readonly unknown[]>();
   const hub = logHub(log);
   hub.onLines((target, lines) => instance.lines(target, lines));

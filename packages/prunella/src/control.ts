@@ -1,5 +1,5 @@
 // Entry of the control plane's process. The agent starts it and restarts it; it ends with its agent.
-import { enableCompileCache } from "node:module";
+import { enableCompileCache, flushCompileCache } from "node:module";
 import process from "node:process";
 import { dataFolder } from "./folder.ts";
 
@@ -9,7 +9,7 @@ if (named === undefined) {
   process.exit(2);
 }
 const folder = dataFolder(named, null);
-// Compiled code is kept between starts: the control plane is back sooner, and type stripping is not even loaded.
+// Compiled code is kept between starts: the control plane is back sooner. From a checkout there is a place for it already.
 enableCompileCache(folder.cache);
 const { control } = await import("./app.ts");
 const running = await control(folder).catch(async (error: unknown) => {
@@ -18,15 +18,8 @@ const running = await control(folder).catch(async (error: unknown) => {
   console.error(`prunella: ${await inPlainWords(error)}`);
   process.exit(1);
 });
-
-/** A port that is taken is what a newcomer meets first: who has it, and what to do. */
-async function inPlainWords(error: unknown): Promise<string> {
-  const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if (code !== "EADDRINUSE" || port === undefined) return message.replaceAll("\n", " ");
-  const [owner] = (await import("@prunella/agent")).portFacts(port).owners;
-  const by = owner === undefined ? "another process" : `process ${owner.pid} (${owner.command.slice(0, 100)})`;
-  return `http.port: ${address ?? ""}:${port} is taken by ${by}; end it, or choose another port: http: { port: … } in prunella.yaml, --port of prunella run; 0 takes any that is free`;
-}
+// Now, for who is killed at its end keeps nothing.
+flushCompileCache();
 
 let stopping = false;
 async function stop(code: number): Promise<void> {
@@ -46,3 +39,12 @@ const watch = setInterval(() => {
   if (process.ppid !== parent) void stop(0);
 }, 500);
 watch.unref();
+
+/** A port that is taken is what a newcomer meets first: who has it, and what to do. */
+async function inPlainWords(error: unknown): Promise<string> {
+  const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code !== "EADDRINUSE" || port === undefined) return message.replaceAll("\n", " ");
+  const [owner] = (await import("@prunella/agent")).portFacts(port).owners;
+  const by = owner === undefined ? "another process" : `process ${owner.pid} (${owner.command.slice(0, 100)})`;
+  return `http.port: ${address ?? ""}:${port} is taken by ${by}; end it, or choose another port: http: { port: … } in prunella.yaml, --port of prunella run; 0 takes any that is free`;
+}

@@ -2,7 +2,8 @@
 import { ownTarget, type ObservationSignal } from "@prunella/core";
 import process from "node:process";
 
-export function ownSample(): (signal: ObservationSignal) => ObservationSignal {
+/** `onCpuShare` is told what share of a core was used since the sample before. */
+export function ownSample(onCpuShare: (share: number) => void): (signal: ObservationSignal) => ObservationSignal {
   let used = process.cpuUsage();
   let at = performance.now();
   return (signal) => {
@@ -11,12 +12,14 @@ export function ownSample(): (signal: ObservationSignal) => ObservationSignal {
     const spent = process.cpuUsage(used);
     used = process.cpuUsage();
     at = performance.now();
+    const cpuShare = (spent.user + spent.system) / 1_000 / passedMs;
+    onCpuShare(cpuShare);
     return {
       ...signal,
       values: {
         ...signal.values,
         controlRssBytes: process.memoryUsage.rss(),
-        controlCpuShare: (spent.user + spent.system) / 1_000 / passedMs,
+        controlCpuShare: cpuShare,
       },
     };
   };

@@ -17,16 +17,16 @@ export interface UpOptions {
 }
 
 const here = import.meta.dirname;
-const entry = path.join(here, path.extname(import.meta.filename) === ".ts" ? "main.ts" : "main.js");
-/** From a checkout: the hook that keeps stripped sources, so that no long-lived process loads the stripper. */
-const sources =
-  path.extname(import.meta.filename) === ".ts" ? ["--import", path.join(here, "..", "bin", "sources.mjs")] : [];
+/** What Node is started with for an entry: from a checkout by way of what keeps the joined sources. */
+const startOf = (entry: "main" | "control"): readonly string[] =>
+  path.extname(import.meta.filename) === ".ts"
+    ? [path.join(here, "..", "bin", "program.mjs"), entry]
+    : [path.join(here, `${entry}.js`)];
 /**
- * The control plane's young generation grows to 28 MB by itself and is empty most of the time; 2 MB a half is enough, and
- * code is laid out for size (docs/decisions/small-processes.md).
+ * The control plane's young generation grows to 28 MB by itself and is empty most of the time; 2 MB a half is enough. Code is laid
+ * out for size, and not optimised before there is work for it (compilers.ts; docs/decisions/small-processes.md).
  */
-const controlFlags = ["--max-semi-space-size=2", "--optimize-for-size"];
-const controlEntry = path.join(here, path.extname(import.meta.filename) === ".ts" ? "control.ts" : "control.js");
+const controlFlags = ["--max-semi-space-size=2", "--optimize-for-size", "--no-opt", "--no-maglev"];
 
 /** Exit status 2: the configuration is bad; 1: it could not start. Resolves when the agent has stopped. */
 export async function up(options: UpOptions): Promise<number> {
@@ -48,8 +48,7 @@ export async function up(options: UpOptions): Promise<number> {
       process.execPath,
       "--disable-warning=ExperimentalWarning",
       ...controlFlags,
-      ...sources,
-      controlEntry,
+      ...startOf("control"),
       folder.path,
     ],
     reload: async () => {
@@ -114,7 +113,7 @@ function makePlan(
   return new Promise((resolve) => {
     const child = spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", ...sources, entry, "plan", ...planArguments],
+      ["--disable-warning=ExperimentalWarning", ...startOf("main"), "plan", ...planArguments],
       {
         stdio: ["ignore", "pipe", "pipe"],
       },

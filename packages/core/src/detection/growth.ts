@@ -82,7 +82,21 @@ export function pointsOf(view: TargetView, metric: string): { at: TimeMs; value:
 
 /** Growth of one metric towards a limit, or null. */
 export function growthOf(view: TargetView, metric: string, limit: number | undefined): Growth | null {
-  return limit === undefined || !(limit > 0) ? null : growthTowards(pointsOf(view, metric), limit);
+  if (limit === undefined || !(limit > 0) || !moves(view, metric, limit)) return null;
+  return growthTowards(pointsOf(view, metric), limit);
+}
+
+/** Whether it moved enough for either rule at all. Asked of everything every second, and the answer is nearly always no. */
+function moves(view: TargetView, metric: string, limit: number): boolean {
+  const enough = Math.min(steadyGrowth.growthMin, steepGrowth.growthMin) * limit;
+  let [least, most] = [Infinity, -Infinity];
+  for (const { values } of view.samples) {
+    const value = values[metric];
+    if (value === undefined || !Number.isFinite(value)) continue;
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return most - least >= enough;
 }
 
 /** The newest value of a metric; undefined when the newest samples do not carry it. */

@@ -8,7 +8,7 @@ import { json } from "../ingest/body.ts";
 import { eventsMax, type Intake } from "../ingest/intake.ts";
 import { targetNamed } from "../ingest/matching.ts";
 import { logsOf, pointsOf, spanErrorsOf, type Point, type ResourceFacts } from "../ingest/otlp.ts";
-import { decodeProto, encodeResponse, encodeStatus, type OtlpKind } from "../ingest/otlp-proto.ts";
+import type { OtlpKind } from "../ingest/otlp-proto.ts";
 import { dict, type Dict } from "../ingest/read.ts";
 import { RequestError } from "../problem.ts";
 
@@ -176,12 +176,12 @@ export function otlpRoutes(app: App, intake: Intake): void {
         errorHandler: (error, request, reply) => refused(error, request, reply),
       },
       async (request, reply) => {
-        const isProto = isProtobuf(request);
+        const proto = isProtobuf(request) ? await protobuf() : null;
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const decoded = isProto ? decode(kind, body) : (dict(json(body)) ?? {});
+        const decoded = proto === null ? (dict(json(body)) ?? {}) : decode(proto, kind, body);
         const { rejected, message } = await takers[kind](decoded, digest(body));
         counts.drop("otlp", "rejected", rejected);
-        if (isProto) return reply.type("application/x-protobuf").send(encodeResponse(rejected, message));
+        if (proto !== null) return reply.type("application/x-protobuf").send(proto.encodeResponse(rejected, message));
         return rejected === 0 && message === ""
           ? {}
           : { partialSuccess: { [rejectedField[kind]]: String(rejected), errorMessage: message } };
@@ -197,9 +197,9 @@ export function otlpRoutes(app: App, intake: Intake): void {
     if (status === 429 || status === 503)
       reply.header("retry-after", String(error instanceof RequestError ? Math.ceil(error.retryAfterS ?? 5) : 5));
     reply.code(status);
-    return isProtobuf(request)
-      ? reply.type("application/x-protobuf").send(encodeStatus(message))
-      : reply.type("application/json").send(JSON.stringify({ message }));
+    if (!isProtobuf(request)) return reply.type("application/json").send(JSON.stringify({ message }));
+    reply.type("application/x-protobuf");
+    return protobuf().then(({ encodeStatus }) => encodeStatus(message));
   }
 }
 
@@ -213,6 +213,9 @@ const known: Readonly<Record<string, string>> = {
 };
 const scale: Readonly<Record<string, number>> = { "nodejs.eventloop.delay.p99": 1_000 };
 
+/** Loaded when the first such request comes: most control planes never see one. */
+const protobuf = () => import("../ingest/otlp-proto.ts");
+
 function isProtobuf(request: FastifyRequest): boolean {
   const type = (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
   if (type === "application/x-protobuf") return true;
@@ -222,9 +225,9 @@ function isProtobuf(request: FastifyRequest): boolean {
   });
 }
 
-function decode(kind: OtlpKind, body: Buffer): Dict {
+function decode(proto: Awaited<ReturnType<typeof protobuf>>, kind: OtlpKind, body: Buffer): Dict {
   try {
-    return decodeProto(kind, body);
+    return proto.decodeProto(kind, body);
   } catch (error) {
     throw new RequestError(
       400,
