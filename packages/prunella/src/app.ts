@@ -107,6 +107,7 @@ export async function control(folder: DataFolder): Promise<Control> {
     clock,
     log,
     schedule: (drill) => days.schedule(drill),
+    scheduled: () => (plan.drills ?? []).map((each) => each.drill),
   });
   const days = gameDays({
     plans: () => plan.drills ?? [],

@@ -19,6 +19,7 @@ export interface DrillsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule: (drill: string) => string | null;
+  readonly scheduled: () => readonly string[];
 }
 
 export interface Drills extends DrillFace {
@@ -77,6 +78,7 @@ export function drills(options: DrillsOptions): Drills {
   return {
     modes: failureModes,
     schedule: options.schedule,
+    scheduled: options.scheduled,
     get running() {
       return current?.id ?? null;
     },

@@ -49,6 +49,7 @@ function proofOf(run: DrillRun): DrillProof[] {
       shows: layersShown(run),
       detectionMs: between(run.beganAt, run.detectedAt),
       repairMs: between(run.detectedAt, run.repairedAt),
+      recoveryMs: between(run.detectedAt, run.recoveredAt),
       summary:
         run.error ??
         (unmet.length === 0

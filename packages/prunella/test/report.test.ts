@@ -90,6 +90,7 @@ function reportWith(text: string): Report {
             verdict: null,
             detectionMs: 12,
             repairMs: 1_200,
+            recoveryMs: 1_300,
           },
         ],
       },

@@ -87,6 +87,8 @@ export interface DrillFace {
   readonly modes: readonly DrillMode[];
   /** When it runs by itself, in words; null: never. */
   schedule(drill: string): string | null;
+  /** Those that run by themselves; bounded by the configuration. */
+  scheduled(): readonly string[];
   /** Begins a run; resolves with its id. Rejects with ConflictError while another one runs. */
   start(drill: string, withoutHealing: boolean): Promise<string>;
   /** Ends the run; its rollbacks are carried out first. False when it is not running. */
