@@ -82,7 +82,29 @@ export function pointsOf(view: TargetView, metric: string): { at: TimeMs; value:
 
 /** Growth of one metric towards a limit, or null. */
 export function growthOf(view: TargetView, metric: string, limit: number | undefined): Growth | null {
-  return limit === undefined || !(limit > 0) ? null : growthTowards(pointsOf(view, metric), limit);
+  if (limit === undefined || !(limit > 0) || !mayGrow(view, metric, limit)) return null;
+  return growthTowards(pointsOf(view, metric), limit);
+}
+
+/** Whether the newest value is so far above the lowest of the slices looked at that a rule could speak; asked every second. */
+function mayGrow(view: TargetView, metric: string, limit: number): boolean {
+  const { samples } = view;
+  const least = Math.min(steadyGrowth.growthMin, steepGrowth.growthMin) * limit;
+  const sliceMs = Math.max(steadyGrowth.sliceMs, steepGrowth.sliceMs);
+  let newest: number | null = null;
+  let slice = Number.NaN;
+  let slices = 0;
+  for (let at = samples.length - 1; at >= 0; at -= 1) {
+    const { at: time, values } = samples[at]!;
+    const value = values[metric];
+    if (value === undefined || !Number.isFinite(value)) continue;
+    const own = Math.floor(time / sliceMs);
+    if (own !== slice && (slices += 1) > slicesMax) return false;
+    slice = own;
+    newest ??= value;
+    if (newest - value >= least) return true;
+  }
+  return false;
 }
 
 /** The newest value of a metric; undefined when the newest samples do not carry it. */
@@ -157,14 +179,17 @@ function sinceItGrows<S extends { readonly low: number }>(lows: readonly S[]): r
   return lows.slice(Math.max(0, from));
 }
 
+/** The lowest of each slice, oldest first: of the newest slices, as points are many and the newest tell. */
 function sliceLows(points: readonly Point[], sliceMs: number): { at: number; low: number }[] {
   const lows: { at: number; low: number }[] = [];
-  for (const { at: time, value } of points) {
+  for (let index = points.length - 1; index >= 0; index -= 1) {
+    const { at: time, value } = points[index]!;
     if (!Number.isFinite(value)) continue;
     const at = Math.floor(time / sliceMs) * sliceMs;
     const slice = lows.at(-1);
     if (slice?.at === at) slice.low = Math.min(slice.low, value);
+    else if (lows.length === slicesMax) break;
     else lows.push({ at, low: value });
   }
-  return lows.slice(-slicesMax);
+  return lows.reverse();
 }
