@@ -181,6 +181,9 @@ async function healthyTargets(api: ControlApi): Promise<Set<string>> {
   return new Set(targets.filter((target) => target.state === "healthy").map((target) => target.key));
 }
 
+/** Also what follows upon being bad, faster than one looks: it is being repaired, or waits for a person already. */
+const badStates: ReadonlySet<string> = new Set(["failing", "down", "healing", "needs-person"]);
+
 /** A target that turned bad and does not need the one that is being broken; null when there is none. */
 async function reachesFurther(api: ControlApi, target: string, before: ReadonlySet<string>): Promise<string | null> {
   const targets = await api.targets();
@@ -192,7 +195,7 @@ async function reachesFurther(api: ControlApi, target: string, before: ReadonlyS
   };
   const hurt = targets.find(
     (each) =>
-      each.kind !== "self" && before.has(each.key) && ["failing", "down"].includes(each.state) && !needs(each.key),
+      each.kind !== "self" && before.has(each.key) && badStates.has(each.state) && !needs(each.key),
   );
   return hurt?.key ?? null;
 }
