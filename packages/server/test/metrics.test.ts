@@ -132,7 +132,8 @@ test("drills are told by id: outcome, times, when they ran and passed; a run und
       drills: {
         modes,
         schedule: () => null,
-        scheduled: () => ["MED-003", "stock-is-gone.json"],
+        scheduled: () =>
+          ["MED-003", "stock-is-gone.json"].map((drill) => ({ drill, remedies: [], staleMs: 86_400_000 })),
         start: async () => "",
         abort: () => false,
       },

@@ -26,7 +26,7 @@ export function drillMetrics({ gauge }: Kit, options: ServerOptions): { refresh(
   let standings: readonly Standing[] = [];
   let coverage: Coverage["layers"] = [];
   let [runsAt, coverageAt] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  const scheduled = (): ReadonlySet<string> => new Set(options.drills?.scheduled() ?? []);
+  const scheduled = (): ReadonlySet<string> => new Set((options.drills?.scheduled() ?? []).map((each) => each.drill));
   const known = (): string[] =>
     [...new Set([...(options.drills?.modes ?? []).map((mode) => mode.id), ...scheduled()])].slice(0, drillsMax);
 
