@@ -2,6 +2,7 @@
 // load that comes and goes in spikes, deploys (told as changes, then restarts), slow starts, pauses as of garbage collection.
 // Exit status 0: no critical issue was filed. Prints every issue that was, so that the price of false alarms is seen.
 // --minutes N (default 60)   --seed S (default: the time; printed)   --learn 2m: learning time of detection (default as shipped)
+// --data DIR: data folder whose report shows the run (default: examples/shop/.prunella)
 import { spawn, type ChildProcess } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
@@ -10,6 +11,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { recordRun } from "./product/harness.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 
@@ -23,6 +25,10 @@ export interface SoakOptions {
 
 export interface SoakResult {
   readonly issues: readonly SoakIssue[];
+  /** Incidents on record; each is one for nothing. */
+  readonly incidents: number;
+  /** Repairs that policy alone began: there was nothing to repair. */
+  readonly repairs: number;
   readonly requests: number;
   readonly failed: number;
   readonly disturbances: Readonly<Record<string, number>>;
@@ -123,6 +129,13 @@ export async function soak({ minutes, seed, learn, say }: SoakOptions): Promise<
     // Until what was open at the end has been seen through.
     await rest(Math.min(15_000, minutes * 10_000));
     const issues = (await ask("/issues?limit=500")).items as SoakIssue[];
+    const incidents = (await ask("/incidents?limit=500")).items.filter(
+      (each: { target: string; causedBy: string | null }) => each.target !== "prunella" && each.causedBy === null,
+    );
+    const repairs = (await ask("/repairs?limit=500")).items.filter(
+      (each: { approvedBy: string | null; startedAt: string | null }) =>
+        each.approvedBy === "policy" && each.startedAt !== null,
+    );
     const templates = await Promise.all(
       ["api", "web", "worker", "stock"].map(
         async (key) => (await ask(`/targets/${key}/log-templates`)).items.length as number,
@@ -135,6 +148,8 @@ export async function soak({ minutes, seed, learn, say }: SoakOptions): Promise<
     );
     return {
       issues,
+      incidents: incidents.length,
+      repairs: repairs.length,
       ...counts,
       disturbances,
       learned: { templates: sum(templates), series: sum(series) },
@@ -237,12 +252,17 @@ function randomOf(seed: number): () => number {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { minutes: { type: "string" }, seed: { type: "string" }, learn: { type: "string" } },
+    options: {
+      minutes: { type: "string" },
+      seed: { type: "string" },
+      learn: { type: "string" },
+      data: { type: "string" },
+    },
   });
   const minutes = Number(values.minutes ?? 60);
   const seed = Number(values.seed ?? Date.now() % 1_000_000);
   if (!(minutes > 0) || !Number.isInteger(seed)) {
-    console.error("npm run soak-benign -- [--minutes N] [--seed S] [--learn 2m]");
+    console.error("npm run soak-benign -- [--minutes N] [--seed S] [--learn 2m] [--data DIR]");
     process.exit(2);
   }
   const result = await soak({ minutes, seed, learn: values.learn ?? null, say: (line) => console.log(line) });
@@ -255,5 +275,30 @@ if (import.meta.main) {
       .join(", ")}; learned from ${result.learned.series} series and ${result.learned.templates} templates; ` +
       `${result.issues.length} issues, ${critical.length} of them critical`,
   );
-  process.exit(critical.length === 0 ? 0 : 1);
+  const disturbed = sum(Object.values(result.disturbances));
+  const passed = critical.length === 0 && result.repairs === 0;
+  const file = recordRun(values.data, {
+    kind: "soak",
+    coveredMs: minutes * 60_000,
+    passed,
+    summary: `nothing was harmed: ${result.issues.length} issues, ${critical.length} of them critical, and ${result.repairs} repairs in ${disturbed} spikes and deploys`,
+    figures: [
+      ...Object.entries(result.disturbances).map(([name, count]) => ({ name, value: String(count) })),
+      { name: "incidents for nothing", value: String(result.incidents) },
+      { name: "series and templates learned from", value: `${result.learned.series}, ${result.learned.templates}` },
+    ],
+    // An incident may have come in no disturbance, and a disturbance may have caused two: each counts against one case.
+    rates: [
+      {
+        name: "benign disturbances answered with an incident",
+        count: Math.min(disturbed, result.incidents),
+        of: disturbed,
+      },
+      { name: "benign disturbances answered with a repair", count: Math.min(disturbed, result.repairs), of: disturbed },
+      { name: "customers' requests failed", count: result.failed, of: result.requests },
+    ],
+    command: `npm run soak-benign -- --minutes ${minutes} --seed ${seed}${values.learn === undefined ? "" : ` --learn ${values.learn}`}`,
+  });
+  console.log(`recorded: ${file}`);
+  process.exit(passed ? 0 : 1);
 }

@@ -85,7 +85,7 @@ process.on("SIGTERM", () => process.exit(0));
 const product = await startProduct(folder, configuration());
 const healed: Healed[] = [];
 const falsePositives: string[] = [];
-const disturbances: string[] = [];
+const disturbances: { readonly kind: string; readonly isQuiet: boolean }[] = [];
 let serving = true;
 let requests = 0;
 let failures = 0;
@@ -104,7 +104,7 @@ try {
   serving = false;
   await traffic;
   const lastRss = rssOf(product.agentPid) + rssOf(product.controlPid());
-  process.exitCode = conclude(firstRss, lastRss);
+  process.exitCode = conclude(firstRss, lastRss, await incidentsOfTheRun());
 } finally {
   serving = false;
   await product.stop();
@@ -241,7 +241,7 @@ async function disturb(): Promise<void> {
   await rest(benignMs);
   await product.healthy(60_000);
   const found = (await incidentsSince(began)).filter((incident) => incident.target !== "prunella");
-  disturbances.push(kind);
+  disturbances.push({ kind, isQuiet: found.length === 0 });
   for (const incident of found) falsePositives.push(`${kind}: ${incident.kind} of ${incident.target}`);
   console.log(
     `  ${String(Math.round((began - startedAt) / 1_000)).padStart(5)} s  ${kind}: ${found.length === 0 ? "nothing found" : `FALSE POSITIVE ${found.map((each) => `${each.kind} of ${each.target}`).join(", ")}`}`,
@@ -255,7 +255,21 @@ async function pauseFor(key: string, ms: number): Promise<void> {
   process.kill(pid, "SIGCONT");
 }
 
-function conclude(firstRss: number, lastRss: number): number {
+/** Every incident of the run that stands for itself, Prunella's own left out. */
+async function incidentsOfTheRun(): Promise<number> {
+  let count = 0;
+  let after: string | null = null;
+  do {
+    const page: { items: Incident[]; next: string | null } = await product.ask(
+      `/api/v1/incidents?limit=500&from=${new Date(startedAt).toISOString()}${after === null ? "" : `&after=${encodeURIComponent(after)}`}`,
+    );
+    count += page.items.filter((each) => each.target !== "prunella" && each.causedBy === null).length;
+    after = page.next;
+  } while (after !== null);
+  return count;
+}
+
+function conclude(firstRss: number, lastRss: number, incidents: number): number {
   const faults = [...new Set(healed.map((each) => each.fault))].sort();
   const line = (name: string, of: readonly Healed[]): string[] => [
     name,
@@ -284,17 +298,31 @@ function conclude(firstRss: number, lastRss: number): number {
     { name: "faults injected", value: String(healed.length) },
     { name: "detection, median", value: all[2] ?? "-" },
     { name: "repair, median", value: all[3] ?? "-" },
-    { name: "recovered with no person's step", value: `${alone} of ${healed.length}` },
-    { name: "root cause named", value: all[5] ?? "-" },
-    { name: "benign disturbances", value: String(disturbances.length) },
-    { name: "false positives", value: `${falsePositives.length} of ${disturbances.length}` },
-    { name: "customers' requests failed", value: `${failures} of ${requests}` },
+    { name: "incidents", value: String(incidents) },
     {
       name: "memory of agent and control plane, first and last",
       value: `${megabytes(firstRss)}, ${megabytes(lastRss)}`,
     },
   ];
+  const rates = [
+    { name: "detected", count: healed.filter((each) => each.detectionMs !== null).length, of: healed.length },
+    { name: "recovered with no person's step", count: alone, of: healed.length },
+    { name: "root cause named", count: healed.filter((each) => each.rootCause !== null).length, of: healed.length },
+    // As the KPI counts them, and as one who disturbs without harm does.
+    {
+      name: "false positives among incidents",
+      count: falsePositives.length,
+      of: Math.max(incidents, falsePositives.length),
+    },
+    {
+      name: "benign disturbances that something was found in",
+      count: disturbances.filter((each) => !each.isQuiet).length,
+      of: disturbances.length,
+    },
+    { name: "customers' requests failed", count: failures, of: requests },
+  ];
   console.log("");
+  for (const { name, count, of } of rates) console.log(`${name}: ${count} of ${of}`);
   for (const { name, value } of figures) console.log(`${name}: ${value}`);
   for (const each of falsePositives) console.log(`  ${each}`);
   const file = recordRun(values.data, {
@@ -303,6 +331,7 @@ function conclude(firstRss: number, lastRss: number): number {
     passed,
     summary: `${alone} of ${healed.length} faults healed with no person's step, ${falsePositives.length} false positives in ${disturbances.length} benign disturbances`,
     figures,
+    rates,
     command: `npm run soak -- --minutes ${minutes} --seed ${seed}`,
   });
   console.log(`recorded: ${file}`);

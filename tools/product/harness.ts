@@ -164,6 +164,8 @@ export function recordRun(
     readonly passed: boolean;
     readonly summary: string;
     readonly figures: readonly { readonly name: string; readonly value: string }[];
+    /** What was counted: the report computes the share and its interval. */
+    readonly rates?: readonly { readonly name: string; readonly count: number; readonly of: number }[];
     readonly command: string;
   },
 ): string {

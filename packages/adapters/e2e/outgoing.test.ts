@@ -149,6 +149,29 @@ test("a Loki that is away costs the oldest lines beyond the spool, each counted"
   it.stop();
 });
 
+test("a batch of long lines is cut where a Loki would refuse it, and none is lost", async (t) => {
+  const sizes: number[] = [];
+  const url = await serving(t, (_request, response, body) => {
+    sizes.push(gunzipSync(body).length);
+    response.writeHead(204).end();
+  });
+  const system = manualSystem();
+  const it = lokiShipper({ system, log });
+  t.after(() => it.stop());
+  it.configure({ url: { secret: url }, headers: {}, labels: {} });
+  it.push(
+    "api",
+    Array.from({ length: 300 }, (_, at) => ({ at, level: "info", text: "x".repeat(16_000) })),
+  );
+  for (let times = 0; times < 10 && it.counts.shipped < 300; times += 1) {
+    await system.advance(1_000);
+    await settle(() => sizes.length > times || it.counts.shipped === 300);
+  }
+  assert.equal(it.counts.shipped, 300);
+  assert.ok(Math.max(...sizes) < 1_100_000, `${Math.max(...sizes)} bytes in one push`);
+  assert.equal(sizes.length, 5);
+});
+
 test("the dead-man ping is sent at its interval, and not while Prunella ails", async (t) => {
   let pings = 0;
   let status = 200;

@@ -1,6 +1,7 @@
 // A few quick drills end to end: each passes with healing and fails without, and the injectors break and mend a real service.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -9,6 +10,7 @@ import { drillExperiment } from "../src/drill/files.ts";
 import { runDrill } from "../src/drill/run.ts";
 import { startWorld, type World } from "../src/drill/world.ts";
 import { InjectionRefused, injectorsFor, type Injectors } from "../src/inject/index.ts";
+import { evaluate } from "../src/inject/inspector.ts";
 
 const entry = path.join(import.meta.dirname, "..", "..", "prunella", "bin", "prunella.mjs");
 const cache = mkdtempSync(path.join(tmpdir(), "prunella-drill-code-"));
@@ -116,8 +118,163 @@ test("HTTP answers are errors through the proxy, and the service itself is not t
   await undo("http-errors");
 });
 
+/** Looks every 50 ms until it holds, at most `seconds`. */
+async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 10): Promise<void> {
+  for (let looks = 0; looks < seconds * 20; looks += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`not within ${seconds} s: ${what}`);
+}
+
+/** CPU time that a process has used, in ticks. */
+const ticksOf = (of: number): number => {
+  const stat = readFileSync(`/proc/${of}/stat`, "utf8");
+  return Number(
+    stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .at(11),
+  );
+};
+
+test("CPU is burnt beside the service, and the spinning processes are gone when it is undone", async () => {
+  const { pids } = (await inject("cpu", { workers: 1 })) as { pids: readonly [number] };
+  await until("it spins", () => ticksOf(pids[0]) >= 20);
+  await undo("cpu");
+  await until("it is gone", () => !existsSync(`/proc/${pids[0]}`));
+});
+
+test("memory leaks inside a Node service and is let go when it is undone", { timeout: 60_000 }, async () => {
+  const own = await pid();
+  const heap = async (): Promise<number> =>
+    (await evaluate(
+      own,
+      `process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
+       process.getBuiltinModule("node:vm").runInNewContext("gc")(); process.memoryUsage().heapUsed`,
+    )) as number;
+  const first = await heap();
+  await inject("memory", { rate: 60_000_000, max: 60_000_000 });
+  await until("it has grown", async () => (await heap()) > first + 20_000_000);
+  await undo("memory");
+  assert.ok((await heap()) < first + 10_000_000);
+});
+
+test("a blocked loop answers nothing for its time, and then goes on by itself", { timeout: 30_000 }, async () => {
+  const answers = async (): Promise<boolean> =>
+    await fetch(`${world.configuration["caching_url"] as string}/healthz`, { signal: AbortSignal.timeout(1_000) }).then(
+      (response) => response.ok,
+      () => false,
+    );
+  const own = await pid();
+  await injectors.inject("block", { target: "caching", forS: 4 }, never);
+  await until("it is blocked", async () => !(await answers()));
+  assert.ok(ticksOf(own) > 0);
+  await until("it goes on", answers);
+  assert.equal(await pid(), own, "the same process");
+  await undo("block");
+});
+
+test("a flood comes at its rate, is answered beside, and stops when it is undone", { timeout: 30_000 }, async () => {
+  await inject("flood", { path: "/healthz", rate: 40 });
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.equal((await fetch(`${world.configuration["caching_url"] as string}/healthz`)).status, 200);
+  const sent = Number(/^(\d+) requests were sent$/.exec(String(await undo("flood")))?.[1]);
+  // A slow machine stretches the second and a half; more than the rate would be wrong on any.
+  assert.ok(sent >= 40, `${sent} sent`);
+});
+
+const through = (listen: string): Promise<{ text: string; ms: number }> => {
+  const since = performance.now();
+  return fetch(`http://${listen}/healthz`, { signal: AbortSignal.timeout(10_000) }).then(async (response) => ({
+    text: await response.text(),
+    ms: performance.now() - since,
+  }));
+};
+const codeOf = (error: unknown): unknown => ((error as Error).cause as { code?: string } | undefined)?.code;
+
+/** Puts a toxic before the live service, looks, undoes it: nobody listens there any more, and the service was not touched. */
+async function toxic(
+  name: string,
+  attributes: Record<string, number>,
+  look: (listen: string) => Promise<void>,
+): Promise<void> {
+  const { listen } = (await inject("tcp", { toxic: name, attributes })) as { listen: string };
+  try {
+    await look(listen);
+  } finally {
+    assert.match(String(await undo("tcp")), /closed the proxy/);
+  }
+  assert.equal(codeOf(await through(listen).catch((error: unknown) => error)), "ECONNREFUSED");
+  assert.equal((await fetch(`${world.configuration["caching_url"] as string}/healthz`)).status, 200);
+}
+
+test(
+  "each TCP fault before the live service does what it says, and is gone when it is undone",
+  { timeout: 60_000 },
+  async (t) => {
+    await t.test("latency", () =>
+      toxic("latency", { latency: 400 }, async (listen) => {
+        assert.ok((await through(listen)).ms >= 390);
+      }),
+    );
+    await t.test("bandwidth", () =>
+      toxic("bandwidth", { rate: 1 }, async (listen) => {
+        const socket = connect(Number(listen.split(":")[1]), "127.0.0.1");
+        const since = performance.now();
+        let bytes = 0;
+        socket.on("data", (data) => (bytes += data.length));
+        socket.write("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        await new Promise((resolve) => socket.on("close", resolve));
+        assert.ok(bytes > 50);
+        assert.ok(performance.now() - since >= bytes * 0.9, `${bytes} bytes at 1 kB/s`);
+      }),
+    );
+    await t.test("timeout", () =>
+      toxic("timeout", { timeout: 300 }, async (listen) => {
+        const since = performance.now();
+        await assert.rejects(through(listen));
+        assert.ok(performance.now() - since >= 250);
+      }),
+    );
+    await t.test("reset_peer", () =>
+      toxic("reset_peer", { timeout: 0 }, async (listen) => {
+        assert.equal(codeOf(await through(listen).catch((error: unknown) => error)), "ECONNRESET");
+      }),
+    );
+    await t.test("slow_close", () =>
+      toxic("slow_close", { delay: 600 }, async (listen) => {
+        const socket = connect(Number(listen.split(":")[1]), "127.0.0.1");
+        let answeredAt = 0;
+        socket.on("data", () => (answeredAt = performance.now()));
+        socket.write("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        await new Promise((resolve) => socket.on("close", resolve));
+        assert.ok(performance.now() - answeredAt >= 500);
+      }),
+    );
+    await t.test("slicer", () =>
+      toxic("slicer", { average_size: 10, size_variation: 5, delay: 1_000 }, async (listen) => {
+        const whole = await (await fetch(`${world.configuration["caching_url"] as string}/healthz`)).text();
+        assert.equal((await through(listen)).text, whole);
+      }),
+    );
+    await t.test("limit_data", () =>
+      toxic("limit_data", { bytes: 20 }, async (listen) => {
+        await assert.rejects(through(listen));
+      }),
+    );
+  },
+);
+
+test("a dependency that is down refuses connections until it is undone", async () => {
+  const { listen } = (await inject("down")) as { listen: string };
+  assert.equal(codeOf(await through(listen).catch((error: unknown) => error)), "ECONNREFUSED");
+  await undo("down");
+  assert.equal((await fetch(`${world.configuration["caching_url"] as string}/healthz`)).status, 200);
+});
+
 test("a target that nobody configured is refused, and so is a fault in force already", async () => {
-  await assert.rejects(injectors.inject("kill", { target: "nobody" }, never), /nobody/);
+  await assert.rejects(injectors.inject("kill", { target: "nobody" }, never), /"nobody" is not in the configuration/);
   await assert.rejects(injectors.inject("kill", {}, never), { field: "target" });
   await inject("down");
   await assert.rejects(inject("down"), /in force on caching already/);

@@ -60,3 +60,19 @@ export const Drill = Type.Object({
   schedule: nullable(Type.String({ description: "When it runs by itself, in words" })),
 });
 export type Drill = Static<typeof Drill>;
+
+export const IssueDrill = Type.Object({
+  drill: Type.String({ examples: ["CRIT-001"] }),
+  remedies: Type.Array(Type.String(), {
+    description:
+      "Remedies of this issue that it proves by its schedule; empty: it proves the mode that the issue claims",
+  }),
+  run: nullable(Type.String({ description: "Its last run with healing; null: none yet" })),
+  state: Type.Union([Type.Literal("passed"), Type.Literal("failed"), Type.Literal("none")]),
+  at: nullable(Time),
+  ageMs: nullable(Type.Number({ description: "Since that run ended" })),
+  passedAt: nullable(Time),
+  stale: Type.Boolean({ description: "It has not passed, or so long ago that it proves nothing any more" }),
+  summary: Type.String({ description: "What the run showed, or which condition was not met" }),
+});
+export type IssueDrill = Static<typeof IssueDrill>;

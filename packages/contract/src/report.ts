@@ -104,6 +104,9 @@ export const LongRun = Type.Object({
   passed: Type.Boolean(),
   summary: Type.String(),
   figures: Type.Array(Type.Object({ name: Type.String(), value: Type.String() })),
+  rates: Type.Array(Type.Object({ name: Type.String(), ...Rate.properties }), {
+    description: "What the run counted, each with its 95 % Wilson interval",
+  }),
   command: Type.String(),
 });
 

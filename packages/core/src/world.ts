@@ -193,7 +193,13 @@ export class Draft {
   }
   /** The one live repair of a target (invariant 3: there is at most one). */
   liveRepairOf(target: TargetKey): Repair | undefined {
-    return this.liveRepairs().find((repair) => repair.target === target);
+    for (const known of this.#world.repairs.values()) {
+      const repair = this.#repairs.get(known.id) ?? known;
+      if (repair.target === target && repair.state.name !== "ended") return repair;
+    }
+    for (const repair of this.#repairs.values())
+      if (repair.target === target && repair.state.name !== "ended") return repair;
+    return undefined;
   }
   standing(remedy: string): Standing {
     return {

@@ -108,6 +108,9 @@ export async function control(folder: DataFolder): Promise<Control> {
     clock,
     log,
     schedule: (drill) => days.schedule(drill),
+    scheduled: () => plan.drills ?? [],
+    data: folder.path,
+    tokenFile: () => plan.http.tokenFile,
   });
   const days = gameDays({
     plans: () => plan.drills ?? [],

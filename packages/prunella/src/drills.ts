@@ -19,6 +19,10 @@ export interface DrillsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule: (drill: string) => string | null;
+  readonly scheduled: DrillFace["scheduled"];
+  /** The data folder and the API's token, by which an experiment reaches this control plane. */
+  readonly data: string;
+  readonly tokenFile: () => string | null;
 }
 
 export interface Drills extends DrillFace {
@@ -43,23 +47,45 @@ export function drills(options: DrillsOptions): Drills {
       throw new ConflictError(`${current.id} is running; drills run one at a time: wait for it, or abort it`);
     const id = `DRILL-${randomUUID().slice(0, 13)}`;
     const begun = newRun(id, drill, withoutHealing, options.clock.now());
-    const args = file === undefined ? [drill] : ["run", file];
+    const token = options.tokenFile();
+    // An experiment runs against what runs here, a drill in a world of its own. Only the newest journal is kept.
+    const args =
+      file === undefined
+        ? ["drill", drill]
+        : [
+            ...(token === null ? [] : ["--token", token]),
+            ...["drill", "run", file, "--journal", path.join(options.data, "journal.json")],
+          ];
     const child = spawn(
       process.execPath,
-      [entry(), "drill", ...args, "--json", "--id", id, ...(withoutHealing ? ["--without-healing"] : [])],
-      { stdio: ["ignore", "pipe", "ignore"], detached: true, env: { ...process.env, PRUNELLA_AGENT_SOCKET: "" } },
+      [entry(), ...args, "--json", "--id", id, ...(withoutHealing ? ["--without-healing"] : [])],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+        env: {
+          ...process.env,
+          PRUNELLA_AGENT_SOCKET: "",
+          ...(file === undefined ? {} : { PRUNELLA_DATA: options.data }),
+        },
+      },
     );
     let said = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       if (said.length < outputMax) said += text;
     });
+    let complained = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (complained = `${complained}${text}`.slice(-1_000)));
     const late = setTimeout(() => child.kill("SIGINT"), drillMsMax);
     const ended = new Promise<DrillRun>((resolve) => {
       child.on("error", (error) => resolve(failed(begun, error.message, options.clock.now())));
       child.on("close", (code, signal) => {
+        const run = runIn(said, id);
+        const why = complained.trim() === "" ? "and said nothing" : `: ${complained.trim()}`;
         resolve(
-          runIn(said, id) ??
-            failed(begun, `the drill ended with ${signal ?? code ?? "nothing"} and said nothing`, options.clock.now()),
+          run === null
+            ? failed(begun, `the drill ended with ${signal ?? code ?? "nothing"} ${why}`, options.clock.now())
+            : // By the name under which it was begun: an experiment calls itself by its title.
+              { ...run, drill },
         );
       });
     }).then(async (run) => {
@@ -77,6 +103,7 @@ export function drills(options: DrillsOptions): Drills {
   return {
     modes: failureModes,
     schedule: options.schedule,
+    scheduled: options.scheduled,
     get running() {
       return current?.id ?? null;
     },

@@ -1,7 +1,15 @@
 // Game days: drills that run by themselves. Whether one runs is decided by a pure function; this shell asks the cron lines,
 // starts what is due, and tells the engine what the results say of the remedies that they prove.
 import type { DrillPlan } from "@prunella/adapters";
-import { remedyProofs, type Clock, type Engine, type Incident, type Log, type Store } from "@prunella/core";
+import {
+  remedyProofs,
+  type Clock,
+  type DrillRun,
+  type Engine,
+  type Incident,
+  type Log,
+  type Store,
+} from "@prunella/core";
 import { Cron } from "croner";
 import type { Drills } from "./drills.ts";
 
@@ -9,8 +17,8 @@ import type { Drills } from "./drills.ts";
 const lookMs = 20_000;
 /** A drill that could not begin when it was due is tried again for this long, ms; then it waits for its next time. */
 export const dueMsMax = 3_600_000;
-/** Runs looked at for what they say of remedies. */
-const runsLooked = 500;
+/** Runs of each drill looked at for what they say of the remedies that it proves. */
+const runsLooked = 50;
 
 export interface GameDays {
   /** When a drill runs by itself, in words; null: never. */
@@ -81,7 +89,7 @@ export function gameDays(options: GameDaysOptions): GameDays {
   async function look(): Promise<void> {
     const plans = options.plans();
     const known = new Set(plans.map((plan) => JSON.stringify(plan)));
-    for (const key of dealtWith.keys()) if (!known.has(key)) dealtWith.delete(key);
+    for (const map of [dealtWith, told]) for (const key of map.keys()) if (!known.has(key)) map.delete(key);
     for (const plan of plans) {
       const key = JSON.stringify(plan);
       const from = dealtWith.get(key) ?? clock.now();
@@ -112,7 +120,9 @@ export function gameDays(options: GameDaysOptions): GameDays {
     }
     const scheduled = plans.filter((plan) => plan.remedies.length > 0).map((plan) => ({ ...plan, since: startedAt }));
     if (scheduled.length === 0) return;
-    const runs = (await store.drillRuns({ limit: runsLooked })).items;
+    const runs: DrillRun[] = [];
+    for (const drill of new Set(scheduled.map((plan) => plan.drill)))
+      runs.push(...(await store.drillRuns({ drill, limit: runsLooked })).items);
     await engine.command({
       type: "drill-standings",
       by: "drill",
@@ -120,13 +130,17 @@ export function gameDays(options: GameDaysOptions): GameDays {
     });
   }
 
-  const timer = setInterval(() => {
+  function begin(): void {
     if (looking) return;
     looking = true;
     look()
       .catch((error: unknown) => log.write("error", "game-days-failed", { message: String(error) }))
       .finally(() => (looking = false));
-  }, lookMs);
+  }
+
+  // From now on, not from the first look on, is what falls due.
+  begin();
+  const timer = setInterval(begin, lookMs);
   timer.unref();
 
   return {

@@ -49,6 +49,7 @@ function proofOf(run: DrillRun): DrillProof[] {
       shows: layersShown(run),
       detectionMs: between(run.beganAt, run.detectedAt),
       repairMs: between(run.detectedAt, run.repairedAt),
+      recoveryMs: between(run.detectedAt, run.recoveredAt),
       summary:
         run.error ??
         (unmet.length === 0
@@ -82,12 +83,12 @@ export async function longRunsOf(place: string): Promise<LongRun[]> {
 export function asLongRun(value: unknown): LongRun | null {
   if (typeof value !== "object" || value === null) return null;
   const of = value as Record<string, unknown>;
-  const { kind, at, coveredMs, passed, summary, figures, command } = of;
+  const { kind, at, coveredMs, passed, summary, figures, command, rates = [] } = of;
   if (kind !== "stress" && kind !== "soak" && kind !== "load") return null;
   if (typeof at !== "number" || !Number.isFinite(at) || Math.abs(at) > 8.64e15) return null;
   if (typeof coveredMs !== "number" || !Number.isFinite(coveredMs)) return null;
   if (typeof passed !== "boolean" || typeof summary !== "string" || typeof command !== "string") return null;
-  if (!Array.isArray(figures)) return null;
+  if (!Array.isArray(figures) || !Array.isArray(rates)) return null;
   return {
     kind,
     at,
@@ -99,6 +100,13 @@ export function asLongRun(value: unknown): LongRun | null {
       const { name, value: shown } = (figure ?? {}) as { name?: unknown; value?: unknown };
       return typeof name === "string" && typeof shown === "string"
         ? [{ name: name.slice(0, 200), value: shown.slice(0, 500) }]
+        : [];
+    }),
+    rates: rates.slice(0, 20).flatMap((rate: unknown) => {
+      const { name, count, of: all } = (rate ?? {}) as { name?: unknown; count?: unknown; of?: unknown };
+      const isCounted = Number.isSafeInteger(count) && Number.isSafeInteger(all) && Number(count) <= Number(all);
+      return typeof name === "string" && isCounted && Number(count) >= 0
+        ? [{ name: name.slice(0, 200), count: Number(count), of: Number(all) }]
         : [];
     }),
   };

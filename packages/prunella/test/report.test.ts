@@ -1,4 +1,5 @@
 import type { Report } from "@prunella/contract";
+import { claimedRate } from "@prunella/core";
 import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -149,6 +150,7 @@ function reportWith(text: string): Report {
         passed: true,
         summary: text,
         figures: [{ name: text, value: text }],
+        rates: [{ name: text, share: 0.5, count: 1, of: 2, low: 0.1, high: 0.9 }],
         command: text,
       },
     ],
@@ -219,9 +221,29 @@ test("a recorded run is taken only when every field is one", () => {
     passed: true,
     summary: "s",
     figures: [{ name: "a", value: "b" }],
+    rates: [{ name: "recovered", count: 3, of: 4 }],
     command: "c",
   };
   assert.deepEqual(asLongRun(run), run);
   for (const field of Object.keys(run)) assert.equal(asLongRun({ ...run, [field]: {} }), null, field);
   assert.equal(asLongRun(null), null);
+  const { rates, ...older } = run;
+  assert.deepEqual(asLongRun(older)?.rates, [], "records of before counts were kept are taken");
+  assert.deepEqual(asLongRun({ ...run, rates: [...rates, { name: "more than all", count: 5, of: 4 }, null] }), run);
+});
+
+test("what a long run counted is told with its share and interval, whatever the number of cases", () => {
+  const { share, count, of, interval } = claimedRate(0, 400);
+  const [low, high] = interval ?? [null, null];
+  const rates = [{ name: "false positives among incidents", share, count, of, low, high }];
+  const report = reportWith("x");
+  const withRates = { ...report, longRuns: report.longRuns.map((run) => ({ ...run, rates })) };
+  assert.match(
+    reportMarkdown(withRates),
+    /false positives among incidents: 0\.0 % \(0 of 400, 95 % interval 0\.0–1\.0 %\)/,
+  );
+  assert.match(
+    reportHtml(withRates),
+    /false positives among incidents: 0\.0 % \(0 of 400, 95 % interval 0\.0–1\.0 %\)/,
+  );
 });

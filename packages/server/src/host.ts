@@ -82,11 +82,21 @@ export interface DrillMode {
   readonly metric: string;
 }
 
+export interface ScheduledDrill {
+  readonly drill: string;
+  /** Remedies that it proves. */
+  readonly remedies: readonly string[];
+  /** A pass older than this proves nothing any more, ms. */
+  readonly staleMs: number;
+}
+
 /** Drills, as the control plane runs them: one at a time, each as a process of its own. */
 export interface DrillFace {
   readonly modes: readonly DrillMode[];
   /** When it runs by itself, in words; null: never. */
   schedule(drill: string): string | null;
+  /** Those that run by themselves; bounded by the configuration. */
+  scheduled(): readonly ScheduledDrill[];
   /** Begins a run; resolves with its id. Rejects with ConflictError while another one runs. */
   start(drill: string, withoutHealing: boolean): Promise<string>;
   /** Ends the run; its rollbacks are carried out first. False when it is not running. */

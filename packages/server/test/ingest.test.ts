@@ -413,6 +413,36 @@ test("while the store takes nothing, senders get 429 with Retry-After, and the s
   failures.length = 0;
 });
 
+test("while more signals wait than can be taken, senders get 429 with Retry-After, and what is pushed out is counted", async () => {
+  const it = await open();
+  it.store.fail("hang");
+  const sample = { type: "sample", target: "api", at: it.now(), values: { rssBytes: 1 } } as const;
+  void it.engine
+    .ingest([{ id: "stuck", type: "change", target: "api", at: it.now(), what: "restart", summary: "" }])
+    .catch(() => {});
+  await it.advance(2_000);
+  // Behind, but not full: whoever sends is told before anything is read.
+  await it.engine.ingest(Array.from({ length: 19_000 }, () => sample));
+  const told = await post(it, dsn, "not even an envelope");
+  assert.deepEqual([told.status, told.headers["retry-after"]], [429, "5"], told.text);
+  assert.match(told.text, /more than 12000 signals wait already; send it again in 5 s/);
+  assert.equal((await it.ask("/v1/logs", { resourceLogs: [] })).status, 429);
+  // Full: what came in over the API and is pushed out by what comes after was not taken, and its sender hears so.
+  const mine = it.ask("/api/v1/signals", [{ target: "api", kind: "disk-full", severity: "critical", summary: "97 %" }]);
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await it.engine.ingest(Array.from({ length: 25_000 }, () => sample));
+  const pushedOut = await mine;
+  assert.equal(pushedOut.status, 429, pushedOut.text);
+  assert.ok(Number(pushedOut.headers["retry-after"]) > 0);
+  const { text } = await it.ask("/metrics");
+  assert.ok(Number(/dropped_total\{reason="queue-full"\} (\d+)/.exec(text)?.[1]) > 20_000, text.slice(0, 300));
+  it.store.release("none");
+  await it.advance(60_000);
+  assert.equal((await post(it, dsn, envelope(event()))).status, 200, "and it goes on when there is room again");
+  await it.close();
+  failures.length = 0;
+});
+
 // ---- OTLP
 
 const logs = (service: string, record: object) => ({

@@ -1,7 +1,8 @@
 // The metrics as a scraper sees them: every family once with help and type, known labels initialised, labels bounded.
+import type { DrillProof } from "@prunella/core";
 import assert from "node:assert/strict";
 import test from "node:test";
-import { api, failures, target } from "./harness.ts";
+import { api, failures, startAt, target } from "./harness.ts";
 
 interface Series {
   readonly name: string;
@@ -97,5 +98,88 @@ test("kinds that never end to be new are summed under other", async () => {
   );
   assert.ok(kinds.size <= 201, `${kinds.size} kinds`);
   assert.ok(kinds.has("other"));
+  await it.close();
+});
+
+test("drills are told by id: outcome, times, when they ran and passed; a run under any other name has no series", async () => {
+  const proof = (of: Partial<DrillProof>): DrillProof => ({
+    drill: "MED-003",
+    run: "DRILL-1",
+    at: startAt - 60_000,
+    passed: true,
+    shows: ["detection", "repair"],
+    detectionMs: 250,
+    repairMs: 1_500,
+    recoveryMs: 2_000,
+    summary: "",
+    ...of,
+  });
+  const mode = {
+    severity: "medium",
+    title: "",
+    fault: "",
+    rootCause: "",
+    detector: "",
+    guard: "",
+    remedy: "",
+    metric: "",
+  };
+  const modes = ["CRIT-001", "MED-003"].map((id) => ({ ...mode, id, severity: "medium" as const }));
+  let asked = 0;
+  const it = await api({
+    targets: [target({ key: "api" })],
+    server: {
+      drills: {
+        modes,
+        schedule: () => null,
+        scheduled: () =>
+          ["MED-003", "stock-is-gone.json"].map((drill) => ({ drill, remedies: [], staleMs: 86_400_000 })),
+        start: async () => "",
+        abort: () => false,
+      },
+      sources: {
+        catalogue: () => modes.map(({ id, severity, title }) => ({ id, severity, title, rootCause: "", solution: "" })),
+        drills: async () => {
+          asked += 1;
+          return [
+            proof({ run: "DRILL-3", at: startAt, passed: false, repairMs: null, recoveryMs: null }),
+            proof({ run: "DRILL-2", drill: "whatever somebody sent" }),
+            proof({}),
+          ];
+        },
+      },
+    },
+  });
+  const told = async (): Promise<string[]> =>
+    parse((await it.ask("/metrics")).text)
+      .filter(
+        ({ name, value }) => /^prunella_(drill|coverage)_/.test(name) && !(name.endsWith("outcome") && value === 0),
+      )
+      .map(
+        ({ name, labels, value }) => `${name.slice("prunella_".length)} ${Object.values(labels).join(" ")} ${value}`,
+      );
+  assert.deepEqual(await told(), [
+    "drill_outcome CRIT-001 none 1",
+    "drill_outcome MED-003 failed 1",
+    "drill_outcome stock-is-gone.json none 1",
+    "drill_last_run_timestamp_seconds CRIT-001 0",
+    `drill_last_run_timestamp_seconds MED-003 ${startAt / 1000}`,
+    "drill_last_run_timestamp_seconds stock-is-gone.json 0",
+    "drill_last_pass_timestamp_seconds CRIT-001 0",
+    `drill_last_pass_timestamp_seconds MED-003 ${startAt / 1000 - 60}`,
+    "drill_last_pass_timestamp_seconds stock-is-gone.json 0",
+    "drill_scheduled CRIT-001 0",
+    "drill_scheduled MED-003 1",
+    "drill_scheduled stock-is-gone.json 1",
+    "drill_detection_seconds MED-003 0.25",
+    "coverage_modes  2",
+    "coverage_proved_modes detection 1",
+    "coverage_proved_modes prevention 0",
+    "coverage_proved_modes repair 1",
+    "coverage_proved_modes monitoring 0",
+  ]);
+  const before = asked;
+  await told();
+  assert.equal(asked, before, "a scrape right after another reads nothing anew");
   await it.close();
 });

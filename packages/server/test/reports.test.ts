@@ -118,6 +118,7 @@ test("coverage has four layers, each with its counts", async () => {
             shows: ["detection"],
             detectionMs: 1,
             repairMs: null,
+            recoveryMs: null,
             summary: "passed",
           },
         ],

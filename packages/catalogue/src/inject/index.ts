@@ -43,25 +43,78 @@ export interface InjectorsOptions {
   readonly foldersOf?: (target: string) => readonly string[];
   /** Hears why a fault was given up early. */
   readonly onAbort?: (why: string) => void;
+  /** Hears of every fault that is over, whatever ended it: what undoing it said, or that it could not be undone. */
+  readonly onUndone?: (said: string, isUndone: boolean) => void;
   /** Allowed to break what is labelled production. */
   readonly yesProduction?: boolean;
 }
 
 export interface Injectors {
+  /** Rejects when such a fault would be refused for what it is or whom it hits; makes none. */
+  mayInject(kind: string, args: { readonly [key: string]: Json }): Promise<void>;
   inject(kind: string, args: { readonly [key: string]: Json }, signal: AbortSignal): Promise<Json>;
   undo(kind: string, args: { readonly [key: string]: Json }): Promise<Json>;
   undoAll(): Promise<readonly string[]>;
 }
 
 export function injectorsFor(options: InjectorsOptions): Injectors {
-  const live = new Map<string, { readonly injection: Injection; readonly timer: NodeJS.Timeout }>();
+  interface Live {
+    readonly injection: Injection;
+    readonly timer: NodeJS.Timeout;
+    /** Under way or over; whoever asks again gets the same answer. */
+    undoing: Promise<string> | null;
+  }
+  const live = new Map<string, Live>();
 
   async function take(key: string): Promise<string | null> {
     const found = live.get(key);
     if (found === undefined) return null;
-    live.delete(key);
     clearTimeout(found.timer);
-    return found.injection.undo();
+    found.undoing ??= undone(key, found.injection).finally(() => live.delete(key));
+    return found.undoing;
+  }
+
+  async function undone(key: string, injection: Injection): Promise<string> {
+    try {
+      const said = await injection.undo();
+      options.onUndone?.(said, true);
+      return said;
+    } catch (error) {
+      options.onUndone?.(
+        `${key} could not be undone: ${error instanceof Error ? error.message : String(error)}`,
+        false,
+      );
+      throw error;
+    }
+  }
+
+  /** The injector and its target, when they may be put together. */
+  async function checked(
+    kind: string,
+    args: { readonly [key: string]: Json },
+  ): Promise<{ readonly injector: Injector; readonly target: Target; readonly key: string }> {
+    const injector = injectors.find((each) => each.kind === kind);
+    if (injector === undefined)
+      throw new InvalidInputError(
+        "kind",
+        `is ${JSON.stringify(kind)}`,
+        `use ${injectors.map((each) => each.kind).join(", ")}`,
+      );
+    const name = args["target"];
+    if (typeof name !== "string" || name === "")
+      throw new InvalidInputError("target", "is missing", "name one target; a fault never hits all of them");
+    const target = (await options.api.targets()).find((each) => each.key === name);
+    if (target === undefined)
+      throw new InvalidInputError(
+        "target",
+        `${JSON.stringify(name)} is not in the configuration`,
+        "name a target that prunella status lists; a fault never reaches what nobody configured",
+      );
+    mayBreak(target, options.yesProduction === true);
+    const key = `${kind} ${name}`;
+    if (live.has(key)) throw new InjectionRefused(`${kind} is in force on ${name} already; undo it first`);
+    if (live.size >= injectionsMax) throw new InjectionRefused(`${injectionsMax} faults are in force; undo some first`);
+    return { injector, target, key };
   }
 
   /** Gives a fault up when it reaches further than its target: another one, healthy before and not in need of it, turns bad. */
@@ -73,9 +126,9 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
       }
       reachesFurther(options.api, target, before).then(
         async (other) => {
-          if (other === null || !live.has(key)) return;
-          await take(key);
+          if (other === null || live.get(key)?.undoing !== null) return;
           options.onAbort?.(`${key} was given up: ${other} turned bad`);
+          await take(key);
         },
         () => undefined,
       );
@@ -84,23 +137,12 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
   }
 
   return {
+    async mayInject(kind, args) {
+      await checked(kind, args);
+    },
     async inject(kind, args) {
-      const injector = injectors.find((each) => each.kind === kind);
-      if (injector === undefined)
-        throw new InvalidInputError(
-          "kind",
-          `is ${JSON.stringify(kind)}`,
-          `use ${injectors.map((each) => each.kind).join(", ")}`,
-        );
-      const name = args["target"];
-      if (typeof name !== "string" || name === "")
-        throw new InvalidInputError("target", "is missing", "name one target; a fault never hits all of them");
-      const target = await options.api.target(name);
-      mayBreak(target, options.yesProduction === true);
-      const key = `${kind} ${name}`;
-      if (live.has(key)) throw new InjectionRefused(`${kind} is in force on ${name} already; undo it first`);
-      if (live.size >= injectionsMax)
-        throw new InjectionRefused(`${injectionsMax} faults are in force; undo some first`);
+      const { injector, target, key } = await checked(kind, args);
+      const name = target.key;
       const forMs = secondsOf(args["forS"]) * 1_000;
       const given = args["arguments"];
       const healthy = await healthyTargets(options.api);
@@ -113,7 +155,7 @@ export function injectorsFor(options: InjectorsOptions): Injectors {
         forMs,
       });
       const timer = setTimeout(() => void take(key).catch(() => undefined), forMs);
-      live.set(key, { injection, timer });
+      live.set(key, { injection, timer, undoing: null });
       watch(key, name, healthy);
       return { summary: injection.summary, ...injection.detail };
     },
@@ -139,6 +181,9 @@ async function healthyTargets(api: ControlApi): Promise<Set<string>> {
   return new Set(targets.filter((target) => target.state === "healthy").map((target) => target.key));
 }
 
+/** Also what follows upon being bad, faster than one looks: it is being repaired, or waits for a person already. */
+const badStates: ReadonlySet<string> = new Set(["failing", "down", "healing", "needs-person"]);
+
 /** A target that turned bad and does not need the one that is being broken; null when there is none. */
 async function reachesFurther(api: ControlApi, target: string, before: ReadonlySet<string>): Promise<string | null> {
   const targets = await api.targets();
@@ -150,7 +195,7 @@ async function reachesFurther(api: ControlApi, target: string, before: ReadonlyS
   };
   const hurt = targets.find(
     (each) =>
-      each.kind !== "self" && before.has(each.key) && ["failing", "down"].includes(each.state) && !needs(each.key),
+      each.kind !== "self" && before.has(each.key) && badStates.has(each.state) && !needs(each.key),
   );
   return hurt?.key ?? null;
 }

@@ -9,6 +9,10 @@ import { textOf } from "../experiment/text.ts";
 
 const abortsWhen = "another target that was healthy turns bad";
 
+/** Requests of a flood under way at once; one that is due beyond that is left out and told. */
+const floodOpenMax = 2_000;
+const floodTickMs = 50;
+
 /** The address that the configuration gives the target; with several, the one that was named. */
 function upstreamOf(context: InjectContext): string {
   const named = context.arguments["upstream"];
@@ -160,26 +164,34 @@ export const flood: Injector = {
     const url = new URL(typeof given === "string" && given.startsWith("/") ? given : "/", `http://${address}`);
     const stop = new AbortController();
     const { body } = context.arguments;
-    let sent = 0;
+    let [sent, open, leftOut] = [0, 0, 0];
+    const since = performance.now();
     const timer = setInterval(() => {
-      for (let n = 0; n < rate / 20; n += 1) {
+      const due = Math.floor(((performance.now() - since) * rate) / 1_000) - sent - leftOut;
+      for (let n = 0; n < due; n += 1) {
+        if (open >= floodOpenMax) {
+          leftOut += 1;
+          continue;
+        }
         sent += 1;
+        open += 1;
         fetch(url, {
           method,
           ...(method === "POST" && typeof body === "string" ? { body } : {}),
           signal: AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]),
         })
           .then((response) => response.body?.cancel())
-          .catch(() => undefined);
+          .catch(() => undefined)
+          .finally(() => (open -= 1));
       }
-    }, 50);
+    }, floodTickMs);
     return {
       summary: `${rate} requests a second to ${url.href}`,
       detail: { url: url.href },
       async undo() {
         clearInterval(timer);
         stop.abort();
-        return `${sent} requests were sent`;
+        return `${sent} requests were sent${leftOut === 0 ? "" : `, ${leftOut} left out: ${floodOpenMax} were under way`}`;
       },
     };
   },

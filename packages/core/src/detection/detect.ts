@@ -53,12 +53,13 @@ export const detectors: Readonly<Record<string, Detector>> = {
   slos: slosBurning,
 };
 
+const shipped = Object.entries(detectors);
+
 /** All findings that hold, and the view's healthy stretch brought up to date. */
 export function detect(view: TargetView, now: TimeMs, extra: readonly Detector[] = []): Finding[] {
-  const findings = [
-    ...Object.entries(detectors),
-    ...extra.map((each, at) => [`plugin ${at + 1}`, each] as const),
-  ].flatMap(([name, detector]) => looked(name, detector, view, now));
+  const findings: Finding[] = [];
+  for (const [name, detector] of shipped) findings.push(...looked(name, detector, view, now));
+  for (const [at, detector] of extra.entries()) findings.push(...looked(`plugin ${at + 1}`, detector, view, now));
   const fresh = view.seenAt !== null && now - view.seenAt <= staleMs(view);
   if (findings.some(isUnhealthy) || !fresh || !hasBeenSeenGood(view)) view.healthySince = null;
   else {

@@ -171,14 +171,17 @@ function sinceItGrows<S extends { readonly low: number }>(lows: readonly S[]): r
   return lows.slice(Math.max(0, from));
 }
 
+/** The lowest of each slice, oldest first: of the newest slices, as points are many and the newest tell. */
 function sliceLows(points: readonly Point[], sliceMs: number): { at: number; low: number }[] {
   const lows: { at: number; low: number }[] = [];
-  for (const { at: time, value } of points) {
+  for (let index = points.length - 1; index >= 0; index -= 1) {
+    const { at: time, value } = points[index]!;
     if (!Number.isFinite(value)) continue;
     const at = Math.floor(time / sliceMs) * sliceMs;
     const slice = lows.at(-1);
     if (slice?.at === at) slice.low = Math.min(slice.low, value);
+    else if (lows.length === slicesMax) break;
     else lows.push({ at, low: value });
   }
-  return lows.slice(-slicesMax);
+  return lows.reverse();
 }

@@ -19,10 +19,13 @@ const metricsMax = 60;
 const minuteMs = 60_000;
 export const hourMs = 3_600_000;
 
+type Summed = { -readonly [Field in keyof SeriesPoint]: SeriesPoint[Field] };
+
 /** @param known tallies of the running hour that were written before a restart; they are summed on. */
 export function newBooks(known: readonly Tally[] = []): Books {
   const tallies = new Map<string, Tally>(known.map((tally) => [`${tally.target} ${tally.hour}`, tally]));
-  const minutes = new Map<string, SeriesPoint>();
+  /** Points being summed, by minute, target and metric: the running minute, and those that have not been taken yet. */
+  const minutes = new Map<TimeMs, Map<TargetKey, Map<string, Summed>>>();
   const metrics = new Map<TargetKey, Set<string>>();
 
   function tallyOf(target: TargetKey, at: TimeMs): { readonly key: string; readonly tally: Tally } {
@@ -37,25 +40,25 @@ export function newBooks(known: readonly Tally[] = []): Books {
       const names = metrics.get(target) ?? new Set<string>();
       metrics.set(target, names);
       const minute = Math.floor(at / minuteMs) * minuteMs;
+      const own = entry(
+        entry(minutes, minute, () => new Map<TargetKey, Map<string, Summed>>()),
+        target,
+        () => new Map<string, Summed>(),
+      );
       for (const [metric, value] of Object.entries(values)) {
         if (!Number.isFinite(value)) continue;
         if (!names.has(metric) && names.size >= metricsMax) continue;
         names.add(metric);
-        const key = `${target} ${metric} ${minute}`;
-        const point = minutes.get(key);
-        minutes.set(
-          key,
-          point === undefined
-            ? { target, metric, at: minute, min: value, mean: value, max: value, last: value, count: 1 }
-            : {
-                ...point,
-                min: Math.min(point.min, value),
-                max: Math.max(point.max, value),
-                mean: point.mean + (value - point.mean) / (point.count + 1),
-                last: value,
-                count: point.count + 1,
-              },
-        );
+        const point = own.get(metric);
+        if (point === undefined) {
+          own.set(metric, { target, metric, at: minute, min: value, mean: value, max: value, last: value, count: 1 });
+          continue;
+        }
+        point.min = Math.min(point.min, value);
+        point.max = Math.max(point.max, value);
+        point.count += 1;
+        point.mean += (value - point.mean) / point.count;
+        point.last = value;
       }
     },
     traffic(target, at, { requests, errors, latency }) {
@@ -82,9 +85,21 @@ export function newBooks(known: readonly Tally[] = []): Books {
     },
     takeSeries(now) {
       // Only whole minutes leave; the running one is still being summed.
-      const ready = [...minutes].filter(([, point]) => point.at + minuteMs <= now);
-      for (const [key] of ready) minutes.delete(key);
-      return ready.map(([, point]) => point);
+      const points: SeriesPoint[] = [];
+      for (const [minute, targets] of minutes) {
+        if (minute + minuteMs > now) continue;
+        minutes.delete(minute);
+        for (const own of targets.values()) points.push(...own.values());
+      }
+      return points;
     },
   };
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -752,6 +752,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
 
 /** That a target is down while our own repair is restarting it is no fault; if it stays down the next look says so. */
 function unexplained(draft: Draft, target: TargetKey, findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length === 0) return findings;
   const state = draft.liveRepairOf(target)?.state.name;
   return state === "acting" || state === "undoing"
     ? findings.filter(

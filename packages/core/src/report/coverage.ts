@@ -40,6 +40,8 @@ export interface DrillProof {
   readonly shows: readonly Layer[];
   readonly detectionMs: number | null;
   readonly repairMs: number | null;
+  /** From detection to the start of the healthy stretch. */
+  readonly recoveryMs: number | null;
   readonly summary: string;
 }
 

@@ -193,6 +193,11 @@ export function rate(count: number, of: number): Rate {
   return { share: of === 0 ? null : count / of, count, of, interval: of > 0 && of < 100 ? wilson(count, of) : null };
 }
 
+/** As `rate`, with the interval whatever the number of cases: for what is claimed from one run. */
+export function claimedRate(count: number, of: number): Rate {
+  return { ...rate(count, of), interval: of > 0 ? wilson(count, of) : null };
+}
+
 /** Time is not a sample of cases: no interval. */
 function timeShare(part: number, whole: number): Rate {
   return {

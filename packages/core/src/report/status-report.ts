@@ -31,6 +31,8 @@ export interface LongRun {
   readonly summary: string;
   /** Figures to show, in order. */
   readonly figures: readonly { readonly name: string; readonly value: string }[];
+  /** What it counted, so that shares and their intervals are computed here and not claimed by the run. */
+  readonly rates: readonly { readonly name: string; readonly count: number; readonly of: number }[];
   /** The command that repeats it. */
   readonly command: string;
 }

@@ -34,6 +34,7 @@ function run(of: Partial<DrillProof> = {}): DrillProof {
     shows: ["detection", "repair"],
     detectionMs: 10,
     repairMs: 20,
+    recoveryMs: 25,
     summary: "4 of 4 conditions met",
     ...of,
   };

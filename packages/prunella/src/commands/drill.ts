@@ -1,5 +1,6 @@
 // `drill`: the catalogue's drills and users' own experiments. A drill needs no control plane: it starts its own. `inject`:
 // one fault against a target of one's own, undone at the end of its time or on Ctrl-C.
+import type { ControlApi } from "@prunella/catalogue";
 import { InvalidInputError, type DrillRun, type Json } from "@prunella/core";
 import type { Plan } from "@prunella/adapters";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -162,6 +163,8 @@ function injectCommand(cli: Cli): void {
         const api = controlApi(base, headers["authorization"]?.replace(/^Bearer /, "") ?? null);
         const plan = planOf(cli);
         const abort = new AbortController();
+        let end: (failed: Error | null) => void = () => undefined;
+        const over = new Promise<Error | null>((resolve) => (end = resolve));
         const injection = injectorsFor({
           api,
           within: tmpdir(),
@@ -169,23 +172,56 @@ function injectCommand(cli: Cli): void {
           foldersOf: (key) => foldersOf(plan, key),
           yesProduction: given.yesProduction === true,
           onAbort: (why) => abort.abort(new Error(why)),
+          onUndone: (said, isUndone) => {
+            say({ undone: said }, () => text(said));
+            end(isUndone ? null : new Error(said));
+          },
         });
         const signal = AbortSignal.any([interrupted(), abort.signal]);
-        await api.post("/api/v1/drills/announce", { target, drill: `inject ${kind}`, forMs: Math.max(1_000, forMs) });
-        const made = await injection.inject(
-          kind,
-          { target, forS: forMs / 1_000, arguments: argumentsOf(given.set ?? []) },
-          signal,
-        );
-        say(made, () => `${text((made as { summary?: string }).summary)}; undone in ${given.for}, or on Ctrl-C`);
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, forMs);
-          signal.addEventListener("abort", () => (clearTimeout(timer), resolve()));
+        const args = { target, forS: forMs / 1_000, arguments: argumentsOf(given.set ?? []) };
+        await injection.mayInject(kind, args);
+        const before = await api.target(target);
+        const announced = (ms: number): Promise<unknown> =>
+          api.post("/api/v1/drills/announce", { target, drill: `inject ${kind}`, forMs: ms });
+        await announced(Math.max(1_000, forMs));
+        const made = await injection.inject(kind, args, signal).catch(async (error: unknown) => {
+          // Nothing was made: what goes bad from now on is nobody's doing. A tenth of a second is the shortest that can be said.
+          await announced(100).catch(() => undefined);
+          throw error;
         });
-        for (const line of await injection.undoAll()) say({ undone: line }, () => text(line));
+        say(made, () => `${text((made as { summary?: string }).summary)}; undone in ${given.for}, or on Ctrl-C`);
+        const early = (): void => void injection.undoAll();
+        if (signal.aborted) early();
+        else signal.addEventListener("abort", early);
+        const failed = await over;
+        if (failed !== null) throw failed;
+        await isWell(cli, api, before);
         if (abort.signal.aborted) throw new Error(String((abort.signal.reason as Error).message));
       },
     );
+}
+
+/** How long a target may take to be well again once the fault is undone, ms; what heals it acts within. */
+const wellMsMax = 60_000;
+
+/** The look after a fault: the target is as well as it was before, or the command fails and says what it is. */
+async function isWell(
+  { say }: Cli,
+  api: Pick<ControlApi, "target">,
+  before: { readonly key: string; readonly state: string },
+): Promise<void> {
+  const since = Date.now();
+  let state = "";
+  // Whoever was not healthy before need not be so now; its state is told.
+  do {
+    ({ state } = await api.target(before.key));
+    if (state === "healthy" || before.state !== "healthy") {
+      say({ target: before.key, state }, () => `${text(before.key)} is ${state}`);
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  } while (Date.now() - since < wellMsMax);
+  throw new Error(`${before.key} is ${state} ${wellMsMax / 1_000} s after the fault was undone`);
 }
 
 /** What is wrong with a file is bad usage: exit status 2. */

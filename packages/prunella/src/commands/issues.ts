@@ -1,5 +1,5 @@
 // `issues`: list, show, decide, import, export.
-import type { Imported, Incident, Issue, Transition } from "@prunella/contract";
+import type { Imported, Incident, Issue, IssueDrill, Transition } from "@prunella/contract";
 import { Option } from "commander";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
@@ -7,6 +7,7 @@ import { teach, table, text, UsageError, wholeNumber, withQuery, type Cli } from
 import { toneOf } from "../colour.ts";
 import { duration } from "../config/units.ts";
 import { fileCharactersMax, readIssues } from "../report/index.ts";
+import { ago } from "../screen/lines.ts";
 import { listed, seconds } from "./records.ts";
 
 /** Rows sent at once, so that a request stays well below the size a server takes. */
@@ -100,7 +101,8 @@ export function issueCommands(cli: Cli): void {
         const comments = (await ask("GET", path(id, "/comments"))) as {
           items: { at: string; by: string; text: string }[];
         };
-        say({ issue, incidents, transitions: history, comments: comments.items }, () =>
+        const drills = ((await ask("GET", path(id, "/drills"))) as { items: readonly IssueDrill[] }).items;
+        say({ issue, incidents, drills, transitions: history, comments: comments.items }, () =>
           [
             `${paint("strong", issue.id)} ${text(issue.title)}`,
             ...table(
@@ -123,6 +125,11 @@ export function issueCommands(cli: Cli): void {
             ...incidents.map(
               (each) =>
                 `  ${each.id} detected ${each.detectedAt} ${paint(toneOf(each.outcome ?? each.state), each.outcome ?? each.state)}${each.repairMs === null ? "" : `, recovered after ${seconds(each.repairMs)}`}`,
+            ),
+            ...(drills.length === 0 ? [] : ["", paint("soft", "drills:")]),
+            ...drills.map(
+              (each) =>
+                `  ${text(each.drill)} ${paint(each.state === "passed" && !each.stale ? "good" : "bad", each.state === "none" ? "not run yet" : each.state)}${each.ageMs === null ? "" : ` ${ago(each.ageMs)}${each.ageMs < 1_000 ? "" : " ago"}`}${each.stale && each.state === "passed" ? ", too long ago to prove anything" : ""}${each.remedies.length === 0 ? "" : `, proves ${text(each.remedies.join(", "))}`}: ${text(each.summary)}`,
             ),
             ...(comments.items.length === 0 ? [] : ["", paint("soft", "comments:")]),
             ...comments.items.map((each) => `  ${each.at} ${text(each.by)}: ${text(each.text)}`),

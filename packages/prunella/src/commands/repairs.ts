@@ -101,6 +101,7 @@ export function repairCommands(cli: Cli): void {
             `${each.verified} verified`,
             `${each.failed} failed`,
             `${each.recurred} recurred`,
+            each.modeInForce === each.mode ? "" : text(each.modeWhy ?? ""),
           ]),
           false,
         ),

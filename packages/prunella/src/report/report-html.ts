@@ -249,7 +249,10 @@ function longRuns(report: Report): string {
         date(run.at),
         span(run.coveredMs),
         `${run.passed ? "passed" : "failed"}: ${run.summary}`,
-        run.figures.map((figure) => `${figure.name}: ${figure.value}`).join("; "),
+        [
+          ...run.rates.map((rate) => `${rate.name}: ${rateText(rate)}`),
+          ...run.figures.map((figure) => `${figure.name}: ${figure.value}`),
+        ].join("; "),
         run.command,
       ]),
     ),

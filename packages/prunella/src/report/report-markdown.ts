@@ -298,6 +298,7 @@ function longRuns(report: Report): string[] {
       ? ["None is recorded here: npm run stress, npm run soak.", ""]
       : report.longRuns.flatMap((run) => [
           `- ${run.passed ? "✅" : "❌"} ${date(run.at)}: ${run.kind} over ${span(run.coveredMs)}: ${escapeText(run.summary)} (${escapeText(run.command)})`,
+          ...run.rates.map((rate) => `  - ${escapeText(rate.name)}: ${rateText(rate)}`),
           ...run.figures.map((figure) => `  - ${escapeText(figure.name)}: ${escapeText(figure.value)}`),
         ])),
     "",

@@ -33,7 +33,9 @@ function countText({
 }
 
 export function intervalText(low: number, high: number): string {
-  return `${(low * 100).toFixed(0)}–${(high * 100).toFixed(0)} %`;
+  // Many cases make it narrow; whole percents would then say 0–0.
+  const digits = high - low < 0.1 ? 1 : 0;
+  return `${(low * 100).toFixed(digits)}–${(high * 100).toFixed(digits)} %`;
 }
 
 /** What a KPI was counted from. */

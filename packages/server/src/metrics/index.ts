@@ -1,10 +1,12 @@
 // Prometheus metrics, one family a fact. Labels come from the configuration and from fixed words, never from ids or texts:
-// at most targetsMax targets, kindsMax kinds and remedies, faultsMax faults, guardSeriesMax series of each guard family.
+// at most targetsMax targets, kindsMax kinds and remedies, faultsMax faults, guardSeriesMax series of each guard family,
+// drillsMax drills.
 // docs/monitoring.md lists the families and what bounds each.
 import { Registry } from "prom-client";
 import type { ServerOptions } from "../host.ts";
 import type { IngestCounts } from "../ingest/counts.ts";
 import { alertMetrics } from "./alerts.ts";
+import { drillMetrics } from "./drills.ts";
 import { guardMetrics } from "./guards.ts";
 import { healingMetrics } from "./healing.ts";
 import { ownMetrics } from "./itself.ts";
@@ -61,10 +63,11 @@ export function metrics(options: ServerOptions, startedAt: number, ingest: Inges
   const slos = sloMetrics(of, options);
   const healing = healingMetrics(of, options);
   alertMetrics(of, options);
+  const drills = drillMetrics(of, options);
   return {
     contentType: registry.contentType,
     async text() {
-      await Promise.all([own.refresh(), slos.refresh()]);
+      await Promise.all([own.refresh(), slos.refresh(), drills.refresh()]);
       healing.refresh();
       return registry.metrics();
     },

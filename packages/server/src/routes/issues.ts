@@ -4,6 +4,7 @@ import {
   Explanation,
   Incident,
   Issue,
+  IssueDrill,
   IssueStatus,
   pageOf as pageSchema,
   SelfHealing,
@@ -12,12 +13,28 @@ import {
   Transition,
 } from "@prunella/contract";
 import { chosen } from "../issue-filter.ts";
-import { InvalidInputError, NotFoundError, type Issue as IssueRecord, type Snooze } from "@prunella/core";
+import {
+  drillStaleMs,
+  InvalidInputError,
+  NotFoundError,
+  remediesFor,
+  type Issue as IssueRecord,
+  type Snooze,
+} from "@prunella/core";
 import { Type } from "typebox";
 import { actorOf } from "../access.ts";
 import type { App } from "../app.ts";
-import type { ServerOptions } from "../host.ts";
-import { commentJson, dryRun, explain, incidentJson, issueJson, pageOf, transitionJson } from "../translate/index.ts";
+import type { ScheduledDrill, ServerOptions } from "../host.ts";
+import {
+  commentJson,
+  dryRun,
+  explain,
+  incidentJson,
+  issueDrillJson,
+  issueJson,
+  pageOf,
+  transitionJson,
+} from "../translate/index.ts";
 import {
   answers,
   closed,
@@ -52,6 +69,8 @@ const query = closed({
   descending: optional(Type.Boolean()),
 });
 const reason = closed({ why });
+/** Runs looked at for what a drill says of an issue. */
+const drillRunsLooked = 50;
 
 export function issueRoutes(app: App, options: ServerOptions): void {
   const { engine, store, clock } = options;
@@ -60,6 +79,20 @@ export function issueRoutes(app: App, options: ServerOptions): void {
     const issue = engine.world.issues.get(id) ?? (await store.issue(id));
     if (issue === null || issue === undefined) throw new NotFoundError("issue", id);
     return issue;
+  }
+
+  /** The drill of the catalogue's row that it claims to be, and those on the schedule that prove one of its remedies. */
+  async function drillsOf(issue: IssueRecord): Promise<ScheduledDrill[]> {
+    const used = (await store.incidents({ issue: issue.id, limit: 20 })).items.map((incident) => incident.remedy);
+    const target = engine.world.targets.get(issue.target);
+    const fitting = target === undefined ? [] : remediesFor(issue, target, engine.context().remedies, clock.now());
+    const remedies = new Set([...used, ...fitting.map((remedy) => remedy.name)]);
+    const scheduled = (options.drills?.scheduled() ?? []).flatMap((each) => {
+      const proved = each.remedies.filter((name) => remedies.has(name));
+      return proved.length === 0 ? [] : [{ ...each, remedies: proved }];
+    });
+    const isClaim = issue.origin === "imported" && (options.drills?.modes ?? []).some((mode) => mode.id === issue.id);
+    return [...(isClaim ? [{ drill: issue.id, remedies: [], staleMs: drillStaleMs }] : []), ...scheduled];
   }
 
   app.get(
@@ -89,6 +122,32 @@ export function issueRoutes(app: App, options: ServerOptions): void {
     async (request) => {
       const { id } = await issueOf(request.params.id);
       return pageOf(await store.incidents(present({ issue: id, ...request.query })), incidentJson);
+    },
+  );
+  app.get(
+    "/issues/:id/drills",
+    {
+      schema: {
+        ...answers(
+          "issues",
+          "Drills that prove what is done about it: of the mode it claims, and of its remedies by the schedule",
+          pageSchema(IssueDrill),
+        ),
+        params: idParams,
+      },
+    },
+    async (request) => {
+      const issue = await issueOf(request.params.id);
+      const items = [];
+      for (const drill of await drillsOf(issue))
+        items.push(
+          issueDrillJson(
+            drill,
+            (await store.drillRuns({ drill: drill.drill, limit: drillRunsLooked })).items,
+            clock.now(),
+          ),
+        );
+      return { items, next: null };
     },
   );
   app.get(

@@ -75,6 +75,43 @@ export function drillRunFrom(run: Contract.DrillRun): DrillRun {
   };
 }
 
+/**
+ * A drill as evidence on an issue: its last run with healing that ended by itself, and how old that is. `runs` are those of
+ * this drill, newest first.
+ */
+export function issueDrillJson(
+  of: { readonly drill: string; readonly remedies: readonly string[]; readonly staleMs: number },
+  runs: readonly DrillRun[],
+  now: number,
+): Contract.IssueDrill {
+  const counting = runs.filter(
+    (run) => !run.withoutHealing && run.endedAt !== null && (run.state === "passed" || run.state === "failed"),
+  );
+  const last = counting[0];
+  const passedAt = counting.find((run) => run.state === "passed")?.endedAt ?? null;
+  const unmet = last?.conditions.filter((condition) => !condition.met) ?? [];
+  return {
+    drill: of.drill,
+    remedies: [...of.remedies],
+    run: last?.id ?? null,
+    state: last === undefined ? "none" : last.state === "passed" ? "passed" : "failed",
+    at: timeOrNull(last?.endedAt ?? null),
+    ageMs: last?.endedAt == null ? null : Math.max(0, now - last.endedAt),
+    passedAt: timeOrNull(passedAt),
+    stale: isStale(passedAt, now, of.staleMs),
+    summary:
+      last === undefined
+        ? "it has not run"
+        : (last.error ??
+          (unmet.length === 0
+            ? `all ${last.conditions.length} conditions met`
+            : `${unmet.length} of ${last.conditions.length} conditions not met: ${unmet.map((each) => each.name).join(", ")}`.slice(
+                0,
+                500,
+              ))),
+  };
+}
+
 /** A row with what its runs prove. `runs` are those of this drill, newest first. */
 export function drillJson(
   mode: DrillMode,

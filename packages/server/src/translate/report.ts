@@ -1,6 +1,7 @@
 // Gathers what a status report, coverage and objectives are computed from, and translates what core made of it.
 import type * as Contract from "@prunella/contract";
 import {
+  claimedRate,
   coverage,
   describeSlo,
   sloCounts,
@@ -182,6 +183,7 @@ export function reportJson(report: StatusReport): Contract.Report {
       ...run,
       at: time(run.at),
       figures: run.figures.map((figure) => ({ ...figure })),
+      rates: run.rates.map(({ name, count, of }) => ({ name, ...rateJson(claimedRate(count, of)) })),
     })),
     nextActions: report.nextActions.map((action) => ({ ...action })),
   };
