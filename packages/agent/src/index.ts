@@ -1,2 +1,3 @@
 export * from "./agent.ts";
+export * from "./control-groups.ts";
 export * from "./log-read.ts";

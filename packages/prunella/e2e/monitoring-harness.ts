@@ -108,10 +108,16 @@ export interface Prunella {
   api(path: string, body?: unknown): Promise<any>;
 }
 
-export async function prunella(t: TestContext, yaml: string, env: Record<string, string> = {}): Promise<Prunella> {
+export async function prunella(
+  t: TestContext,
+  yaml: string,
+  env: Record<string, string> = {},
+  files: Readonly<Record<string, string>> = {},
+): Promise<Prunella> {
   const folder = scratch(t);
   const data = path.join(folder, "data");
-  writeFileSync(path.join(folder, "prunella.yaml"), yaml);
+  for (const [name, text] of Object.entries({ ...files, "prunella.yaml": yaml }))
+    writeFileSync(path.join(folder, name), text);
   start(
     t,
     process.execPath,
