@@ -129,14 +129,14 @@ export async function prunella(
     "the control plane is up",
     async () => JSON.parse(readFileSync(control, "utf8")) as { url: string },
     () => true,
-    40,
+    90,
   );
   const it: Prunella = { url, folder, api: (route, body) => json(`${url}${route}`, body) };
   await until(
     "it is ready",
     async () => (await fetch(`${url}/readyz`)).status,
     (status) => status === 200,
-    40,
+    90,
   );
   return it;
 }

@@ -52,7 +52,8 @@ import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
 import { recallSlos, sloPoints } from "./slo-books.ts";
-import { learn, reconcile, resume, take, watchWeather, type Context, type Effect } from "./reconcile.ts";
+import { learn, reconcile, resume, take, type Context, type Effect } from "./reconcile.ts";
+import { watchWeather } from "./weather.ts";
 
 export interface EngineOptions extends Partial<AdjustingRules> {
   readonly targets: readonly TargetSpec[];
