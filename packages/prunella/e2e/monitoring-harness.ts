@@ -113,9 +113,11 @@ export async function prunella(
   yaml: string,
   env: Record<string, string> = {},
   files: Readonly<Record<string, string>> = {},
+  folders: readonly string[] = [],
 ): Promise<Prunella> {
   const folder = scratch(t);
   const data = path.join(folder, "data");
+  for (const name of folders) mkdirSync(path.join(folder, name));
   for (const [name, text] of Object.entries({ ...files, "prunella.yaml": yaml }))
     writeFileSync(path.join(folder, name), text);
   start(

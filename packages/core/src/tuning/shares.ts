@@ -8,6 +8,7 @@ import { ownTarget, type TargetKey, type TargetSpec, type TimeMs } from "../sign
 import { valueOf } from "../verification/index.ts";
 import type { Draft } from "../world.ts";
 import { endOf, loadOf, looksMax, readable } from "./scaling.ts";
+import { isIll } from "./tuning.ts";
 
 export interface ShareRule {
   /** The service; its instances are the targets of that group. */
@@ -96,8 +97,7 @@ export function share(
   if (Math.abs(to - now) < 0.01 * now || !mayChange(draft, rule, members, first, runs, to > now)) return null;
   // A target that is ill is repaired, not fed; nor is one fed at the cost of an ill neighbour.
   if (to > now && illNeighbour(draft, rule, 0) !== null) return null;
-  if (to > now && members.some((member) => draft.incidentsOf(member.key).some((incident) => incident.firing)))
-    return null;
+  if (to > now && members.some((member) => isIll(draft, member.key))) return null;
 
   const measuredMs = Math.max(measureMsMin, rule.upAfterMs);
   const baseline = to > now ? valueOf(view, rule.metric, draft.now - measuredMs) : null;
