@@ -44,6 +44,27 @@ void suite("the fault matrix", { concurrency: 3 }, () => {
     assert.ok(outcome.escalated >= 1, JSON.stringify(outcome));
     assert.ok(outcome.repairs.every((repair) => repair === "restart-down"));
   });
+  // What the machine cannot show is skipped with the reason.
+  const cannot = (name: string): string | false => faultNamed(name)?.needs?.() ?? false;
+  void test(
+    "a kill by the kernel at its own memory limit is told from any other kill",
+    { skip: cannot("out-of-memory") },
+    () => heals("out-of-memory", "restart-down"),
+  );
+  void test(
+    "a disk out of inodes gets some back from a declared cache, its newest files too",
+    { skip: cannot("inodes") },
+    () => heals("inodes", "prune-folder"),
+  );
+  void test(
+    "children that nobody reaps are told, and nothing is restarted for them",
+    { skip: cannot("zombies") },
+    async () => {
+      const outcome = await run("zombies");
+      assert.equal(outcome.verdict, "told", JSON.stringify(outcome));
+      assert.deepEqual(outcome.repairs, []);
+    },
+  );
   void test("a collection pause of four seconds is left alone", () => leavesAlone("pause-4000"));
   void test("a dependency that blinks is left alone, and so is who asks it", () => leavesAlone("blip-2000"));
 });

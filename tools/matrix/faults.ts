@@ -1,7 +1,19 @@
 // Every fault and every benign disturbance that the matrix shows, as data: how it is brought about, what ends it, which cause is
 // the right one, and what a good supervisor should come to.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { controlGroups } from "@prunella/agent";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Stage } from "./stage.ts";
 
@@ -43,6 +55,24 @@ const hasPython = (): string | null => {
     return null;
   } catch {
     return "python3 is not there to leave children unreaped";
+  }
+};
+
+const hasMemoryGroups = (): string | null => {
+  const groups = controlGroups(`matrix-${process.pid}`);
+  groups.close();
+  return groups.controllers.memory === null ? `no control group of memory: ${groups.absent ?? "only the CPU's"}` : null;
+};
+const mayMount = (): string | null => {
+  const folder = mkdtempSync(path.join(tmpdir(), "prunella-mount-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "none", folder], { stdio: "ignore" });
+    execFileSync("umount", [folder], { stdio: "ignore" });
+    return null;
+  } catch {
+    return "a small file system can be mounted by root only";
+  } finally {
+    rmdirSync(folder);
   }
 };
 
@@ -125,6 +155,17 @@ export const faults: readonly Fault[] = [
     cause: /fails its check.*500/,
     inject: breaks("failing-check"),
     isOver: (stage) => stage.wasReplaced("subject"),
+  },
+  {
+    name: "out-of-memory",
+    title: "killed by the kernel at its own memory limit",
+    kind: "fault",
+    class: "process",
+    ends: "heal",
+    cause: /killed by the kernel: out of memory, at its own limit of 350 MB/,
+    prepare: (stage) => stage.configure("    resources: { memory: { max: 350MB } }"),
+    inject: breaks("out-of-memory"),
+    needs: hasMemoryGroups,
   },
   // ---- does not get on
   {
@@ -308,6 +349,18 @@ export const faults: readonly Fault[] = [
     inject: breaks("cache-fill"),
     isOver: (stage) => folderBytes(stage.at("cache")) < 9_000_000 && stage.repaired(),
     limitMs: 60_000,
+  },
+  {
+    name: "inodes",
+    title: "the disk of its cache has no inode left",
+    kind: "fault",
+    class: "other",
+    ends: "heal",
+    cause: /\d+ inodes left|files in .*cache.*inodes are free/,
+    prepare: (stage) => stage.mount("cache", ["size=16m", "nr_inodes=200"]),
+    inject: breaks("inodes"),
+    isOver: (stage) => readdirSync(stage.at("cache")).length < 150 && stage.repaired(),
+    needs: mayMount,
   },
   {
     name: "data-fill",

@@ -48,6 +48,9 @@ export class Stage {
   readonly seen: Seen[] = [];
   /** Set by the runner when the supervisor has been seen to act. */
   acted = false;
+  /** Lines that a fault adds to the subject's configuration. */
+  subjectLines = "";
+  readonly #mounts: string[] = [];
   readonly #children: ChildProcess[] = [];
   readonly #pids: Readonly<Record<string, number>>[] = [];
   #dependency: ChildProcess | null = null;
@@ -81,6 +84,17 @@ export class Stage {
 
   at(name: string): string {
     return path.join(this.folder, name);
+  }
+
+  configure(lines: string): void {
+    this.subjectLines += `${lines}\n`;
+  }
+
+  /** Puts a small file system of its own under one of the subject's folders. */
+  mount(name: string, options: readonly string[]): void {
+    const where = this.at(name);
+    execFileSync("mount", ["-t", "tmpfs", "-o", options.join(), "prunella-matrix", where]);
+    this.#mounts.push(where);
   }
 
   /** What each service is started with, whoever starts it. */
@@ -307,6 +321,7 @@ listen();`;
       tryKill(child.pid, "SIGKILL");
     }
     for (const pid of processesOf(this.folder)) tryKill(pid, "SIGKILL");
+    for (const where of this.#mounts) execFileSync("umount", ["--lazy", where]);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }

@@ -1,6 +1,15 @@
 // The plan: a configuration after it has been checked whole and every default filled in. Plain JSON: the command line makes
 // it, the agent and the control plane live by it, and the last good one stays on disk.
-import type { CheckRole, Detection, Remedy, ScalingRule, TargetKey, TargetSpec, TuningRule } from "@prunella/core";
+import type {
+  CheckRole,
+  Detection,
+  Remedy,
+  ScalingRule,
+  ShareRule,
+  TargetKey,
+  TargetSpec,
+  TuningRule,
+} from "@prunella/core";
 import type { NotifyPlan } from "./notify/plan.ts";
 import type { MonitoringPlan, SourcesPlan } from "./sources/plan.ts";
 
@@ -20,6 +29,8 @@ export interface Plan {
   /** Services whose number of instances follows their load, and numbers that are tuned. */
   readonly scaling?: readonly ScalingRule[];
   readonly tuning?: readonly TuningRule[];
+  /** Services whose share of the machine follows their need. */
+  readonly shares?: readonly ShareRule[];
   readonly notify: NotifyPlan;
   readonly sources: SourcesPlan;
   readonly monitoring: MonitoringPlan;
@@ -59,6 +70,20 @@ export interface ServicePlan {
   readonly declared?: DeclaredPlan;
   /** Bounds within which its instances may be scaled; absent: not at all. Then every one up to `max` is a target. */
   readonly scale?: { readonly min: number; readonly max: number };
+  /** What it gets of the machine; absent: it runs in no control group of its own. */
+  readonly resources?: ResourcesPlan;
+}
+
+/** Shares of the machine, kept by the kernel's control groups where there are any. They hold for each instance by itself. */
+export interface ResourcesPlan {
+  /** Weight against the other services with shares, 1 to 10,000 (default 100), and the most it may be raised to by need. */
+  readonly cpu: number;
+  readonly cpuMost: number;
+  /** From here on its memory is reclaimed, bytes; null: nowhere. */
+  readonly memoryHigh: number | null;
+  /** Beyond this the kernel kills in it, bytes, and the most it may be raised to by need; null: no limit of its own. */
+  readonly memoryMax: number | null;
+  readonly memoryMost: number | null;
 }
 
 /** What a service declares of its files. All paths are absolute. Nothing outside of these is ever touched by a repair. */

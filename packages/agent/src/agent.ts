@@ -21,6 +21,7 @@ import {
 import type { ObservationSignal, TargetKey } from "@prunella/core";
 import type { ProbeCommand } from "@prunella/probe";
 import { adoptAll } from "./adoption.ts";
+import { controlGroups } from "./control-groups.ts";
 import { superviseControl, type Control } from "./control.ts";
 import { declaredWatch } from "./declared/watch.ts";
 import { signalAll, sleep, sweep } from "./group.ts";
@@ -171,8 +172,13 @@ async function run(
   });
   const preload = await preloadFile(plan, dataFolder, log);
 
+  const groups = controlGroups(folder);
+  if (groups.absent !== null && plan.services.some((each) => each.resources !== undefined))
+    log("warn", "shares-absent", { reason: groups.absent });
+
   const context: ServiceContext = {
     now,
+    groups,
     logFolder,
     folder,
     emit,
@@ -242,6 +248,7 @@ async function run(
     services: () => [...services.values()],
     cwd: () => plan.folder,
     declared,
+    groups,
     probes,
     waiting: {
       scheduler,
@@ -393,6 +400,7 @@ async function run(
     }
     const targets = new Map(next.services.flatMap((each) => targetsOf(each).map((target) => [target, each] as const)));
     const restarts: Service[] = [];
+    const reshared: Service[] = [];
     for (const [target, service] of services) {
       const changed = targets.get(target);
       if (changed === undefined) {
@@ -403,9 +411,14 @@ async function run(
         void service.stop(true);
       } else {
         if (launchOf(changed) !== launchOf(service.plan)) restarts.push(service);
+        if (JSON.stringify(changed.resources) !== JSON.stringify(service.plan.resources)) {
+          delete service.record.shares;
+          reshared.push(service);
+        }
         service.plan = changed;
       }
     }
+    for (const service of reshared) service.share();
     plan = next;
     const fresh = new Set<string>();
     for (const [target, service] of targets) {
@@ -438,6 +451,7 @@ async function run(
     services,
     samples,
     probes,
+    groups,
     book,
     observe,
     log,
@@ -510,6 +524,7 @@ async function run(
     looking.stop();
     link?.close();
     probes.close();
+    groups.close();
     for (const service of services.values()) service.record.wanted = runsAtStart(service.target, service.plan);
     await file.save();
     unlock();

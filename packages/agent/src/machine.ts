@@ -36,6 +36,16 @@ export async function diskValues(folder: string): Promise<Record<string, number>
   }
 }
 
+/** What the machine has of memory, and what of it could be had now. */
+export function memoryValues(): Record<string, number> {
+  const text = readText("/proc/meminfo") ?? "";
+  const bytes = (name: string): number => Number(/^(\d+) kB/.exec(parseField(text, name) ?? "")?.[1]) * 1_024;
+  const [machineMemoryBytes, machineMemoryFreeBytes] = [bytes("MemTotal"), bytes("MemAvailable")];
+  return Number.isFinite(machineMemoryBytes + machineMemoryFreeBytes)
+    ? { machineMemoryBytes, machineMemoryFreeBytes }
+    : {};
+}
+
 /** CPU and memory of the agent itself; call once per interval. */
 export function ownUsage(): (elapsedMs: number) => Record<string, number> {
   let last = process.cpuUsage();

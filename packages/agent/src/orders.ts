@@ -8,7 +8,9 @@ import { plugin, sql } from "./actions/apart.ts";
 import { onFiles } from "./actions/files.ts";
 import { failed, succeeded, unknown } from "./actions/outcome.ts";
 import { scale } from "./actions/scale.ts";
+import { share } from "./actions/share.ts";
 import { waitFor, type WaitOptions } from "./actions/wait-for.ts";
+import type { ControlGroups } from "./control-groups.ts";
 import type { Declared } from "./declared/watch.ts";
 import { settledWithin, sleep, trySignal } from "./group.ts";
 import { httpCall } from "./http-call.ts";
@@ -29,6 +31,7 @@ export interface OrdersOptions {
   /** Folder in which exec runs unless it names another. */
   readonly cwd: () => string;
   readonly declared: Declared;
+  readonly groups: ControlGroups;
   readonly probes: ProbeHub;
   readonly waiting: WaitOptions;
   readonly plugins: () => readonly string[];
@@ -148,6 +151,7 @@ async function act(order: Order, options: OrdersOptions): Promise<StepOutcome> {
     case "start":
     case "stop":
     case "scale":
+    case "share":
     case "signal":
     case "rotate":
     case "prune":
@@ -172,6 +176,13 @@ async function act(order: Order, options: OrdersOptions): Promise<StepOutcome> {
         action,
         service.plan,
         options.services().filter((each) => each.plan.name === service.plan.name),
+      );
+    case "share":
+      return share(
+        action,
+        service.plan,
+        options.services().filter((each) => each.plan.name === service.plan.name),
+        options.groups,
       );
     case "rotate":
     case "prune":

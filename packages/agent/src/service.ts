@@ -3,6 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { ServicePlan } from "@prunella/adapters";
 import type { ErrorFacts, Exit, ObservationSignal, TimeMs } from "@prunella/core";
+import type { ControlGroups, Shares } from "./control-groups.ts";
 import { settledWithin, signalAll, sleep, sweep, trySignal, writersOf } from "./group.ts";
 import { launch, runsNode, userOf } from "./launch.ts";
 import { logFileOf, recover, rotate, sizeOf } from "./log-file.ts";
@@ -26,6 +27,7 @@ export interface ServiceContext {
   readonly probeEnvironment: (plan: ServicePlan) => Readonly<Record<string, string>>;
   /** The exception the probe of this process saw on its way down, waiting a moment for its last words. */
   readonly lastError: (target: string, pid: number) => Promise<ErrorFacts | null>;
+  readonly groups: ControlGroups;
   /** A count that rises when the kernel kills for want of memory, and null where it cannot be read. */
   readonly memoryKills: () => number | null;
   readonly remember: (pid: number, startTicks: number, target: string) => void;
@@ -56,6 +58,8 @@ interface Run {
 
 /** How long a process is waited for after SIGKILL before it is called stuck (it hangs in the kernel). */
 const killMsMax = 5_000;
+/** Looks for processes that were started before their parent was in its control group. */
+const placeRoundsMax = 5;
 
 export class Service {
   readonly target: string;
@@ -117,8 +121,40 @@ export class Service {
     };
   }
 
+  /** What it has of the machine: as it was last ordered, else as the plan says. Null: it declares no resources. */
+  get shares(): Shares | null {
+    const { resources } = this.plan;
+    if (resources === undefined) return null;
+    return this.record.shares ?? { cpu: resources.cpu, memory: resources.memoryMax };
+  }
+
+  /** Puts the process, and what it started before it was there, into the service's own control group. */
+  #place(pid: number): void {
+    const { resources } = this.plan;
+    const { groups } = this.#context;
+    const { shares } = this;
+    if (resources === undefined || shares === null || groups.absent !== null) return;
+    let placed: readonly number[] = [pid];
+    let problem = groups.place(this.target, placed, resources, shares);
+    for (let round = 0; round < placeRoundsMax && problem === null; round += 1) {
+      const outside = membersOf(pid, this.#marker)
+        .map((member) => member.pid)
+        .filter((each) => !placed.includes(each));
+      if (outside.length === 0) return;
+      problem = groups.place(this.target, outside, resources, shares);
+      placed = [...placed, ...outside];
+    }
+    if (problem !== null) this.#context.log("warn", "shares-not-set", { target: this.target, reason: problem });
+  }
+
+  /** Its plan's shares have changed: they hold for the process that runs, too. */
+  share(): void {
+    if (this.#run !== null) this.#place(this.#run.pid);
+  }
+
   /** Takes over a process that an earlier agent started. Its exit status will not be known. */
   adopt(pid: number, startTicks: number, startedAt: TimeMs): void {
+    this.#place(pid);
     this.#begin(pid, startTicks, startedAt, null);
     for (const stream of ["out", "err"] as const) {
       // The agent before died while it rotated: whoever it had stopped goes on.
@@ -180,6 +216,7 @@ export class Service {
     }
     const { pid, child } = launched;
     const startTicks = readStat(pid)?.startTicks ?? 0;
+    this.#place(pid);
     const run = this.#begin(pid, startTicks, this.#context.now(), child);
     this.#context.emit({ type: "started", target: this.target, pid, adopted: false });
     child.once("exit", (code, signal) => this.#ended(run, code, signal));
@@ -219,6 +256,7 @@ export class Service {
     const left = await sweep(run.pid, this.#marker, killMsMax);
     if (left.length === 0) await settledWithin(run.ended, killMsMax);
     if (left.length > 0) return { kind: "stuck", pids: left.map((member) => member.pid) };
+    this.#context.groups.remove(this.target);
     return { kind: "stopped", forced };
   }
 
@@ -284,7 +322,7 @@ export class Service {
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const memoryKills = this.#context.memoryKills();
+    const memoryKills = this.#memoryKills();
     this.#run = { pid, startTicks, startedAt, child, memoryKills, expected: false, ended, end };
     Object.assign(this.record, { pid, startTicks, startedAt, downSince: 0, lastExit: null });
     this.#context.remember(pid, startTicks, this.target);
@@ -296,10 +334,16 @@ export class Service {
   #ended(run: Run, code: number | null, signal: string | null): void {
     if (this.#run !== run) return;
     const at = this.#context.now();
-    const kills = this.#context.memoryKills();
+    const kills = this.#memoryKills();
     const outOfMemory =
       signal === "SIGKILL" && !run.expected && kills !== null && run.memoryKills !== null && kills > run.memoryKills;
-    const exit: Exit = { code, signal, outOfMemory };
+    const limit = this.#context.groups.kills(this.target) === null ? null : (this.shares?.memory ?? null);
+    const exit: Exit = {
+      code,
+      signal,
+      outOfMemory,
+      ...(outOfMemory && limit !== null ? { memoryLimitBytes: limit } : {}),
+    };
     this.#run = null;
     this.#recordExit(exit);
     this.#context.beforeEnd?.(this.plan);
@@ -327,9 +371,15 @@ export class Service {
   async #sweep(leader: number): Promise<void> {
     try {
       await sweep(leader, this.#marker, killMsMax);
+      this.#context.groups.remove(this.target);
     } catch (error) {
       this.#context.log("error", "sweep-failed", { target: this.target, reason: String(error) });
     }
+  }
+
+  /** Of its own group, where it has one: a kill elsewhere on the machine is none of its own. */
+  #memoryKills(): number | null {
+    return this.#context.groups.kills(this.target) ?? this.#context.memoryKills();
   }
 
   #recordExit(exit: Exit): void {

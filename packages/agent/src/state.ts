@@ -4,6 +4,7 @@
 import { open, readFile, rename } from "node:fs/promises";
 import path from "node:path";
 import type { Exit, StepOutcome, TimeMs } from "@prunella/core";
+import type { Shares } from "./control-groups.ts";
 
 export interface ServiceRecord {
   /** It should run: false after a person or a repair stopped it. */
@@ -17,6 +18,8 @@ export interface ServiceRecord {
   errFrom: number;
   downSince: TimeMs;
   lastExit: Exit | null;
+  /** What orders have made of its shares of the machine; absent: as the plan says. */
+  shares?: Shares;
 }
 
 export interface OrderRecord {

@@ -1,8 +1,9 @@
 // The once-a-second look at everything: what each service uses, how its logs grow, how the machine and the agent itself are;
 // and the closer look at adopted processes, whose parent cannot tell when they end.
 import type { ObservationSignal, TargetKey, TimeMs } from "@prunella/core";
+import type { ControlGroups } from "./control-groups.ts";
 import type { LogBook } from "./log-book.ts";
-import { diskValues, ownUsage } from "./machine.ts";
+import { diskValues, memoryValues, ownUsage } from "./machine.ts";
 import type { ProbeHub } from "./probes.ts";
 import { probeValues } from "./probe-values.ts";
 import { sampler } from "./sampler.ts";
@@ -21,6 +22,7 @@ export interface WatchOptions {
   /** The newest sample of each target is kept here. */
   readonly samples: Map<TargetKey, ObservationSignal>;
   readonly probes: ProbeHub;
+  readonly groups: ControlGroups;
   readonly book: LogBook;
   /** Counters of the agent, for the sample of Prunella's own target. */
   readonly counters: () => Readonly<Record<string, number>>;
@@ -64,6 +66,7 @@ export function watch(options: WatchOptions): Watch {
       const values = {
         ...taken,
         ...probeValues(options.probes.statsOf(target)),
+        ...(services.get(target)?.shares == null ? {} : options.groups.values(target, elapsedMs)),
         ...(logBytes === null ? {} : { logBytesPerSecond: logBytes }),
       };
       const sample: ObservationSignal = { type: "sample", target, at, values };
@@ -72,7 +75,7 @@ export function watch(options: WatchOptions): Watch {
     }
     if (rounds % slowEvery === 0) {
       void diskValues(options.dataFolder).then((values) => (disk = values));
-      used = own(performance.now() - usedAt);
+      used = { ...own(performance.now() - usedAt), ...memoryValues() };
       usedAt = performance.now();
     }
     const mine: ObservationSignal = {

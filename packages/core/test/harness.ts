@@ -15,6 +15,7 @@ import {
   type Remedy,
   type Safety,
   type ScalingRule,
+  type ShareRule,
   type Signal,
   type StepOutcome,
   type TargetSpec,
@@ -60,6 +61,7 @@ export interface WorldOptions {
   readonly disk?: MemoryDisk;
   readonly scaling?: readonly ScalingRule[];
   readonly tuning?: readonly TuningRule[];
+  readonly shares?: readonly ShareRule[];
   readonly alerting?: AlertRules;
   /** How each service is at first. */
   readonly services?: Partial<Pick<Service, "heartbeats" | "healthy">>;
@@ -229,6 +231,7 @@ export async function world(options: WorldOptions = {}): Promise<TestWorld> {
     safety: { ...defaultSafety, ...options.safety },
     scaling: options.scaling ?? [],
     tuning: options.tuning ?? [],
+    shares: options.shares ?? [],
     ...(options.alerting === undefined ? {} : { alerting: options.alerting }),
   });
 

@@ -3,7 +3,7 @@ import { wantedOf, type ScalingRule, type StepOutcome, type TuningRule } from "@
 import { memoryDisk } from "@prunella/core/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { httpCheck, world, type TestWorld } from "./harness.ts";
+import { httpCheck, startAt, world, type TestWorld } from "./harness.ts";
 
 const rule: ScalingRule = {
   service: "web",
@@ -140,6 +140,22 @@ test("a knob never leaves its bounds, and turns round at them", async () => {
     values.join(" "),
   );
   assert.ok(test.value() >= 19, `${test.value()}`);
+  await test.stop();
+});
+
+test("a pool that is merely busy is what its size is tuned for: its incident holds nothing back", async () => {
+  const test = await tunable();
+  for (let second = 0; second < 150; second += 1) {
+    const gauge = { guard: "pool", name: "db", values: { max: 5, lent: 5, waiting: 3 }, counts: { released: second } };
+    const gauges = { type: "gauges", target: "api", at: startAt + test.system.now(), gauges: [gauge] } as const;
+    await test.engine.ingest([gauges]);
+    await test.advance(1_000);
+  }
+  assert.deepEqual(
+    [...test.disk.incidents.values()].map(({ kind, ripe, firing }) => [kind, ripe, firing]),
+    [["pool-exhausted", false, true]],
+  );
+  assert.ok(test.value() > 5, `${test.value()}`);
   await test.stop();
 });
 

@@ -108,10 +108,18 @@ export interface Prunella {
   api(path: string, body?: unknown): Promise<any>;
 }
 
-export async function prunella(t: TestContext, yaml: string, env: Record<string, string> = {}): Promise<Prunella> {
+export async function prunella(
+  t: TestContext,
+  yaml: string,
+  env: Record<string, string> = {},
+  files: Readonly<Record<string, string>> = {},
+  folders: readonly string[] = [],
+): Promise<Prunella> {
   const folder = scratch(t);
   const data = path.join(folder, "data");
-  writeFileSync(path.join(folder, "prunella.yaml"), yaml);
+  for (const name of folders) mkdirSync(path.join(folder, name));
+  for (const [name, text] of Object.entries({ ...files, "prunella.yaml": yaml }))
+    writeFileSync(path.join(folder, name), text);
   start(
     t,
     process.execPath,
@@ -123,14 +131,14 @@ export async function prunella(t: TestContext, yaml: string, env: Record<string,
     "the control plane is up",
     async () => JSON.parse(readFileSync(control, "utf8")) as { url: string },
     () => true,
-    40,
+    90,
   );
   const it: Prunella = { url, folder, api: (route, body) => json(`${url}${route}`, body) };
   await until(
     "it is ready",
     async () => (await fetch(`${url}/readyz`)).status,
     (status) => status === 200,
-    40,
+    90,
   );
   return it;
 }

@@ -197,6 +197,7 @@ export function rulesOf(plan: Plan): Rules & { readonly alerting: AlertRules } {
     safety: { ...defaultSafety, ...plan.safety },
     scaling: plan.scaling ?? [],
     tuning: plan.tuning ?? [],
+    shares: plan.shares ?? [],
     detection: { ...defaultDetection, ...plan.detect },
     alerting: plan.notify.rules,
   };

@@ -58,6 +58,8 @@ test("every action can be written, and comes to what it says", () => {
     ['{ scale: "-2" }', { type: "scale", to: null, by: -2 }],
     ["{ scale: 3 }", { type: "scale", to: 3, by: 0 }],
     ["{ scale: { to: 2 } }", { type: "scale", to: 2, by: 0 }],
+    ["{ share: { cpu: 400 } }", { type: "share", resource: "cpu", to: 400 }],
+    ["{ share: { memory: 600MB } }", { type: "share", resource: "memory", to: 600_000_000 }],
     ["{ signal: SIGUSR2 }", { type: "signal", signal: "SIGUSR2" }],
     ["free-port", { type: "free-port", port: null }],
     ["{ free-port: 8080 }", { type: "free-port", port: 8080 }],

@@ -53,3 +53,49 @@ test("a knob that could never move, or starts out of bounds, is refused with its
   ])
     assert.match(said, part);
 });
+
+test("resources become shares of the machine, and rules where they may follow the need", () => {
+  const fixed = planOf("    resources: { cpu: 50, memory: { high: 80MB, max: 100MB } }\n");
+  assert.deepEqual(fixed.services[0]?.resources, {
+    cpu: 50,
+    cpuMost: 50,
+    memoryHigh: 80_000_000,
+    memoryMax: 100_000_000,
+    memoryMost: 100_000_000,
+  });
+  assert.deepEqual(fixed.shares, []);
+  assert.equal(fixed.targets[0]?.memoryBytesMax, 100_000_000, "a leak is recycled before the kernel kills for it");
+  const { services, shares = [] } = planOf(
+    "    resources: { cpu: 50, memory: { max: 100MB, most: 300MB }, share: auto }\n",
+  );
+  assert.equal(services[0]?.resources?.cpuMost, 400);
+  assert.deepEqual(
+    shares.map(({ resource, base, most, metric, target }) => [resource, base, most, metric, target]),
+    [
+      ["cpu", 50, 400, "cpuWaitShare", 0.2],
+      ["memory", 100_000_000, 300_000_000, "memoryUsedShare", 0.9],
+    ],
+  );
+  const [own] = planOf("    resources: { share: { by: latencyMsP95, target: 200, most: 300, up: 5s } }\n").shares ?? [];
+  assert.deepEqual([own?.metric, own?.target, own?.most, own?.upAfterMs], ["latencyMsP95", 200, 300, 5_000]);
+});
+
+test("shares that contradict themselves are refused with their field", () => {
+  for (const [resources, expected] of [
+    ["{ cpu: 0 }", /cpu must be a whole number from 1/],
+    ["{ memory: { high: 2GB, max: 1GB } }", /memory\.high is above max/],
+    ["{ memory: { most: 1GB } }", /memory\.most has no max/],
+    ["{ memory: { max: 1GB, most: 500MB } }", /memory\.most is below max/],
+    ["{ share: always }", /share is neither auto nor a mapping/],
+    ["{ share: { by: latencyMsP95 } }", /share says no target for latencyMsP95/],
+    ["{ cpu: 200, share: { most: 100 } }", /share\.most is below the weight itself/],
+    ["{ cpus: 2 }", /cpus is not a known setting/],
+  ] as const) {
+    const compiled = compile(
+      `services:\n  a:\n    command: node a.js\n    resources: ${resources}\n`,
+      "/tmp/prunella.yaml",
+    );
+    assert.ok(!compiled.ok, resources);
+    assert.match(compiled.problems.map(({ field, rule }) => `${field} ${rule}`).join("\n"), expected);
+  }
+});

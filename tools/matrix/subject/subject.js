@@ -232,6 +232,20 @@ const faults = {
     }, 100);
   },
   "cache-fill": () => fill("cache"),
+  "out-of-memory": () => setInterval(() => kept.push(Buffer.alloc(40_000_000, 1)), 20),
+  inodes: () => {
+    // Many at once, and then a few: it is not the rate that is wrong.
+    let number = 0;
+    setTimeout(function next() {
+      try {
+        writeFileSync(at(`cache/${number}.bin`), "small");
+        number += 1;
+      } catch (error) {
+        log(`error ${error.message}`);
+      }
+      setTimeout(next, number < 195 ? 10 : 500);
+    }, 0);
+  },
   "data-fill": () => fill("uploads"),
   threads: () => {
     const start = setInterval(() => {

@@ -34,7 +34,7 @@ services:
         - { path: cache, use: cache, max: 10MB }
         - { path: uploads, use: data, max: 10MB }
       records: [{ from: inbox, to: quarantine }]
-  front:
+${stage.subjectLines}  front:
     command: [${JSON.stringify(process.execPath)}, front.js]
     env: ${JSON.stringify(stage.frontEnvironment())}
     check: { http: "http://127.0.0.1:${ports.front}/", every: 1s }

@@ -47,6 +47,7 @@ function postgres(order: Order): void {
     order.values[Number(at) - 1] === null ? "NULL" : `:'v${at}'`,
   );
   const variables = order.values.flatMap((value, at) => (value === null ? [] : ["-v", `v${at + 1}=${value}`]));
+  const { address, password } = apartFrom(order.database);
   const done = spawnSync(
     "psql",
     [
@@ -59,9 +60,14 @@ function postgres(order: Order): void {
       ...variables,
       "-f",
       "-",
-      order.database,
+      address,
     ],
-    { input: `${statement.replace(/;\s*$/, "")};\n`, encoding: "utf8", maxBuffer: 1_000_000 },
+    {
+      input: `${statement.replace(/;\s*$/, "")};\n`,
+      encoding: "utf8",
+      maxBuffer: 1_000_000,
+      ...(password === null ? {} : { env: { ...process.env, PGPASSWORD: password } }),
+    },
   );
   if (done.error !== undefined)
     return answer({
@@ -71,12 +77,21 @@ function postgres(order: Order): void {
     });
   if (done.status === 0)
     return answer({ ok: true, detail: done.stdout.trim().slice(0, 4_000) || "done", before: false });
-  // psql: 2 means that no connection was had.
+  // psql: 2 means that no connection was had. One statement is one transaction; of several the first may have been committed.
+  const several = /;\s*\S/.test(order.statement);
   answer({
     ok: false,
     detail: done.stderr.trim().slice(0, 2_000),
-    before: done.status === 2 || /ERROR:/.test(done.stderr),
+    before: done.status === 2 || (!several && /ERROR:/.test(done.stderr)),
   });
+}
+
+/** The password goes by the environment: the list of processes shows everybody what programs are started with. */
+function apartFrom(database: string): { readonly address: string; readonly password: string | null } {
+  const parts = /^(\w+:\/\/[^:/@?]*):([^/@]*)(@.*)$/s.exec(database);
+  return parts === null
+    ? { address: database, password: null }
+    : { address: `${parts[1]}${parts[3]}`, password: decodeURIComponent(parts[2] ?? "") };
 }
 
 const order = JSON.parse(process.env["PRUNELLA_ORDER"] ?? "{}") as Order;

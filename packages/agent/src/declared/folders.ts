@@ -115,14 +115,17 @@ export async function prune(
     pruned.files += 1;
     pruned.bytes += file.bytes;
   }
-  if (held <= target) return pruned;
-  // What is left is in use. A cache is rebuilt by its owner; a log goes on being written to from its start.
-  for (const file of files.toSorted((a, b) => b.bytes - a.bytes)) {
-    if (held <= target) break;
-    if (options.nowMs - file.modifiedMs >= inUseMs || file.bytes === 0 || !(await isInside(file.path, root))) continue;
+  // What is left is in use. A cache is rebuilt by its owner; a log goes on being written to from its start, which gives back
+  // no inode.
+  const tooMany = (): boolean => count > countMax && folder.use === "cache";
+  const young = files.filter((file) => options.nowMs - file.modifiedMs < inUseMs);
+  for (const file of tooMany() ? young : young.toSorted((a, b) => b.bytes - a.bytes)) {
+    if (held <= target && !tooMany()) break;
+    if ((file.bytes === 0 && !tooMany()) || !(await isInside(file.path, root))) continue;
     if (folder.use === "log") truncateSync(file.path, 0);
     else await rm(file.path, { force: true });
     held -= file.bytes;
+    count -= 1;
     pruned.cut += 1;
     pruned.bytes += file.bytes;
   }

@@ -100,7 +100,12 @@ function crashGroup(exit: LastExit): Pick<Finding, "distinguisher" | "grouping">
 }
 
 function killer(exit: LastExit): { readonly distinguisher: string; readonly how: string } | null {
-  if (exit.exit.outOfMemory) return { distinguisher: "out-of-memory", how: "was killed by the kernel: out of memory" };
+  if (exit.exit.outOfMemory) {
+    const { memoryLimitBytes } = exit.exit;
+    const whose =
+      memoryLimitBytes === undefined ? "" : `, at its own limit of ${Math.round(memoryLimitBytes / 1e6)} MB`;
+    return { distinguisher: "out-of-memory", how: `was killed by the kernel: out of memory${whose}` };
+  }
   const { signal } = exit.exit;
   return signal === null || crashSignals.has(signal) ? null : { distinguisher: signal, how: `was killed by ${signal}` };
 }

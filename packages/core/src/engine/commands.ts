@@ -5,7 +5,7 @@ import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } fr
 import { bookDrills, boundedRun, type DrillRun, type RemedyProof } from "../drill.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
-import { bookVerdict, createRepair, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
+import { bookVerdict, createRepair, decline, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import type { Draft } from "../world.ts";
 
@@ -254,8 +254,8 @@ function refuse(draft: Draft, repair: Repair, by: string, why: string): Done {
     throw new ConflictError(
       `${repair.id} is ${repair.state.name}; only a proposal can be refused (cancel stops what is scheduled)`,
     );
-  endRepair(draft, repair, "refused", `${by}: ${why}`);
-  return done(repair.id, `${repair.id} is refused`);
+  decline(draft, repair, "refused", `${by}: ${why}`);
+  return done(repair.id, `${repair.id} is refused${undoes(draft, repair)}`);
 }
 
 function cancel(draft: Draft, repair: Repair, by: string, why: string): Done {
@@ -263,8 +263,12 @@ function cancel(draft: Draft, repair: Repair, by: string, why: string): Done {
     throw new ConflictError(
       `${repair.id} is ${repair.state.name}: its effect may have happened, so it is brought to its end`,
     );
-  endRepair(draft, repair, "cancelled", `${by}: ${why}`);
-  return done(repair.id, `${repair.id} is cancelled`);
+  decline(draft, repair, "cancelled", `${by}: ${why}`);
+  return done(repair.id, `${repair.id} is cancelled${undoes(draft, repair)}`);
+}
+
+function undoes(draft: Draft, { id }: Repair): string {
+  return draft.repair(id)?.state.name === "undoing" ? ": what it has done so far is undone" : "";
 }
 
 function pause(draft: Draft, command: Extract<Command, { type: "pause" }>): Done {

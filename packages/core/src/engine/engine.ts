@@ -46,22 +46,19 @@ import {
   type TargetSpec,
   type TimeMs,
 } from "../signal/index.ts";
-import { scale, tune, type ScalingMemory, type ScalingRule, type TuningRule } from "../tuning/index.ts";
+import { newAdjusting, type AdjustingRules } from "../tuning/index.ts";
 import { Draft, type World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
 import { recallSlos, sloPoints } from "./slo-books.ts";
-import { learn, reconcile, resume, take, watchWeather, type Context, type Effect } from "./reconcile.ts";
+import { learn, reconcile, resume, take, type Context, type Effect } from "./reconcile.ts";
+import { watchWeather } from "./weather.ts";
 
-export interface EngineOptions {
+export interface EngineOptions extends Partial<AdjustingRules> {
   readonly targets: readonly TargetSpec[];
   readonly remedies: readonly Remedy[];
   readonly safety: Safety;
-  /** Services whose number of instances follows their load. */
-  readonly scaling?: readonly ScalingRule[];
-  /** Numbers that are moved towards a better measured objective. */
-  readonly tuning?: readonly TuningRule[];
   readonly detectors?: readonly Detector[];
   /** What is learned and which rules hold; everything is on by default. */
   readonly detection?: Detection;
@@ -80,10 +77,8 @@ export interface EngineOptions {
 }
 
 /** What a configuration says; replaced as one. */
-export type Rules = Pick<
-  EngineOptions,
-  "targets" | "remedies" | "safety" | "scaling" | "tuning" | "detection" | "alerting"
->;
+export type Rules = Partial<AdjustingRules> &
+  Pick<EngineOptions, "targets" | "remedies" | "safety" | "detection" | "alerting">;
 
 export interface Engine {
   /** Takes signals in. Resolves when every event among them is stored; rejects when the store cannot. */
@@ -162,7 +157,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     labels: {},
   };
   let configured = rulesOf(options);
-  const scalingMemory: ScalingMemory = new Map();
+  const adjust = newAdjusting();
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
   const learner: Learner = newLearner(await ports.store.learned());
@@ -248,9 +243,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   });
 
   function rulesOf(of: Rules, known: AlertRules = defaultAlertRules) {
-    const { remedies, safety, scaling = [], tuning = [] } = of;
+    const { remedies, safety, scaling = [], tuning = [], shares = [] } = of;
     const alerting = of.alerting === undefined ? known : checkAlertRules(of.alerting);
-    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning, alerting };
+    return { targets: withSelf(of.targets), remedies, safety, scaling, tuning, shares, alerting };
   }
 
   function withSelf(targets: readonly TargetSpec[]): TargetSpec[] {
@@ -438,12 +433,9 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     try {
       const adjusted = await transact([], (draft) => {
         watchWeather(draft, context());
-        return [
-          ...configured.scaling.map((rule) => scale(draft, rule, views, scalingMemory)),
-          tune(draft, configured.tuning, views),
-        ];
+        return adjust(draft, configured, views);
       });
-      for (const key of adjusted) if (key !== null) dirty.add(key);
+      for (const key of adjusted) dirty.add(key);
       for (const key of [...dirty]) {
         dirty.delete(key);
         try {

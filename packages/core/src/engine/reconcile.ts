@@ -20,6 +20,8 @@ import {
   begin,
   bookReturn,
   chooseRemedy,
+  decline,
+  declinedFor,
   createRepair,
   describe,
   endRepair,
@@ -407,6 +409,11 @@ function quieterMoment(view: TargetView | undefined, incident: Incident, now: Ti
 }
 
 function withoutRemedy(draft: Draft, target: TargetSpec, incident: Incident): Next {
+  const declined = [...declinedFor(draft, incident)];
+  if (declined.length > 0) {
+    escalate(draft, incident, `${declined.join(", ")} was declined by a person, and no other remedy is left`);
+    return nothing;
+  }
   if (incident.severity === "critical" && incident.ripe) {
     const tried = draft.repairs().some((repair) => repair.incident === incident.id && repair.startedAt !== null);
     const none = causesOf(incident).includes("data")
@@ -438,14 +445,18 @@ function hold(draft: Draft, incident: Incident, blockedBy: string, lookAt: TimeM
   return { effect: null, lookAt: Math.min(lookAt, draft.now + 10_000) };
 }
 
+/** A run waits this long for a fault that is neither seen nor known to be gone, ms. */
+const unseenMsMax = 10_000;
+
 function advance(draft: Draft, context: Context, target: TargetSpec, repair: Repair): Next {
   const state = repair.state;
+  const view = context.views.get(target.key);
   const incident = repair.incident === null ? null : (draft.incident(repair.incident) ?? null);
   switch (state.name) {
     case "proposed":
-      if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
+      if (isMoot(repair, incident, view)) return cancel(draft, repair, "the fault is gone");
       if (draft.now < state.expiresAt) return later(draft, state.expiresAt - draft.now);
-      endRepair(draft, repair, "expired", "nobody answered in time, which counts as no");
+      decline(draft, repair, "expired", "nobody answered in time, which counts as no");
       if (incident !== null)
         escalate(
           draft,
@@ -454,8 +465,13 @@ function advance(draft: Draft, context: Context, target: TargetSpec, repair: Rep
         );
       return nothing;
     case "scheduled": {
-      if (isMoot(repair, incident)) return cancel(draft, repair, "the fault is gone");
+      if (isMoot(repair, incident, view)) return cancel(draft, repair, "the fault is gone");
       if (draft.now < state.at) return later(draft, state.at - draft.now);
+      if (incident !== null && !incident.firing) {
+        const unseenMs = draft.now - (incident.clearedAt ?? draft.now);
+        if (unseenMs < unseenMsMax) return later(draft, tickMs);
+        return cancel(draft, repair, "the fault is not seen any more");
+      }
       if (incident === null && repair.approvedBy === "policy") {
         const held = heldBack(draft, target);
         if (held !== null) return cancel(draft, repair, `${held.guard}: ${held.reason}`);
@@ -576,7 +592,8 @@ export function resume(
   if (known === "running") return later(draft, 250);
   if (known !== null) return take(draft, context, repair, key, known);
   const target = draft.targets.get(repair.target);
-  if (target !== undefined && draft.settings.paused !== null)
+  // A pause holds what is new; what is being undone is brought to its end.
+  if (target !== undefined && draft.settings.paused !== null && repair.state.name === "acting")
     return take(draft, context, repair, key, {
       kind: "failed",
       reason: "repairs were paused before the step was given",
@@ -602,78 +619,6 @@ export function learn(
     evidence === null ? incident : { ...incident, evidence: [...incident.evidence.slice(0, 19), evidence] },
     context,
   );
-}
-
-/** Storm mode (invariant 6): many targets gone bad by inference at once means that the observer may be wrong. */
-export function watchWeather(draft: Draft, context: Context): void {
-  const storm = draft.settings.storm;
-  const recent = draft
-    .incidents()
-    .filter(
-      (incident) =>
-        incident.certainty === "inferred" &&
-        causeOf(incident, draft.incidents(), draft.targets, context.edges) === null &&
-        incident.firing &&
-        ripeOrExternal(incident) &&
-        incident.detectedAt > draft.now - context.safety.stormWindowMs &&
-        incident.target !== "prunella",
-    );
-  const targets = new Set(recent.map((incident) => incident.target));
-  const atOnce = new Set(
-    recent.filter((incident) => incident.detectedAt > draft.now - 10_000).map((incident) => incident.target),
-  );
-  const watched = [...context.views.values()].filter((view) => view.checks.size > 0).length;
-  const everything = watched >= 4 && atOnce.size >= 3 && atOnce.size >= 0.8 * watched;
-  if (storm === null) {
-    if (targets.size <= context.safety.stormTargets && !everything) return;
-    const why = everything
-      ? `${atOnce.size} of ${watched} watched targets went bad at the same instant: the observer is suspected first`
-      : `${targets.size} targets went bad within ${Math.round(context.safety.stormWindowMs / 60_000)} min: this is wider than repairs can mend`;
-    draft.putSettings({ ...draft.settings, storm: { since: draft.now, why, calmSince: null } });
-    draft.transition({
-      subject: "system",
-      subjectId: "storm",
-      issue: null,
-      incident: null,
-      target: null,
-      from: "calm",
-      to: "storm",
-      by: "healing",
-      why,
-    });
-    draft.notify(
-      notification(draft.now, `storm:${draft.now}`, "storm", "Storm mode: repairs hold", why, {
-        severity: "critical",
-        issue: null,
-        id: null,
-        target: null,
-      }),
-    );
-    return;
-  }
-  const calm = targets.size <= context.safety.stormTargets && atOnce.size === 0;
-  if (!calm) {
-    if (storm.calmSince !== null) draft.putSettings({ ...draft.settings, storm: { ...storm, calmSince: null } });
-  } else if (storm.calmSince === null)
-    draft.putSettings({ ...draft.settings, storm: { ...storm, calmSince: draft.now } });
-  else if (draft.now - storm.calmSince >= context.safety.stormWindowMs) {
-    draft.putSettings({ ...draft.settings, storm: null });
-    draft.transition({
-      subject: "system",
-      subjectId: "storm",
-      issue: null,
-      incident: null,
-      target: null,
-      from: "storm",
-      to: "calm",
-      by: "healing",
-      why: "no further target went bad",
-    });
-  }
-}
-
-function ripeOrExternal(incident: Incident): boolean {
-  return incident.ripe || incident.kind === "dependency-down";
 }
 
 export function caseOf(
@@ -709,9 +654,11 @@ function membersOf(draft: Draft, { views }: Pick<Context, "views">, group: strin
   return members;
 }
 
-function isMoot(repair: Repair, incident: Incident | null): boolean {
+/** The fault is gone. Of one that the target's health speaks of, health must have been seen: after a restart nothing is seen yet. */
+function isMoot(repair: Repair, incident: Incident | null, view: TargetView | undefined): boolean {
   if (repair.incident === null) return false;
-  return incident === null || incident.state === "ended" || !incident.firing;
+  if (incident === null || incident.state === "ended") return true;
+  return !incident.firing && (!factsOfKind(incident.kind).whole || (view?.healthySince ?? null) !== null);
 }
 
 function cancel(draft: Draft, repair: Repair, why: string): Next {

@@ -91,7 +91,14 @@ export function begin(draft: Draft, repair: Repair, fence: number): Order | null
   return from < repair.remedy.steps.length ? intend(draft, running, from, false, fence) : watch(draft, running);
 }
 
-function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence: number): Order | null {
+function intend(
+  draft: Draft,
+  repair: Repair,
+  step: number,
+  undo: boolean,
+  fence: number,
+  ends?: Undoing["ends"],
+): Order | null {
   const planned = repair.remedy.steps[step];
   assert(planned !== undefined, `${repair.id} has a step ${step}`);
   const action: Action = undo ? (planned.undo ?? { type: "wait", forMs: 0 }) : planned.action;
@@ -106,6 +113,7 @@ function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence
       key,
       since: draft.now,
       deadlineAt: draft.now + planned.timeoutMs + answerGraceMs,
+      ...(undo && ends !== undefined ? { ends } : {}),
     },
     steps: [...repair.steps, { key, action, undo, intendedAt: draft.now, doneAt: null, outcome: null }],
   };
@@ -115,7 +123,7 @@ function intend(draft: Draft, repair: Repair, step: number, undo: boolean, fence
   return { key, fence, target: repair.target, action, timeoutMs: planned.timeoutMs };
 }
 
-/** A run stops here until a person lets it go on; who refuses, or stays silent, leaves what was done as it is. */
+/** A run stops here until a person lets it go on. */
 function ask(draft: Draft, repair: Repair, step: number, text: string, timeoutMs: number): null {
   const next: Repair = {
     ...repair,
@@ -132,6 +140,17 @@ function tell(draft: Draft, repair: Repair, key: string, kind: "notice" | "appro
   const about = { severity: "medium", issue: repair.issue, id: repair.incident, target: repair.target } as const;
   draft.notify(notification(draft.now, `${kind}:${key}`, kind, `${repair.id}: ${text}`, repair.why, incident ?? about));
 }
+
+/**
+ * A person said no, or nobody answered. What the run has done by then is undone, last step first (the orders leave when the
+ * target is looked at next, as after a crash); a run that has done nothing ends at once.
+ */
+export function decline(draft: Draft, repair: Repair, outcome: NonNullable<Undoing["ends"]>, why: string): void {
+  assert(repair.state.name === "proposed" || repair.state.name === "scheduled", `${repair.id} waits`);
+  undoFrom(draft, repair, (repair.state.step ?? 0) - 1, why, 0, outcome);
+}
+
+type Undoing = Extract<RepairState, { name: "undoing" }>;
 
 /** The same order again, after a crash, when the executor never heard of its key. */
 export function orderAgain(repair: Repair, fence: number): Order | null {
@@ -176,18 +195,26 @@ export function record(draft: Draft, repair: Repair, key: string, outcome: StepO
   }
 }
 
-/** Verification failed, or a step did: undo what can be undone, last step first, then end as failed. */
-export function undoFrom(draft: Draft, repair: Repair, from: number, why: string, fence: number): Order | null {
+/** Verification failed, a step did, or a person said no: undo what can be undone, last step first, then end as `ends`. */
+export function undoFrom(
+  draft: Draft,
+  repair: Repair,
+  from: number,
+  why: string,
+  fence: number,
+  ends?: Undoing["ends"],
+): Order | null {
   for (let step = from; step >= 0; step -= 1) {
-    if (repair.remedy.steps[step]?.undo != null) return intend(draft, { ...repair, why }, step, true, fence);
+    if (repair.remedy.steps[step]?.undo != null) return intend(draft, { ...repair, why }, step, true, fence, ends);
   }
-  endRepair(draft, repair, "failed", why);
+  endRepair(draft, repair, ends ?? "failed", why, ends !== undefined);
   return null;
 }
 
 function undone(draft: Draft, repair: Repair, step: number, outcome: StepOutcome, fence: number): Recorded {
+  const ends = repair.state.name === "undoing" ? repair.state.ends : undefined;
   if (outcome.kind === "succeeded")
-    return { order: undoFrom(draft, repair, step - 1, repair.why, fence), repair: current(draft, repair) };
+    return { order: undoFrom(draft, repair, step - 1, repair.why, fence, ends), repair: current(draft, repair) };
   const reason = outcome.reason;
   return {
     order: null,
@@ -211,12 +238,20 @@ function watch(draft: Draft, repair: Repair): null {
 }
 
 /** Ends a run and books it on the remedy's record. Runs that never started cost the remedy nothing. */
-export function endRepair(draft: Draft, repair: Repair, outcome: RepairOutcome, why: string): Repair {
+export function endRepair(
+  draft: Draft,
+  repair: Repair,
+  outcome: RepairOutcome,
+  why: string,
+  declined = repair.state.name === "undoing" && repair.state.ends !== undefined,
+): Repair {
   assert(repair.state.name !== "ended", `${repair.id} ends once`);
-  const next: Repair = { ...repair, state: { name: "ended", at: draft.now, outcome }, why };
+  const state = { name: "ended", at: draft.now, outcome, ...(declined ? { declined } : {}) } as const;
+  const next: Repair = { ...repair, state, why };
   draft.putRepair(next);
   transition(draft, next, repair.state.name, why);
-  if (repair.startedAt !== null && outcome !== "cancelled") bookRun(draft, next, outcome === "verified");
+  // What people did not want says nothing of what the remedy can do.
+  if (repair.startedAt !== null && outcome !== "cancelled" && !declined) bookRun(draft, next, outcome === "verified");
   return next;
 }
 

@@ -31,25 +31,39 @@ export function remediesFor(
   );
 }
 
-/** The remedy to try now, or null when none is left. A remedy is tried again (within its budgets) before its `next`. */
+/**
+ * The remedy to try now, or null when none is left. A remedy is tried again (within its budgets) before its `next`, but not after
+ * a person declined it for this incident.
+ */
 export function chooseRemedy(
   draft: Draft,
   incident: Incident,
   target: TargetSpec,
   remedies: readonly Remedy[],
 ): Remedy | null {
-  const fitting = remediesFor(incident, target, remedies, draft.now);
+  const declined = declinedFor(draft, incident);
+  const fitting = remediesFor(incident, target, remedies, draft.now).filter(({ name }) => !declined.has(name));
   const first = fitting[0] ?? null;
   const last = endedFor(draft, incident).at(-1);
   if (last === undefined || last.state.name !== "ended") return first;
-  if (last.state.outcome === "cancelled") return remedies.find((remedy) => remedy.name === last.remedy.name) ?? first;
+  if (last.state.declined !== true && last.state.outcome === "cancelled") return remedies.find((remedy) => remedy.name === last.remedy.name) ?? first;
   // More is known now than when the last one was chosen: what fits the established cause comes first.
   const tried = new Set(endedFor(draft, incident).map((repair) => repair.remedy.name));
   const better = fitting.find((each) => !tried.has(each.name) && specificity(each) > specificity(last.remedy));
   if (better !== undefined) return better;
   const following =
     last.remedy.next === null ? null : (remedies.find((remedy) => remedy.name === last.remedy.next) ?? null);
-  return following ?? remedies.find((remedy) => remedy.name === last.remedy.name) ?? null;
+  const left = following ?? remedies.find((remedy) => remedy.name === last.remedy.name) ?? null;
+  return left === null || declined.has(left.name) ? null : left;
+}
+
+/** Names of the remedies that a person declined for this incident. */
+export function declinedFor(draft: Draft, incident: Pick<Incident, "id">): ReadonlySet<string> {
+  return new Set(
+    endedFor(draft, incident)
+      .filter(({ state }) => state.name === "ended" && state.declined === true)
+      .map(({ remedy }) => remedy.name),
+  );
 }
 
 function endedFor(draft: Draft, incident: Pick<Incident, "id">): Repair[] {

@@ -12,6 +12,10 @@ export function describe(action: Action): string {
       return action.to === null
         ? `run ${Math.abs(action.by)} ${action.by < 0 ? "fewer" : "more"} instance${Math.abs(action.by) === 1 ? "" : "s"}`
         : `run ${action.to} instance${action.to === 1 ? "" : "s"}`;
+    case "share":
+      return action.resource === "cpu"
+        ? `give it a CPU weight of ${action.to}`
+        : `limit its memory to ${Math.round(action.to / 1e6)} MB`;
     case "signal":
       return `send ${action.signal}`;
     case "free-port":

@@ -93,6 +93,8 @@ export type Action =
   | { readonly type: "stop" }
   /** Instances of the target's service: to a number, or by so many; always within the service's own bounds. */
   | { readonly type: "scale"; readonly to: number | null; readonly by: number }
+  /** A share of the machine for each instance of the target's service: a weight, or bytes; within the service's own bounds. */
+  | { readonly type: "share"; readonly resource: "cpu" | "memory"; readonly to: number }
   | { readonly type: "signal"; readonly signal: string }
   | { readonly type: "free-port"; readonly port: number | null }
   | { readonly type: "exec"; readonly argv: readonly string[]; readonly cwd: string | null }
@@ -161,6 +163,7 @@ export const actionFacts: Readonly<Record<Action["type"], ActionFacts>> = {
   start: { ...own, idempotent: true, reversible: true, blastRadius: "instance", timeoutMs: 60_000 },
   stop: { ...own, idempotent: true, reversible: true, blastRadius: "instance", timeoutMs: 60_000 },
   scale: { ...own, idempotent: true, reversible: true, blastRadius: "service", timeoutMs: 60_000 },
+  share: { ...own, idempotent: true, reversible: true, blastRadius: "service", timeoutMs: 5_000 },
   signal: { ...own, idempotent: false, reversible: false, blastRadius: "instance", timeoutMs: 5_000 },
   "free-port": { ...own, idempotent: true, reversible: false, blastRadius: "machine", timeoutMs: 15_000 },
   rotate: { ...own, idempotent: true, reversible: false, blastRadius: "service", timeoutMs: 30_000 },

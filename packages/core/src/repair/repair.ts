@@ -27,12 +27,20 @@ export type RepairState =
   | { readonly name: "verifying"; readonly since: TimeMs; readonly deadlineAt: TimeMs }
   | {
       readonly name: "undoing";
+      /** What the run ends as once all is undone; absent: failed. */
+      readonly ends?: "refused" | "expired" | "cancelled";
       readonly step: number;
       readonly key: string;
       readonly since: TimeMs;
       readonly deadlineAt: TimeMs;
     }
-  | { readonly name: "ended"; readonly at: TimeMs; readonly outcome: RepairOutcome };
+  | {
+      readonly name: "ended";
+      readonly at: TimeMs;
+      readonly outcome: RepairOutcome;
+      /** A person said no, or did not answer: this remedy is not tried again for the same incident. */
+      readonly declined?: true;
+    };
 
 /**
  * verified: watched healthy for its window. failed: a step failed, or the fault stayed or returned during verification.

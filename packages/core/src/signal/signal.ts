@@ -18,6 +18,8 @@ export interface Exit {
   readonly signal: string | null;
   /** The kernel killed it for want of memory. */
   readonly outOfMemory: boolean;
+  /** The limit of its own control group, when that is what it was killed for, bytes. */
+  readonly memoryLimitBytes?: number;
 }
 
 /** Something that happened once. `id` is unique per sender; a repeated one is recognised and ignored. */

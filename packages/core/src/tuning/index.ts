@@ -1,2 +1,4 @@
+export * from "./adjust.ts";
 export * from "./scaling.ts";
+export * from "./shares.ts";
 export * from "./tuning.ts";

@@ -83,8 +83,8 @@ export function scale(
 }
 
 /** What one instance has to do on average now; null while too little is known. */
-function loadOf(
-  rule: ScalingRule,
+export function loadOf(
+  rule: Pick<ScalingRule, "metric">,
   running: readonly TargetSpec[],
   views: ReadonlyMap<TargetKey, TargetView>,
   now: TimeMs,
@@ -120,7 +120,7 @@ function mayChange(draft: Draft, rule: ScalingRule, members: readonly TargetSpec
   return last === undefined || draft.now - endOf(last) >= rule.coolDownMs;
 }
 
-function endOf(repair: Repair): TimeMs {
+export function endOf(repair: Repair): TimeMs {
   return repair.state.name === "ended" ? repair.state.at : repair.createdAt;
 }
 
@@ -143,6 +143,6 @@ function remedyOf(rule: ScalingRule, to: number, from: number): Remedy {
   };
 }
 
-function readable(value: number): string {
+export function readable(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }

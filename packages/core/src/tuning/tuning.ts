@@ -1,7 +1,7 @@
 // Tuning: a declared number (pool size, batch size, concurrency) is moved step by step towards a better measured objective:
 // hill climbing with bounds, one knob at a time over the whole machine. Each trial is a repair without an incident; when the
 // objective did not get better, or the target got ill, it fails and its undo sets the old value again.
-import type { TargetView } from "../detection/index.ts";
+import { speaksAgainstHealth, type TargetView } from "../detection/index.ts";
 import { createRepair, heldBack, type Action, type Objective, type Remedy } from "../repair/index.ts";
 import type { TargetKey, TimeMs } from "../signal/index.ts";
 import { valueOf } from "../verification/index.ts";
@@ -53,6 +53,16 @@ export function tune(
   return started ?? null;
 }
 
+/**
+ * Something is wrong that speaks against its health. What is only worth a look, or may pass, holds nothing back: a pool that is
+ * busy is what its size is tuned for.
+ */
+export function isIll(draft: Draft, target: TargetKey): boolean {
+  return draft
+    .incidentsOf(target)
+    .some((incident) => incident.firing && incident.ripe && speaksAgainstHealth(incident.kind));
+}
+
 /** What a finished trial came to. */
 function settled(draft: Draft, rule: TuningRule, known: Knob | undefined): Knob {
   const knob: Knob = known ?? {
@@ -88,7 +98,7 @@ function attempt(
   const view = views.get(rule.target);
   if (knob === undefined || target === undefined || view === undefined || draft.now < knob.nextAt) return null;
   if (heldBack(draft, target) !== null || draft.settings.storm !== null) return null;
-  if (draft.liveRepairOf(target.key) !== undefined || draft.incidentsOf(target.key).length > 0) return null;
+  if (draft.liveRepairOf(target.key) !== undefined || isIll(draft, target.key)) return null;
   if (view.healthySince === null || draft.now - view.healthySince < rule.windowMs) return null;
   const baseline = valueOf(view, rule.metric, draft.now - rule.windowMs);
   if (baseline === null) return null;

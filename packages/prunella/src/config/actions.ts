@@ -4,7 +4,7 @@ import path from "node:path";
 import { urlCheck } from "./checks.ts";
 import type { Cursor } from "./cursor.ts";
 import { actionNames, keysOf } from "./schema.ts";
-import { duration, splitCommand } from "./units.ts";
+import { duration, size, splitCommand } from "./units.ts";
 
 const hour = 3_600_000;
 
@@ -72,6 +72,8 @@ function readAction(step: Cursor, folder: string): Action | null {
       return field.flag(true) ? { type: name } : field.problem("is false", `leave ${name} out`);
     case "scale":
       return readScale(field);
+    case "share":
+      return readShare(field);
     case "signal":
       return readSignal(field);
     case "free-port":
@@ -198,6 +200,17 @@ function readScale(field: Cursor): Action | null {
   if (!/^[+-]?\d{1,2}$/.test(source) || Number(source) === 0)
     return field.problem("is not a number of instances", "write +1, -1, or how many are to run");
   return signed ? { type: "scale", to: null, by: Number(source) } : { type: "scale", to: Number(source), by: 0 };
+}
+
+/** { cpu: 400 } or { memory: 600MB }. */
+function readShare(field: Cursor): Action | null {
+  field.only(keysOf("share-step"));
+  const [cpu, memory] = [field.at("cpu"), field.at("memory")];
+  if (cpu.exists === memory.exists)
+    return field.problem("must say either cpu or memory", "write { cpu: 400 } or { memory: 600MB }");
+  return cpu.exists
+    ? { type: "share", resource: "cpu", to: cpu.whole(100, 1, 10_000) }
+    : { type: "share", resource: "memory", to: memory.measure(size, 0, 1e6, 1e13, "600MB") };
 }
 
 function readSignal(field: Cursor): Action | null {

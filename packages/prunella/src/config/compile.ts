@@ -1,7 +1,14 @@
 // From prunella.yaml to a plan: checked whole, every default filled in here and nowhere else. Nothing is started from a
 // configuration with a problem; the last good plan stays in force.
 import type { CheckPlan, Plan, SafetyPlan, ServicePlan } from "@prunella/adapters";
-import { defaultSafety, shippedRemedies, type ScalingRule, type TargetSpec, type TuningRule } from "@prunella/core";
+import {
+  defaultSafety,
+  shippedRemedies,
+  type ScalingRule,
+  type ShareRule,
+  type TargetSpec,
+  type TuningRule,
+} from "@prunella/core";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -14,6 +21,7 @@ import { keysOf } from "./schema.ts";
 import { readService } from "./services.ts";
 import { readTarget } from "./targets.ts";
 import { readMonitoring, readSources } from "./sources.ts";
+import { readShares } from "./resources.ts";
 import { readScaling, readTuning } from "./tuning.ts";
 import { duration, size } from "./units.ts";
 
@@ -60,10 +68,15 @@ export function compile(source: string, file: string): Compiled {
       .problem(`start order goes in a circle: ${loop.join(" -> ")}`, "take one of these out of an after:");
   const scaling: ScalingRule[] = [];
   const tuning: TuningRule[] = [];
+  const shares: ShareRule[] = [];
+  const neighboursOf = (name: string): string[] =>
+    services.filter(({ plan }) => plan.resources !== undefined && plan.name !== name).map(({ plan }) => plan.name);
   for (const { plan, targets } of services) {
     const cursor = root.at("services").at(plan.name);
     const rule = readScaling(plan.name, cursor.at("scale"), plan.instances);
     if (rule !== null) scaling.push(rule);
+    if (plan.resources !== undefined)
+      shares.push(...readShares(plan.name, cursor.at("resources"), plan.resources, neighboursOf(plan.name)));
     tuning.push(
       ...readTuning(
         cursor.at("tune"),
@@ -82,6 +95,7 @@ export function compile(source: string, file: string): Compiled {
     remedies: [...remedies, ...shippedRemedies],
     scaling,
     tuning,
+    shares,
     notify: readNotify(root.at("notify"), folder),
     sources: readSources(root, names, folder),
     monitoring: readMonitoring(root.at("monitoring"), folder),

@@ -58,6 +58,7 @@ const actions = {
     ...orMap({ type: ["string", "integer"] }, "scale-step"),
     description: "Instances of its service: how many (3), or how many more or fewer (+1, -1), within its bounds.",
   },
+  share: { ...ref("share-step"), description: "A share of the machine for its service, within its resources." },
   signal: { type: "string", pattern: "^SIG[A-Z0-9]{2,8}$", description: "Send a signal to its process." },
   "free-port": whole(1, 65_535, "Stop the orphan of ours that holds the port; never a foreign process."),
   exec: { ...words, description: "Run a program, without a shell." },
@@ -167,6 +168,7 @@ const mappings: Readonly<
       scale: ref("scale"),
       tune: { ...map(ref("knob")), description: "Numbers that are moved towards a better measured objective." },
       limits: ref("limits"),
+      resources: ref("resources"),
       slo: ref("slo"),
       heartbeat: duration("Longest silence of the application's heartbeat."),
       stop: ref("stop"),
@@ -262,6 +264,30 @@ const mappings: Readonly<
       threads: whole(2, 1_000_000),
     },
   },
+  resources: {
+    keys: {
+      cpu: whole(1, 10_000, "Weight against the other services with resources; by default 100."),
+      memory: ref("memory"),
+      share: { ...orMap({ enum: ["auto"] }, "share"), description: "CPU weight that follows the need for it." },
+    },
+  },
+  memory: {
+    keys: {
+      high: size("From here on its memory is reclaimed."),
+      max: size("Beyond this the kernel kills in it."),
+      most: size("The limit follows the need up to here, while the machine has room."),
+    },
+  },
+  share: {
+    keys: {
+      by: described(text, "What says that it is in need: cpuWaitShare, or another metric such as latencyMsP95."),
+      target: { type: "number", exclusiveMinimum: 0, description: "It is in need above this." },
+      most: whole(1, 10_000, "The most its weight is raised to; by default eight times its own."),
+      up: duration("It must have been in need for this long."),
+      down: duration("The need must have been gone for this long."),
+      coolDown: duration("Nothing changes for this long after a change."),
+    },
+  },
   slo: {
     keys: {
       availability: share("Good time.", 0, 1),
@@ -335,6 +361,10 @@ const mappings: Readonly<
   },
   undo: { keys: stepActions, more: exactlyOne(actionNames) },
   restart: { keys: { graceful: flag("false: SIGKILL at once.") } },
+  "share-step": {
+    keys: { cpu: whole(1, 10_000), memory: size("A limit.") },
+    more: exactlyOne(["cpu", "memory"]),
+  },
   "scale-step": { keys: { to: whole(1, 64), by: whole(-64, 64) }, more: exactlyOne(["to", "by"]) },
   "http-step": {
     keys: {

@@ -7,6 +7,7 @@ import { parseEnv } from "node:util";
 import { addressOf, readChecks } from "./checks.ts";
 import type { Cursor } from "./cursor.ts";
 import { readDeclared } from "./declared.ts";
+import { readResources } from "./resources.ts";
 import { keysOf } from "./schema.ts";
 import { withSlos } from "./slo.ts";
 import { duration, size, splitCommand } from "./units.ts";
@@ -46,7 +47,11 @@ export function readService(
   const heartbeatMs = cursor.at("heartbeat").exists
     ? cursor.at("heartbeat").measure(duration, 30_000, 1_000, 24 * hour, "30s")
     : null;
-  const memoryBytesMax = limits.at("memory").exists ? limits.at("memory").measure(size, 0, 1e6, 1e13, "512MB") : null;
+  const resources = readResources(cursor.at("resources"));
+  // A leak is recycled before the kernel would kill for it.
+  const memoryBytesMax = limits.at("memory").exists
+    ? limits.at("memory").measure(size, 0, 1e6, 1e13, "512MB")
+    : (resources?.memoryMost ?? null);
   const descriptorsMax = limits.at("descriptors").exists ? limits.at("descriptors").whole(1_024, 10, 10_000_000) : null;
   const threadsMax = limits.at("threads").exists ? limits.at("threads").whole(500, 2, 1_000_000) : null;
   const scale = readScale(cursor.at("scale"), instances);
@@ -112,6 +117,7 @@ export function readService(
     ports,
     ...(declared === null ? {} : { declared }),
     ...(scale === null ? {} : { scale }),
+    ...(resources === null ? {} : { resources }),
   };
   return { plan, targets };
 }

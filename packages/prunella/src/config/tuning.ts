@@ -7,6 +7,8 @@ import { duration } from "./units.ts";
 const hour = 3_600_000;
 /** Samples are kept for ten minutes; a value is measured for less. */
 const windowMsMax = 540_000;
+/** A median takes ten samples, and one comes a second. */
+const windowMsMin = 12_000;
 /** Knobs of one service. */
 const knobsMax = 20;
 
@@ -66,7 +68,7 @@ export function readTuning(cursor: Cursor, targets: readonly TargetKey[]): Tunin
       start,
       metric,
       goal: goal === "higher" ? "higher" : "lower",
-      windowMs: item.at("window").measure(duration, tuningDefaults.windowMs, 10_000, windowMsMax, "1m"),
+      windowMs: item.at("window").measure(duration, tuningDefaults.windowMs, windowMsMin, windowMsMax, "1m"),
       marginShare: item.at("margin").share(tuningDefaults.marginShare, 0, 1),
     }));
   });
