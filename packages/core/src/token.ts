@@ -85,7 +85,10 @@ export function carryOutToken(draft: Draft, command: TokenCommand & { readonly b
   }
 }
 
-function create(draft: Draft, command: Extract<TokenCommand, { type: "create-token" }> & { readonly by: string }): Done {
+function create(
+  draft: Draft,
+  command: Extract<TokenCommand, { type: "create-token" }> & { readonly by: string },
+): Done {
   const { name, scope, digest, endsAt } = command;
   if (endsAt !== null && endsAt <= draft.now)
     throw new InvalidInputError("endsAt", "lies in the past", "name a later end, or leave it out");
