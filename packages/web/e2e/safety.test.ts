@@ -70,7 +70,7 @@ test(
     await page.goto(running.url);
     await page.getByText("You look on.").waitFor({ timeout: 20_000 });
     const pause = page.getByRole("button", { name: "Pause healing" });
-    await pause.click();
+    await pause.click({ force: true });
     assert.equal(await pause.getAttribute("aria-disabled"), "true");
     assert.match((await pause.getAttribute("title")) ?? "", /may read; this takes one that may operate/);
     assert.equal(await page.getByRole("dialog").count(), 0);
@@ -108,7 +108,8 @@ test("the owner makes a token that is shown once, and revokes it under an open p
   const hers = await shown.inputValue();
   assert.match(hers, /^prunella_/);
   await page.getByRole("button", { name: "I have it" }).click();
-  const row = page.getByRole("listitem").filter({ hasText: "anna" }).filter({ hasText: "never used" });
+  const tokens = page.getByRole("region", { name: "Tokens" });
+  const row = tokens.getByRole("listitem").filter({ hasText: "anna" }).filter({ hasText: "never used" });
   await row.waitFor({ timeout: 20_000 });
   assert.ok(!(await page.content()).includes(hers), "it is gone from the page");
 
@@ -116,7 +117,7 @@ test("the owner makes a token that is shown once, and revokes it under an open p
   await other.page.addInitScript(`sessionStorage.setItem("prunella.token", "${hers}")`);
   await other.page.goto(running.url);
   await other.page.getByRole("button", { name: "Pause healing" }).click();
-  await other.page.getByRole("button", { name: "Pause healing" }).last().click();
+  await other.page.getByRole("dialog").getByRole("button", { name: "Pause healing" }).click();
   await other.page.getByText("Healing is paused.").waitFor({ timeout: 20_000 });
   await other.page.getByText(/By anna/).waitFor({ timeout: 20_000 });
   await other.page.getByRole("button", { name: "Resume healing" }).first().click();
@@ -124,7 +125,7 @@ test("the owner makes a token that is shown once, and revokes it under an open p
 
   await row.getByRole("button", { name: "Revoke" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Revoke" }).click();
-  await page
+  await tokens
     .getByRole("listitem")
     .filter({ hasText: "anna" })
     .filter({ hasText: "revoked" })
