@@ -83,16 +83,17 @@ export function Issues() {
     "/": () => input.current?.focus(),
   });
 
-  const known = {
-    targets: targets.data?.items.map((target) => target.key) ?? [],
-    kinds: [
-      ...new Set([
+  const known = useMemo(
+    () => ({
+      targets: targets.data?.items.map((target) => target.key) ?? [],
+      kinds: sorted([
         ...(remedies.data?.items ?? []).flatMap((remedy) => remedy.kinds),
         ...issues.map((issue) => issue.kind),
       ]),
-    ].sort(),
-    assignees: [...new Set(issues.flatMap((issue) => (issue.assignee === null ? [] : [issue.assignee])))].sort(),
-  };
+      assignees: sorted(issues.flatMap((issue) => (issue.assignee === null ? [] : [issue.assignee]))),
+    }),
+    [issues, remedies.data, targets.data],
+  );
   const isGiven = [...givenViews, ...views].some((view) => view.q === q.trim());
   return (
     <div className="screen issues">
@@ -234,4 +235,8 @@ export function Issues() {
       </Suspense>
     </div>
   );
+}
+
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
 }

@@ -46,39 +46,39 @@ export function Tokens() {
       </Panel>
     );
   return (
-    <QueryPanel
-      title="Tokens"
-      id="tokens"
-      flush
-      query={tokens}
-      what="Tokens"
-      optional
-      aside={
-        <Button small icon="person" needs="admin" onClick={() => setMaking(true)}>
-          New token
-        </Button>
-      }
-      empty={
-        <Empty title="Nobody has a token of their own." icon="person">
-          The owner’s is the one in the file that http.token names.
-        </Empty>
-      }
-    >
-      {(page) => (
-        <>
+    <>
+      <QueryPanel
+        title="Tokens"
+        id="tokens"
+        flush
+        query={tokens}
+        what="Tokens"
+        optional
+        aside={
+          <Button small icon="person" needs="admin" onClick={() => setMaking(true)}>
+            New token
+          </Button>
+        }
+        empty={
+          <Empty title="Nobody has a token of their own." icon="person">
+            The owner’s is the one in the file that http.token names.
+          </Empty>
+        }
+      >
+        {(page) => (
           <ul className="list">
             {page.items.map((each) => (
               <One key={each.id} token={each} />
             ))}
           </ul>
-          {isMaking && (
-            <Suspense fallback={null}>
-              <NewToken close={() => setMaking(false)} />
-            </Suspense>
-          )}
-        </>
+        )}
+      </QueryPanel>
+      {isMaking && (
+        <Suspense fallback={null}>
+          <NewToken close={() => setMaking(false)} />
+        </Suspense>
       )}
-    </QueryPanel>
+    </>
   );
 }
 
