@@ -25,8 +25,11 @@ const headPx = 44;
 /** Trends are asked for when the rows have stood still for so long, ms; trends held at most. */
 const settleMs = 150;
 const trendsMax = 2_000;
-/** Pages are fetched when so few rows are left below. */
-const aheadRows = 60;
+/**
+ * Pages are fetched when so few rows are left below: early enough for a fast scroll, and so late that at rest no window needs a
+ * third page (a list of more than two is not kept up to date by itself).
+ */
+const aheadRows = 120;
 
 const columns: readonly { readonly name: string; readonly by: Sort["by"] | null; readonly className: string }[] = [
   { name: "Severity", by: "severity", className: "c-severity" },
