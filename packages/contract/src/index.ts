@@ -5,3 +5,4 @@ export * from "./slo.ts";
 export * from "./report.ts";
 export * from "./drills.ts";
 export * from "./alerts.ts";
+export * from "./access.ts";

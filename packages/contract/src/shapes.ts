@@ -320,6 +320,7 @@ export const Problem = Type.Object({
   status: Type.Integer(),
   detail: Type.String(),
   field: Type.Optional(Type.String()),
+  scope: Type.Optional(Type.String({ description: "What a token must allow for this" })),
 });
 export type Problem = Static<typeof Problem>;
 

@@ -11,5 +11,6 @@ export * from "./engine/index.ts";
 export * from "./world.ts";
 export * from "./ports.ts";
 export * from "./drill.ts";
+export * from "./token.ts";
 export * from "./paging.ts";
 export * from "./errors.ts";

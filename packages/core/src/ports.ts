@@ -7,6 +7,7 @@ import type { Incident, IncidentState, Issue, IssueStatus, Transition } from "./
 import type { Action, Repair, StepOutcome } from "./repair/index.ts";
 import type { Alert, OutsideAlert, Silence } from "./alerting/index.ts";
 import type { EventSignal, LatencyCounts, TargetKey, TimeMs } from "./signal/index.ts";
+import type { Token } from "./token.ts";
 import type { Knob } from "./tuning/index.ts";
 
 export interface Ports {
@@ -100,6 +101,8 @@ export interface Opened {
   readonly silences: readonly Silence[];
   /** Alerts from outside that hold, and those that ended within the last ten minutes. */
   readonly outside: readonly OutsideAlert[];
+  /** Those that hold, and those that ended within a day. */
+  readonly tokens: readonly Token[];
   /** Highest record time ever committed; the clock starts no earlier. */
   readonly lastAt: TimeMs;
 }
@@ -125,6 +128,7 @@ export interface Changes {
   readonly alerts?: readonly Alert[];
   readonly silences?: readonly Silence[];
   readonly outside?: readonly OutsideAlert[];
+  readonly tokens?: readonly Token[];
 }
 
 /** What people have switched; survives restart. */

@@ -22,6 +22,7 @@ import type {
 } from "./ports.ts";
 import type { Repair } from "./repair/index.ts";
 import type { EventSignal, TimeMs } from "./signal/index.ts";
+import { tokenMemoryMs, type Token } from "./token.ts";
 
 /**
  * What becomes of a commit. refuse: "unavailable", nothing applied. lose: applied, but "unknown" is thrown. vanish:
@@ -46,6 +47,7 @@ export interface MemoryDisk {
   readonly alerts: Map<string, Alert>;
   readonly silences: Map<string, Silence>;
   readonly outside: Map<string, OutsideAlert>;
+  readonly tokens: Map<string, Token>;
   readonly numbers: Map<string, number>;
   settings: Settings;
   epoch: number;
@@ -90,6 +92,7 @@ export function memoryDisk(): MemoryDisk {
     alerts: new Map(),
     silences: new Map(),
     outside: new Map(),
+    tokens: new Map(),
     numbers: new Map(),
     settings: noSettings,
     epoch: 0,
@@ -273,7 +276,8 @@ export function memoryStore(disk: MemoryDisk = memoryDisk(), retention: Partial<
         drop(disk.notifications, (row) => row.deliveredAt !== null && row.deliveredAt < now - keep.signalsMs) +
         drop(disk.alerts, (row) => row.resolvedAt !== null && row.resolvedAt < now - keep.signalsMs) +
         drop(disk.silences, (row) => row.endsAt < now - keep.signalsMs) +
-        drop(disk.outside, (row) => row.overAt !== null && row.overAt < now - keep.signalsMs);
+        drop(disk.outside, (row) => row.overAt !== null && row.overAt < now - keep.signalsMs) +
+        drop(disk.tokens, (row) => row.endsAt !== null && row.endsAt < now - keep.signalsMs);
       return { deleted, bytes: 0 };
     },
     async stats() {
@@ -332,6 +336,7 @@ function write(disk: MemoryDisk, changes: Changes): void {
   replace(disk.alerts, changes.alerts, (row) => row.key);
   replace(disk.silences, changes.silences, (row) => row.id);
   replace(disk.outside, changes.outside, (row) => row.key);
+  replace(disk.tokens, changes.tokens, (row) => row.id);
   for (const [prefix, number] of Object.entries(changes.numbers ?? {})) disk.numbers.set(prefix, number);
   if (changes.settings !== undefined) disk.settings = frozen(changes.settings);
 }
@@ -361,6 +366,9 @@ function opened(disk: MemoryDisk): Opened {
     outside: [...disk.outside.values()]
       .filter((alert) => alert.overAt === null || alert.overAt >= disk.lastAt - outsideMemoryMs)
       .sort((a, b) => compareText(a.key, b.key)),
+    tokens: byId(
+      [...disk.tokens.values()].filter(({ endsAt }) => endsAt === null || endsAt >= disk.lastAt - tokenMemoryMs),
+    ),
     lastAt: disk.lastAt,
   };
 }

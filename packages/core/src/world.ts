@@ -17,6 +17,7 @@ import type {
 } from "./ports.ts";
 import type { Repair } from "./repair/index.ts";
 import type { EventSignal, TargetKey, TargetSpec, TimeMs } from "./signal/index.ts";
+import { tokenMemoryMs, type Token } from "./token.ts";
 
 /** Issues kept in memory; above it the longest untouched fixed or ignored one is let go (it stays in the store). */
 export const issuesInMemoryMax = 10_000;
@@ -38,6 +39,7 @@ export interface World {
   readonly silences: Map<string, Silence>;
   readonly outside: Map<string, OutsideAlert>;
   readonly outsideByTarget: Map<TargetKey, Map<string, OutsideAlert>>;
+  readonly tokens: Map<string, Token>;
   settings: Settings;
   numbers: Record<string, number>;
 }
@@ -55,6 +57,7 @@ export function worldFrom(opened: Opened, targets: readonly TargetSpec[]): World
     silences: new Map(opened.silences.map((silence) => [silence.id, silence])),
     outside: new Map(),
     outsideByTarget: new Map(),
+    tokens: new Map(opened.tokens.map((token) => [token.id, token])),
     settings: opened.settings,
     numbers: { ...opened.numbers },
   };
@@ -82,6 +85,7 @@ export function apply(world: World, changes: Changes): void {
   }
   for (const silence of changes.silences ?? []) world.silences.set(silence.id, silence);
   for (const alert of changes.outside ?? []) rememberOutside(world, alert);
+  for (const token of changes.tokens ?? []) world.tokens.set(token.id, token);
   if (changes.settings !== undefined) world.settings = changes.settings;
   if (changes.numbers !== undefined) world.numbers = { ...world.numbers, ...changes.numbers };
   forget(world, changes.at);
@@ -112,6 +116,8 @@ function forgetOutside(world: World, alert: OutsideAlert | undefined): void {
 function forget(world: World, now: TimeMs): void {
   for (const silence of world.silences.values())
     if (silence.endsAt < now - silenceMemoryMs) world.silences.delete(silence.id);
+  for (const token of world.tokens.values())
+    if (token.endsAt !== null && token.endsAt < now - tokenMemoryMs) world.tokens.delete(token.id);
   for (const alert of world.outside.values())
     if (alert.overAt !== null && alert.overAt < now - outsideMemoryMs) forgetOutside(world, alert);
   for (const repair of world.repairs.values()) {
@@ -138,6 +144,7 @@ export class Draft {
   readonly #alerts = new Map<string, Alert>();
   readonly #silences = new Map<string, Silence>();
   readonly #outside = new Map<string, OutsideAlert>();
+  readonly #tokens = new Map<string, Token>();
   readonly #numbers: Record<string, number> = {};
   readonly #transitions: Transition[] = [];
   readonly #comments: Comment[] = [];
@@ -235,6 +242,9 @@ export class Draft {
   silences(): Silence[] {
     return merged(this.#world.silences, this.#silences);
   }
+  tokens(): Token[] {
+    return merged(this.#world.tokens, this.#tokens);
+  }
   outside(key: string): OutsideAlert | undefined {
     return this.#outside.get(key) ?? this.#world.outside.get(key);
   }
@@ -301,6 +311,9 @@ export class Draft {
   putSilence(silence: Silence): void {
     this.#silences.set(silence.id, silence);
   }
+  putToken(token: Token): void {
+    this.#tokens.set(token.id, token);
+  }
   putOutside(alert: OutsideAlert): void {
     this.#outside.set(alert.key, alert);
   }
@@ -338,7 +351,8 @@ export class Draft {
         this.#notifications.size +
         this.#alerts.size +
         this.#silences.size +
-        this.#outside.size ===
+        this.#outside.size +
+        this.#tokens.size ===
         0 &&
       this.#transitions.length +
         this.#comments.length +
@@ -371,6 +385,7 @@ export class Draft {
       alerts: [...this.#alerts.values()],
       silences: [...this.#silences.values()],
       outside: [...this.#outside.values()],
+      tokens: [...this.#tokens.values()],
       numbers: this.#numbers,
       ...(this.#settings === null ? {} : { settings: this.#settings }),
     };

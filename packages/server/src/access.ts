@@ -1,9 +1,9 @@
-// Who may talk to the server, and as whom: token, host header, pace of writes, and the headers that keep browsers honest.
+// Who may talk to the server, and as whom: host header, token and scope, pace of writes, and the headers that keep browsers honest.
 // No cross-origin answer is ever given (no CORS headers), so pages of other sites cannot read anything.
-import { InvalidInputError } from "@prunella/core";
-import { createHash, timingSafeEqual } from "node:crypto";
+import { InvalidInputError, type Scope } from "@prunella/core";
 import { readFileSync, statSync } from "node:fs";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from "fastify";
+import { demand } from "./identity.ts";
 import { RequestError } from "./problem.ts";
 
 /** Requests a client may make: a burst, refilled at so many a second. Above it: 429 with Retry-After. */
@@ -81,7 +81,7 @@ export const openToAll = { openToAll: true } as const;
 
 export function guardAccess(
   app: FastifyInstance,
-  options: { readonly host: string; readonly token: string | null; readonly nowMs: () => number },
+  options: { readonly host: string; readonly nowMs: () => number },
 ): void {
   const waitOf = { writes: paced(pace.writes, options.nowMs), ingest: paced(pace.ingest, options.nowMs) };
   const onLoopback = isLoopback(options.host);
@@ -92,17 +92,23 @@ export function guardAccess(
       throw new RequestError(421, "host: is none of this machine's own names; use 127.0.0.1 or localhost", {
         field: "host",
       });
-    const { ingest, ownAccess, openToAll: isForAll } = request.routeOptions.config;
+    const { config } = request.routeOptions;
+    const { ownAccess, openToAll: isForAll } = config;
     const isOpen = openPaths.has(request.routeOptions.url ?? "") || ownAccess === true || isForAll === true;
-    if (options.token !== null && !isOpen && !carries(request, options.token)) {
-      reply.header("www-authenticate", 'Bearer realm="prunella"');
-      throw new RequestError(401, "authorization: the token is missing or wrong; send `Authorization: Bearer TOKEN`", {
-        field: "authorization",
-      });
+    if (!isOpen) {
+      if (request.identity === null) {
+        reply.header("www-authenticate", 'Bearer realm="prunella"');
+        throw new RequestError(
+          401,
+          "authorization: the token is missing, wrong or over; send `Authorization: Bearer TOKEN`",
+          { field: "authorization" },
+        );
+      }
+      demand(request.identity, neededScope(request.method, request.url, config));
     }
-    if (isWrite(request)) {
+    if (isWrite(request.method)) {
       if (ownAccess !== true) refuseForeignPages(request);
-      const kind = ingest === true || /^\/api\/v1\/(signals|ping\/)/.test(request.url) ? "ingest" : "writes";
+      const kind = isIngest(request.url, config) ? "ingest" : "writes";
       const waitMs = waitOf[kind](request.ip);
       if (waitMs > 0)
         throw new RequestError(
@@ -125,8 +131,17 @@ const safeHeaders = {
   "permissions-policy": "camera=(), microphone=(), geolocation=()",
 } as const;
 
-function isWrite(request: FastifyRequest): boolean {
-  return !["GET", "HEAD", "OPTIONS"].includes(request.method);
+/** What a token must allow for a route: to send is to operate, by whatever method. */
+export function neededScope(method: string, url: string, config: FastifyContextConfig = {}): Scope {
+  return config.scope ?? (isIngest(url, config) || isWrite(method) ? "operate" : "read");
+}
+
+function isIngest(url: string, { ingest }: FastifyContextConfig): boolean {
+  return ingest === true || /^\/api\/v1\/(signals|ping\/)/.test(url);
+}
+
+function isWrite(method: string): boolean {
+  return !["GET", "HEAD", "OPTIONS"].includes(method);
 }
 
 /** A form on another site can post here without asking; the browser says so in Sec-Fetch-Site or Origin. */
@@ -140,13 +155,6 @@ function refuseForeignPages(request: FastifyRequest): void {
     throw new RequestError(403, "origin: a page of another site may not change anything here; use the UI or the API", {
       field: "origin",
     });
-}
-
-/** Compared through hashes of equal length, so that time tells nothing about the token. */
-export function carries(request: FastifyRequest, token: string): boolean {
-  const given = /^Bearer (\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(token));
 }
 
 /** The one place where requests are paced: a token bucket per client; answers how long to wait, ms. */
@@ -169,18 +177,26 @@ function paced(
   };
 }
 
-/** Who acts: the name a client gives for the record. It is not proved; the token is what lets anybody in. */
-export function actorOf(request: FastifyRequest): string {
+/** Names of people, in headers and of tokens. */
+export function checkedName(name: string, field: string): string {
+  if (/^[\p{L}\p{N}][\p{L}\p{N}._@ -]{0,62}$/u.test(name)) return name;
+  throw new RequestError(
+    400,
+    `${field}: must be 1 to 63 letters, digits, spaces or any of . _ @ -, beginning with a letter or digit; correct it`,
+    { field },
+  );
+}
+
+/**
+ * Who acts, for the record. A named token says it, whatever else the request claims. Else it is the name that the client
+ * gives, which is not proved: the owner's token is what let it in.
+ */
+export function actorOf(request: FastifyRequest, claimed?: string): string {
+  const holder = request.identity?.token?.name;
+  if (holder !== undefined) return `person:${holder}`;
+  if (claimed !== undefined) return claimed;
   const given = request.headers["x-prunella-user"];
   if (given === undefined) return "person:local";
   const name = Array.isArray(given) ? (given[0] ?? "") : given;
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}._@ -]{0,62}$/u.test(name))
-    throw new RequestError(
-      400,
-      "x-prunella-user: must be 1 to 63 letters, digits, spaces or any of . _ @ -; correct it",
-      {
-        field: "x-prunella-user",
-      },
-    );
-  return `person:${name}`;
+  return `person:${checkedName(name, "x-prunella-user")}`;
 }

@@ -11,8 +11,9 @@ import fastify, {
 } from "fastify";
 import { createHash } from "node:crypto";
 import type { Static, TSchema } from "typebox";
-import { guardAccess, readToken } from "./access.ts";
+import { guardAccess, neededScope, readToken } from "./access.ts";
 import type { ServerOptions } from "./host.ts";
+import { identifyBy } from "./identity.ts";
 import { rawBodies } from "./ingest/body.ts";
 import { intake } from "./ingest/intake.ts";
 import { ingestCounts } from "./ingest/counts.ts";
@@ -41,6 +42,7 @@ import { reportRoutes } from "./routes/reports.ts";
 import { seriesRoutes } from "./routes/series.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { targetRoutes } from "./routes/targets.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { validatorCompiler } from "./validate.ts";
 
 interface SchemaTypes extends FastifyTypeProvider {
@@ -89,11 +91,12 @@ export async function application(options: ServerOptions): Promise<App> {
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, 404, `url: nothing answers ${request.method} here; see /api/v1/openapi.json`, { field: "url" }),
   );
-  guardAccess(app as unknown as FastifyInstance, {
-    host: options.host,
-    token: readToken(options.tokenFile),
-    nowMs: () => performance.now(),
+  identifyBy(app as unknown as FastifyInstance, {
+    engine: options.engine,
+    ownToken: readToken(options.tokenFile),
+    now: options.clock.now,
   });
+  guardAccess(app as unknown as FastifyInstance, { host: options.host, nowMs: () => performance.now() });
   answerUnchanged(app as unknown as FastifyInstance);
   await app.register(fastifySwagger, {
     openapi: {
@@ -101,6 +104,11 @@ export async function application(options: ServerOptions): Promise<App> {
       info: { title: "Prunella", version: options.version, description: "Self-healing control plane" },
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
+    // What a token must allow is said with each operation (OpenAPI 3.1 lets roles stand there).
+    transform: ({ schema, url, route }) => ({
+      url,
+      schema: { ...schema, security: [{ token: [neededScope([route.method].flat()[0] ?? "GET", url, route.config)] }] },
+    }),
   });
   const ingest = ingestCounts();
   await app.register(async (scope) => {
@@ -131,6 +139,7 @@ export async function application(options: ServerOptions): Promise<App> {
       overviewRoutes(api, options);
       controlRoutes(api, options);
       alertRoutes(api, options);
+      tokenRoutes(api, options);
       ingestRoutes(api, options);
       changeRoutes(api, options);
       eventRoutes(api, options);

@@ -10,12 +10,18 @@ export class RequestError extends Error {
   readonly status: number;
   readonly field: string | undefined;
   readonly retryAfterS: number | undefined;
-  constructor(status: number, message: string, more: { readonly field?: string; readonly retryAfterS?: number } = {}) {
+  readonly scope: string | undefined;
+  constructor(
+    status: number,
+    message: string,
+    more: { readonly field?: string; readonly retryAfterS?: number; readonly scope?: string } = {},
+  ) {
     super(message);
     this.name = "RequestError";
     this.status = status;
     this.field = more.field;
     this.retryAfterS = more.retryAfterS;
+    this.scope = more.scope;
   }
 }
 
@@ -45,7 +51,11 @@ export function sendProblem(
   reply: FastifyReply,
   status: number,
   detail: string,
-  more: { readonly field?: string | undefined; readonly retryAfterS?: number | undefined } = {},
+  more: {
+    readonly field?: string | undefined;
+    readonly retryAfterS?: number | undefined;
+    readonly scope?: string | undefined;
+  } = {},
 ): FastifyReply {
   const title = titles[status] ?? "Refused";
   const problem: Problem = {
@@ -54,6 +64,7 @@ export function sendProblem(
     status,
     detail,
     ...(more.field === undefined ? {} : { field: more.field }),
+    ...(more.scope === undefined ? {} : { scope: more.scope }),
   };
   if (more.retryAfterS !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(more.retryAfterS))));
   return reply

@@ -121,7 +121,13 @@ test("agents and access are told", async () => {
       items.map(({ connected, targets }) => [connected, targets]),
       [[true, 3]],
     );
-    assert.deepEqual((await on.ask("/api/v1/access")).json, { tokenNeeded: false, by: "person:local" });
+    assert.deepEqual((await on.ask("/api/v1/access")).json, {
+      tokenNeeded: false,
+      by: "person:local",
+      scope: "admin",
+      token: null,
+      endsAt: null,
+    });
     assert.equal(
       (await on.ask("/api/v1/access", undefined, { headers: { "x-prunella-user": "anna" } })).json.by,
       "person:anna",

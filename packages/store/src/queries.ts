@@ -10,6 +10,7 @@ import {
   severityRank,
   outsideMemoryMs,
   silenceMemoryMs,
+  tokenMemoryMs,
   type Comment,
   type DrillRun,
   type DrillRunQuery,
@@ -251,6 +252,14 @@ export async function opened(database: Kysely<Tables>): Promise<Opened> {
         .select("body")
         .where((where) => where.or([where("overAt", "is", null), where("overAt", ">=", meta.lastAt - outsideMemoryMs)]))
         .orderBy("id")
+        .execute(),
+    ),
+    tokens: parsed(
+      await database
+        .selectFrom("tokens")
+        .select("body")
+        .where((where) => where.or([where("endsAt", "is", null), where("endsAt", ">=", meta.lastAt - tokenMemoryMs)]))
+        .orderBy("ord")
         .execute(),
     ),
   };

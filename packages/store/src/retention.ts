@@ -70,6 +70,7 @@ export async function prune(
   await all("alerts", "resolvedAt", now - retention.signalsMs);
   await all("silences", "endsAt", now - retention.signalsMs);
   await all("outside", "overAt", now - retention.signalsMs);
+  await all("tokens", "endsAt", now - retention.signalsMs);
 
   let tooLarge = false;
   while (deleted < pruneRowsMax && usedBytes(database) > retention.bytesMax) {

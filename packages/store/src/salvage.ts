@@ -182,6 +182,7 @@ function changesOf(table: Table, row: Row): Changes {
     case "comments":
     case "learned":
     case "drillRuns":
+    case "tokens":
       return { at: 0, [table]: body() };
     case "standings":
       return { at: 0, standings: body<Standing>("remedy") };

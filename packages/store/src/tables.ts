@@ -75,6 +75,7 @@ export interface Tables {
   silences: Stored & { endsAt: number };
   /** Alerts from outside. */
   outside: Row & { id: string; overAt: number | null; body: string };
+  tokens: Stored & { endsAt: number | null };
   comments: Stored & { issue: string; at: number };
   learned: Row & { id: string; at: number; body: string };
   drillRuns: Stored & { drill: string; startedAt: number };
@@ -98,5 +99,6 @@ export const countedTables = [
   "alerts",
   "silences",
   "outside",
+  "tokens",
   "numbers",
 ] as const satisfies readonly (keyof Tables)[];

@@ -27,6 +27,7 @@ export function writer(database: DatabaseSync): Writer {
   const drillRun = replace(database, "drillRuns", "ord drill startedAt body");
   const alert = replace(database, "alerts", "ord at resolvedAt body");
   const silence = replace(database, "silences", "ord endsAt body");
+  const token = replace(database, "tokens", "ord endsAt body");
   const outside = replace(database, "outside", "overAt body");
   const number = replace(database, "numbers", "number");
   const transition = append(database, "transitions", "ord issue incident target at body");
@@ -120,6 +121,7 @@ export function writer(database: DatabaseSync): Writer {
       for (const row of changes.learned ?? []) learned.run(row.id, row.at, JSON.stringify(row));
       for (const row of changes.alerts ?? [])
         alert.run(row.key, idOrder(row.key), row.at, row.resolvedAt, JSON.stringify(row));
+      for (const row of changes.tokens ?? []) token.run(row.id, idOrder(row.id), row.endsAt, JSON.stringify(row));
       for (const row of changes.silences ?? []) silence.run(row.id, idOrder(row.id), row.endsAt, JSON.stringify(row));
       for (const row of changes.outside ?? []) outside.run(row.key, row.overAt, JSON.stringify(row));
       for (const [prefix, last] of Object.entries(changes.numbers ?? {})) number.run(prefix, last);

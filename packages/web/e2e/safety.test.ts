@@ -55,6 +55,87 @@ test("without the token the page asks for it, and opens once it has it", { skip 
   await context.close();
 });
 
+test(
+  "who may only read sees what is shut and why, on every screen, and no key or button gets past it",
+  { skip },
+  async () => {
+    await running.ask("/signals", [{ target: "web", kind: "worn-out", severity: "low", summary: "to look at" }]);
+    const made = await running.ask<{ readonly secret: string }>("/tokens", { name: "wall", scope: "read" });
+    const { page, context, faults } = await openPage(chrome, running.url);
+    await page.addInitScript(`sessionStorage.setItem("prunella.token", "${made.secret}")`);
+    const orders: string[] = [];
+    page.on("request", (request) => {
+      if (request.method() !== "GET") orders.push(`${request.method()} ${request.url()}`);
+    });
+    await page.goto(running.url);
+    await page.getByText("You look on.").waitFor({ timeout: 20_000 });
+    const pause = page.getByRole("button", { name: "Pause healing" });
+    await pause.click({ force: true });
+    assert.equal(await pause.getAttribute("aria-disabled"), "true");
+    assert.match((await pause.getAttribute("title")) ?? "", /may read; this takes one that may operate/);
+    assert.equal(await page.getByRole("dialog").count(), 0);
+
+    await page.goto(`${running.url}/issues?q=is%3Aopen%20kind%3Aworn-out`);
+    await page.getByRole("link", { name: "to look at" }).waitFor({ timeout: 20_000 });
+    await page.keyboard.press("e");
+    await page.getByText("Your token may read; this takes one that may operate").first().waitFor();
+    await page.keyboard.press("s");
+    assert.equal(await page.getByRole("dialog").count(), 0, "the key for snooze opens nothing");
+    await page.getByRole("link", { name: "to look at" }).click();
+    await page.getByRole("heading", { name: "Was it real?" }).waitFor({ timeout: 20_000 });
+    for (const name of ["Resolve", "Snooze", "Ignore", "Real", "Assign", "I take it"])
+      assert.equal(await page.getByRole("button", { name, exact: true }).getAttribute("aria-disabled"), "true", name);
+
+    await page.goto(`${running.url}/itself`);
+    await page.getByText("Your token may read; this takes one that may admin.").waitFor({ timeout: 20_000 });
+    await page.getByText("wall, by token").waitFor();
+    assert.deepEqual(orders, []);
+    assert.deepEqual(faults, []);
+    await context.close();
+  },
+);
+
+test("the owner makes a token that is shown once, and revokes it under an open page", { skip }, async () => {
+  const { page, context, faults } = await openPage(chrome, running.url);
+  await page.addInitScript(`sessionStorage.setItem("prunella.token", "${secret}")`);
+  await page.goto(`${running.url}/itself`);
+  await page.getByRole("button", { name: "New token" }).click();
+  await page.getByLabel("Whose it is").fill("anna");
+  await page.getByLabel(/^operate/).check();
+  await page.getByRole("button", { name: "Make it" }).click();
+  const shown = page.getByRole("textbox", { name: "Token", exact: true });
+  await shown.waitFor({ timeout: 20_000 });
+  const hers = await shown.inputValue();
+  assert.match(hers, /^prunella_/);
+  await page.getByRole("button", { name: "I have it" }).click();
+  const tokens = page.getByRole("region", { name: "Tokens" });
+  const row = tokens.getByRole("listitem").filter({ hasText: "anna" }).filter({ hasText: "never used" });
+  await row.waitFor({ timeout: 20_000 });
+  assert.ok(!(await page.content()).includes(hers), "it is gone from the page");
+
+  const other = await openPage(chrome, running.url);
+  await other.page.addInitScript(`sessionStorage.setItem("prunella.token", "${hers}")`);
+  await other.page.goto(running.url);
+  await other.page.getByRole("button", { name: "Pause healing" }).click();
+  await other.page.getByRole("dialog").getByRole("button", { name: "Pause healing" }).click();
+  await other.page.getByText("Healing is paused.").waitFor({ timeout: 20_000 });
+  await other.page.getByText(/By anna/).waitFor({ timeout: 20_000 });
+  await other.page.getByRole("button", { name: "Resume healing" }).first().click();
+  await other.page.getByText("Healing is paused.").waitFor({ state: "detached", timeout: 20_000 });
+
+  await row.getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Revoke" }).click();
+  await tokens
+    .getByRole("listitem")
+    .filter({ hasText: "anna" })
+    .filter({ hasText: "revoked" })
+    .waitFor({ timeout: 20_000 });
+  await other.page.reload();
+  await other.page.getByText("A token is needed").first().waitFor({ timeout: 20_000 });
+  assert.deepEqual(faults, []);
+  await Promise.all([context.close(), other.context.close()]);
+});
+
 test("hostile text in an issue and in output neither acts nor breaks the page", { skip }, async () => {
   await running.ask("/signals", [
     { target: "shouter", kind: "hostile-text", severity: "medium", summary: `${hostile} ${"x".repeat(1_200)}` },

@@ -13,6 +13,7 @@ import { queries, queryClient } from "./api/queries.ts";
 import { router } from "./router.tsx";
 
 void queryClient.prefetchQuery(queries.status());
+void queryClient.prefetchQuery(queries.access());
 liveLine();
 // What a key press may open is fetched while nothing else is to do, so that the first one is as quick as the next.
 window.addEventListener("load", () => {

@@ -47,7 +47,7 @@ export const approvalsRoute = createRoute({
   ...route,
   path: "/approvals",
   validateSearch: search("repair"),
-  component: lazyRouteComponent(() => import("./screens/approvals.tsx"), "Approvals"),
+  component: lazyRouteComponent(() => import("./screens/approvals/approvals.tsx"), "Approvals"),
 });
 export const targetsRoute = createRoute({
   ...route,
@@ -71,7 +71,7 @@ export const drillsRoute = createRoute({
   ...route,
   path: "/drills",
   validateSearch: search("drill", "run"),
-  component: lazyRouteComponent(() => import("./screens/drills.tsx"), "Drills"),
+  component: lazyRouteComponent(() => import("./screens/drills/drills.tsx"), "Drills"),
 });
 export const reportRoute = createRoute({
   ...route,
@@ -82,7 +82,7 @@ export const reportRoute = createRoute({
 export const itselfRoute = createRoute({
   ...route,
   path: "/itself",
-  component: lazyRouteComponent(() => import("./screens/itself.tsx"), "Itself"),
+  component: lazyRouteComponent(() => import("./screens/itself/itself.tsx"), "Itself"),
 });
 
 export const router = createRouter({

@@ -7,6 +7,7 @@ import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
 import { bookVerdict, createRepair, decline, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
+import { carryOutToken, type TokenCommand } from "../token.ts";
 import type { Draft } from "../world.ts";
 
 export type Command = { readonly by: string } & (
@@ -45,6 +46,7 @@ export type Command = { readonly by: string } & (
   /** Issues of somebody else's report, kept as claims. */
   | { readonly type: "import"; readonly claims: readonly Claim[] }
   | AlertCommand
+  | TokenCommand
   | OutsideCommand
   /** A run of a drill has begun or ended; kept as evidence. */
   | { readonly type: "record-drill"; readonly run: DrillRun }
@@ -219,6 +221,10 @@ export function carryOut(draft: Draft, command: Command): Done {
     case "acknowledge":
     case "unacknowledge":
       return carryOutAlert(draft, command);
+    case "create-token":
+    case "revoke-token":
+    case "use-token":
+      return carryOutToken(draft, command);
     case "outside":
       return takeOutside(draft, command);
     default:

@@ -5,6 +5,7 @@ import type { Alert, OutsideAlert, Silence } from "../alerting/index.ts";
 import type { Comment, Learned, Notification, SeriesPoint, Settings, Standing, Tally } from "../ports.ts";
 import type { Remedy, Repair } from "../repair/index.ts";
 import type { EventSignal } from "../signal/index.ts";
+import type { Token } from "../token.ts";
 
 export function sampleIssue(id: string, over: Partial<Issue> = {}): Issue {
   return {
@@ -205,6 +206,21 @@ export function sampleAlert(key: string, over: Partial<Alert> = {}): Alert {
 export function sampleSilence(id: string, over: Partial<Silence> = {}): Silence {
   const matchers = [{ name: "target", value: "api|web", isRegex: true, isEqual: true }];
   return { id, matchers, startsAt: 1_000, endsAt: 9_000, createdBy: "person:anna", comment: "upgrade", ...over };
+}
+
+export function sampleToken(id: string, over: Partial<Token> = {}): Token {
+  return {
+    id,
+    name: `anna ${id}`,
+    scope: "operate",
+    digest: "0".repeat(64),
+    createdAt: 1_000,
+    createdBy: "person:local",
+    endsAt: null,
+    revokedBy: null,
+    usedAt: null,
+    ...over,
+  };
 }
 
 export function sampleOutside(key: string, over: Partial<OutsideAlert> = {}): OutsideAlert {

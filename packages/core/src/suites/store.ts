@@ -21,6 +21,7 @@ import {
   sampleSilence,
   sampleStanding,
   sampleTally,
+  sampleToken,
   sampleTransition,
 } from "./samples.ts";
 import { equal, walk, type StoreCase, type StoreUnderTest } from "./support.ts";
@@ -45,6 +46,7 @@ export const storeSuite: readonly StoreCase[] = [
       alerts: [],
       silences: [],
       outside: [],
+      tokens: [],
       lastAt: 0,
     });
   }),
@@ -563,6 +565,27 @@ export const storeSuite: readonly StoreCase[] = [
     equal((await place.store.open()).alerts.length, 2);
   }),
 
+  storeCase("open gives back the tokens that hold, and those that ended within a day", async (place) => {
+    const write = await writer(place.store);
+    const now = 100 * dayMs;
+    await write({
+      at: now,
+      tokens: [
+        sampleToken("K10", { endsAt: now + 1 }),
+        sampleToken("K9"),
+        sampleToken("K2", { endsAt: now - dayMs, revokedBy: "person:bert" }),
+        sampleToken("K1", { endsAt: now - dayMs - 1 }),
+      ],
+    });
+    await write({ at: now, tokens: [sampleToken("K9", { usedAt: now })] });
+    const again = await place.reopen();
+    const { tokens } = await again.open();
+    equal(ids(tokens), ["K2", "K9", "K10"]);
+    equal(tokens[1], sampleToken("K9", { usedAt: now }));
+    equal((await again.prune(now + 8 * dayMs)).deleted, 3, "one without an end is never pruned");
+    equal(ids((await again.open()).tokens), ["K9"]);
+  }),
+
   storeCase(
     "notifications are listed newest first, by issue and receiver, without those that were only filed",
     async (place) => {
@@ -749,6 +772,7 @@ function everything(): Changes {
     alerts: [sampleAlert("escalation:INC-1")],
     silences: [sampleSilence("S1")],
     outside: [sampleOutside("alertmanager:1")],
+    tokens: [sampleToken("K1")],
   };
 }
 
@@ -777,6 +801,7 @@ async function holdsEverything(store: Store): Promise<void> {
       alerts: undefined,
       silences: undefined,
       outside: undefined,
+      tokens: undefined,
     },
   );
   equal(

@@ -24,6 +24,7 @@ const idSources: Readonly<Record<string, readonly [url: string, id: string, abou
   target: ["/api/v1/targets?limit=500", "key", "state"],
   window: ["/api/v1/maintenance", "id", "why"],
   drill: ["/api/v1/drills?limit=200", "id", "title"],
+  holder: ["/api/v1/tokens", "id", "name"],
 };
 
 const scripts: Readonly<Record<string, string>> = {

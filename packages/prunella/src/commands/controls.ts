@@ -107,7 +107,7 @@ export function controlCommands(cli: Cli): void {
   );
 }
 
-function lasting(value: string, name: string): number {
+export function lasting(value: string, name: string): number {
   const ms = duration(value);
   if (ms === null || ms < 1_000)
     throw new UsageError(`${name}: ${value} is no duration; write one such as 30m, 2h or 1d`);

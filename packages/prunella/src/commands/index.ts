@@ -10,6 +10,7 @@ import { recordCommands } from "./records.ts";
 import { repairCommands } from "./repairs.ts";
 import { reportCommands } from "./report.ts";
 import { statusCommand } from "./status.ts";
+import { tokenCommands } from "./tokens.ts";
 import { topCommand } from "./top.ts";
 
 export function register(cli: Cli): void {
@@ -21,6 +22,7 @@ export function register(cli: Cli): void {
     repairCommands,
     controlCommands,
     alertCommands,
+    tokenCommands,
     logCommand,
     reportCommands,
     drillCommands,

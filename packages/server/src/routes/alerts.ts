@@ -53,7 +53,7 @@ export function alertRoutes(app: App, options: ServerOptions): void {
       const { matchers, startsAt, endsAt, createdBy, comment } = request.body;
       return engine.command({
         type: "silence",
-        by: createdBy ?? actorOf(request),
+        by: actorOf(request, createdBy),
         matchers,
         startsAt: startsAt === undefined ? clock.now() : Date.parse(startsAt),
         endsAt: Date.parse(endsAt),
@@ -89,7 +89,7 @@ export function alertRoutes(app: App, options: ServerOptions): void {
       const at = until === undefined ? (forMs === undefined ? null : clock.now() + forMs) : Date.parse(until);
       return engine.command({
         type: "acknowledge",
-        by: by ?? actorOf(request),
+        by: actorOf(request, by),
         issue: request.params.id,
         until: at,
         why: reason ?? "",

@@ -34,17 +34,6 @@ export function controlRoutes(app: App, options: ServerOptions): void {
       });
     },
   );
-  app.get(
-    "/access",
-    {
-      schema: answers(
-        "controls",
-        "Whether a token is demanded, and the name that what you do is recorded under",
-        Type.Object({ tokenNeeded: Type.Boolean(), by: Type.String() }),
-      ),
-    },
-    async (request) => ({ tokenNeeded: options.tokenFile !== null, by: actorOf(request) }),
-  );
   app.post(
     "/resume",
     { schema: { ...doneAnswer("controls", "Let repairs go on"), body: optionalBody(closed({ target })) } },

@@ -22,7 +22,8 @@ const waitingBytesMax = 256_000;
 export function eventRoutes(app: App, options: ServerOptions): void {
   const { engine, clock } = options;
   const ring: { readonly id: number; readonly text: string }[] = [];
-  const clients = new Set<FastifyReply["raw"]>();
+  /** With what says whether each may still listen: its token may have ended meanwhile. */
+  const clients = new Map<FastifyReply["raw"], () => boolean>();
   const targets = new Set<string>();
   // Ids rise across restarts, so that an old Last-Event-ID is never taken for a new one.
   let lastId = clock.now() * 1_000;
@@ -44,7 +45,7 @@ export function eventRoutes(app: App, options: ServerOptions): void {
     const text = `id: ${event.id}\nevent: change\ndata: ${JSON.stringify(event)}\n\n`;
     ring.push({ id: event.id, text });
     if (ring.length > ringMax) ring.shift();
-    for (const client of clients) send(client, text);
+    for (const client of clients.keys()) send(client, text);
   }
 
   function openOn(keys: ReadonlySet<string>): { issues: string[]; repairs: string[] } {
@@ -71,14 +72,17 @@ export function eventRoutes(app: App, options: ServerOptions): void {
     timer ??= setTimeout(fold, foldMs);
   });
   const keepAlive = setInterval(() => {
-    for (const client of clients) send(client, ": still here\n\n");
+    for (const [client, mayStay] of clients) {
+      if (mayStay()) send(client, ": still here\n\n");
+      else client.end();
+    }
   }, keepAliveMs);
   keepAlive.unref();
   app.addHook("preClose", async () => {
     stopListening();
     clearInterval(keepAlive);
     if (timer !== null) clearTimeout(timer);
-    for (const client of clients) client.end();
+    for (const client of clients.keys()) client.end();
     clients.clear();
   });
 
@@ -112,7 +116,7 @@ export function eventRoutes(app: App, options: ServerOptions): void {
         if (isHeld) for (const event of ring) if (event.id > since) client.write(event.text);
         if (!isHeld) client.write(`id: ${lastId}\nevent: reset\ndata: {"at":"${time(clock.now())}"}\n\n`);
       }
-      clients.add(client);
+      clients.set(client, () => app.identify(request) !== null);
       client.on("close", () => clients.delete(client));
       client.on("error", () => clients.delete(client));
     },

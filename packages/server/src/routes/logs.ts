@@ -41,7 +41,8 @@ const errorWords =
 
 export function logRoutes(app: App, options: ServerOptions): void {
   const { engine, agent, clock } = options;
-  const clients = new Set<FastifyReply["raw"]>();
+  /** With what says whether each may still listen: its token may have ended meanwhile. */
+  const clients = new Map<FastifyReply["raw"], () => boolean>();
 
   function serviceOf(key: string): TargetSpec {
     const spec = engine.world.targets.get(key);
@@ -151,7 +152,11 @@ export function logRoutes(app: App, options: ServerOptions): void {
         querystring: closed(filter),
       },
     },
-    async ({ params: { key }, query }, reply) => {
+    async (request, reply) => {
+      const {
+        params: { key },
+        query,
+      } = request;
       serviceOf(key);
       const fit = fits(key, query);
       const tail = agent.tail;
@@ -160,7 +165,7 @@ export function logRoutes(app: App, options: ServerOptions): void {
         throw new RequestError(503, `${streamsMax} streams of lines are open already; close one`, { retryAfterS: 30 });
       reply.hijack();
       const client = reply.raw;
-      clients.add(client);
+      clients.set(client, () => app.identify(request) !== null);
       client.writeHead(200, {
         ...(reply.getHeaders() as Record<string, string>),
         "content-type": "text/event-stream; charset=utf-8",
@@ -187,12 +192,15 @@ export function logRoutes(app: App, options: ServerOptions): void {
   );
 
   const keepAlive = setInterval(() => {
-    for (const client of clients) client.write(": still here\n\n");
+    for (const [client, mayStay] of clients) {
+      if (mayStay()) client.write(": still here\n\n");
+      else client.end();
+    }
   }, keepAliveMs);
   keepAlive.unref();
   app.addHook("preClose", async () => {
     clearInterval(keepAlive);
-    for (const client of clients) client.end();
+    for (const client of clients.keys()) client.end();
     clients.clear();
   });
 }

@@ -4,8 +4,7 @@ import fastifyStatic from "@fastify/static";
 import type { Repair, Status, Target } from "@prunella/contract";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import type { FastifyRequest } from "fastify";
-import { carries, openToAll, readToken } from "../access.ts";
+import { openToAll } from "../access.ts";
 import type { App } from "../app.ts";
 import type { ServerOptions } from "../host.ts";
 import { html, type Html } from "../html.ts";
@@ -17,8 +16,6 @@ const targetsShown = 300;
 
 export async function pageRoutes(app: App, options: ServerOptions, startedAt: number): Promise<void> {
   const { engine, clock } = options;
-  const token = readToken(options.tokenFile);
-  const mayLook = (request: FastifyRequest): boolean => token === null || carries(request, token);
   const plain = async (): Promise<string> => {
     const status = statusJson(options, { startedAt, storeBytes: 0 });
     const specs = targetList(engine).filter((spec) => spec.kind !== "self");
@@ -40,7 +37,7 @@ export async function pageRoutes(app: App, options: ServerOptions, startedAt: nu
   await app.register(fastifyStatic, { root: path.resolve(web ?? "."), serve: false, cacheControl: false });
   app.get("/", { schema: { hide: true }, config: openToAll }, async (request, reply) => {
     if (built() !== null) return reply.header("cache-control", "no-cache").sendFile("index.html");
-    if (!mayLook(request)) return reply.code(401).type("text/plain; charset=utf-8").send(tokenNeeded);
+    if (request.identity === null) return reply.code(401).type("text/plain; charset=utf-8").send(tokenNeeded);
     return reply.type("text/html; charset=utf-8").send(await plain());
   });
   // Built files carry a hash in their name; the page that names them is asked for anew each time.

@@ -103,6 +103,7 @@ export function repairRoutes(app: App, options: ServerOptions): void {
   app.post(
     "/remedies/:name/promote",
     {
+      config: { scope: "admin" },
       schema: {
         ...doneAnswer("remedies", "Let its configured mode hold again, after it was demoted"),
         params: nameParams,

@@ -1,8 +1,9 @@
 // What a person orders. Each order is sent once at a time, its answer is told, and what it touched is asked for anew. Whether
 // an order is allowed is the server's to say; a refusal is shown in its words.
-import type { Done } from "@prunella/contract";
+import type { Done, Scope } from "@prunella/contract";
 import { useMutation } from "@tanstack/react-query";
 import { toast } from "../ui/toasts.tsx";
+import { lackNow } from "./access.ts";
 import { send } from "./client.ts";
 import { queryClient } from "./queries.ts";
 
@@ -13,6 +14,8 @@ export interface Order {
   /** What to do when the person wants it back. */
   readonly undo?: Order;
   readonly quiet?: boolean;
+  /** What a token must allow; default: "operate". */
+  readonly needs?: Scope;
 }
 
 const part = encodeURIComponent;
@@ -69,8 +72,9 @@ export const orders = {
     body: { target, to, why },
   }),
   endSilence: (id: string): Order => ({ path: `/silences/${part(id)}`, method: "DELETE" }),
+  revokeToken: (id: string): Order => ({ path: `/tokens/${part(id)}`, method: "DELETE", needs: "admin" }),
   endMaintenance: (id: string): Order => ({ path: `/maintenance/${part(id)}`, method: "DELETE" }),
-  promote: (remedy: string): Order => ({ path: `/remedies/${part(remedy)}/promote`, body: {} }),
+  promote: (remedy: string): Order => ({ path: `/remedies/${part(remedy)}/promote`, body: {}, needs: "admin" }),
   runDrill: (id: string, withoutHealing: boolean): Order => ({
     path: `/drills/${part(id)}/runs`,
     body: { withoutHealing },
@@ -78,8 +82,16 @@ export const orders = {
   abortDrill: (run: string): Order => ({ path: `/drill-runs/${part(run)}/abort`, body: {} }),
 } as const;
 
+/** Told instead of asked for, when the token that the page holds does not allow it: keys and commands end here too. */
+export function isShut(needs: Scope = "operate"): boolean {
+  const lack = lackNow(needs);
+  if (lack !== null) toast(lack, { isFailure: true });
+  return lack !== null;
+}
+
 /** Sends one order and tells what came of it. */
 export async function carryOut(order: Order): Promise<Done | null> {
+  if (isShut(order.needs)) return null;
   try {
     const done = await send<Done>(order.path, order.body, order.method ?? "POST");
     const { undo } = order;
@@ -96,6 +108,7 @@ export async function carryOut(order: Order): Promise<Done | null> {
 
 /** Many orders one after another, one answer for all, one undo for those that changed something. */
 export async function carryOutAll(all: readonly Order[], what: string): Promise<void> {
+  if (all.some((order) => isShut(order.needs))) return;
   const undo: Order[] = [];
   const failures: string[] = [];
   let unchanged = 0;

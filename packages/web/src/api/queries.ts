@@ -1,6 +1,7 @@
 // What the screens ask for, by name. A key starts with the kind of record, so that a change can refresh exactly what it
 // touches. Nothing polls where the live line tells; what it does not tell (metrics, logs) is asked anew in its own pace.
 import type {
+  Access,
   Comment,
   Explanation,
   Incident,
@@ -13,6 +14,7 @@ import type {
   Silence,
   Status,
   Target,
+  Token,
   Transition,
 } from "@prunella/contract";
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
@@ -133,7 +135,8 @@ export const queries = {
   maintenance: () => get<{ readonly items: Status["maintenance"] }>(["maintenance"], "/maintenance"),
   configuration: () => get<unknown>(["configuration"], "/configuration"),
   agents: () => get<Page<Agent>>(["agents"], "/agents"),
-  access: () => get<{ readonly tokenNeeded: boolean; readonly by: string }>(["access"], "/access"),
+  access: () => ({ ...get<Access>(["access"], "/access"), staleTime: 60_000 }),
+  tokens: () => get<{ readonly items: readonly Token[] }>(["tokens"], "/tokens"),
 };
 
 export interface Agent {

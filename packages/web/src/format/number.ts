@@ -1,6 +1,8 @@
 // Numbers with their units, short and never false: a rate always comes with its counts.
+const whole = new Intl.NumberFormat("en-GB");
+
 export function count(value: number): string {
-  return value.toLocaleString("en-GB");
+  return whole.format(value);
 }
 
 export function bytes(value: number): string {

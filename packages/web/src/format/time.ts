@@ -39,24 +39,24 @@ export function relativeStaysMs(at: number, now: number): number {
   return away < 60_000 ? 1_000 : away < 3_600_000 ? 15_000 : 60_000;
 }
 
-/** The exact time in the reader's own zone, with seconds and the zone. */
-export function exact(at: number, zone?: string): string {
-  return new Intl.DateTimeFormat("en-GB", {
-    dateStyle: "medium",
-    timeStyle: "long",
-    ...(zone === undefined ? {} : { timeZone: zone }),
-  }).format(at);
+/** Making a format costs more than a row of a table does, so each is made once; zones are the reader's own, and a test's. */
+function inWords(options: Intl.DateTimeFormatOptions): (at: number, zone?: string) => string {
+  const formats = new Map<string, Intl.DateTimeFormat>();
+  return (at, zone = "") => {
+    let format = formats.get(zone);
+    if (format === undefined) {
+      format = new Intl.DateTimeFormat("en-GB", zone === "" ? options : { ...options, timeZone: zone });
+      formats.set(zone, format);
+    }
+    return format.format(at);
+  };
 }
 
+/** The exact time in the reader's own zone, with seconds and the zone. */
+export const exact = inWords({ dateStyle: "medium", timeStyle: "long" });
+
 /** "14:02:31", for a list whose day is known. */
-export function clock(at: number, zone?: string): string {
-  return new Intl.DateTimeFormat("en-GB", {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    ...(zone === undefined ? {} : { timeZone: zone }),
-  }).format(at);
-}
+export const clock = inWords({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** "+0 ms", "+4.2 s": since the beginning of a story. */
 export function since(at: number, start: number): string {

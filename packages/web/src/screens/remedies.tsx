@@ -4,15 +4,16 @@ import type { Remedy } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useId } from "react";
-import { orders, useOrder } from "../api/actions.ts";
+import { orders } from "../api/actions.ts";
 import { queries } from "../api/queries.ts";
 import { plural, share } from "../format/number.ts";
 import { clipped } from "../format/text.ts";
 import { duration } from "../format/time.ts";
 import { modes, type Tone } from "../format/words.ts";
 import { Icon } from "../ui/icon.tsx";
-import { Button, Chip, Meter, Panel, When } from "../ui/parts.tsx";
+import { Chip, Figure, Panel, When } from "../ui/parts.tsx";
 import { Async, Empty } from "../ui/states.tsx";
+import { OrderButton } from "../ui/order-button.tsx";
 
 const remediesRoute = getRouteApi("/remedies");
 
@@ -88,7 +89,6 @@ function record(remedy: Remedy): string {
 }
 
 function One({ remedy }: { readonly remedy: Remedy }) {
-  const order = useOrder();
   const tried = remedy.verified + remedy.failed;
   const isDemoted = remedy.mode !== remedy.modeInForce;
   return (
@@ -97,9 +97,9 @@ function One({ remedy }: { readonly remedy: Remedy }) {
       id="remedy"
       aside={
         isDemoted ? (
-          <Button small icon="up" disabled={order.isPending} onClick={() => order.mutate(orders.promote(remedy.name))}>
+          <OrderButton small icon="up" needs="admin" make={() => orders.promote(remedy.name)}>
             Let “{remedy.mode}” hold again
-          </Button>
+          </OrderButton>
         ) : undefined
       }
     >
@@ -163,27 +163,6 @@ function One({ remedy }: { readonly remedy: Remedy }) {
         </div>
       </div>
     </Panel>
-  );
-}
-
-export function Figure({
-  name,
-  value,
-  note,
-  meter,
-}: {
-  readonly name: string;
-  readonly value: string;
-  readonly note: string;
-  readonly meter?: number;
-}) {
-  return (
-    <div className="figure">
-      <span className="tiny faint">{name}</span>
-      <span className="figure-value">{value}</span>
-      {meter !== undefined && <Meter value={meter} tone={meter === 0 ? "bad" : meter < 0.34 ? "warn" : "ok"} />}
-      <span className="tiny faint">{note}</span>
-    </div>
   );
 }
 

@@ -4,18 +4,17 @@ import type { Kpis } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { readText } from "../api/client.ts";
-import { queries } from "../api/queries.ts";
 import { count, share } from "../format/number.ts";
 import { clipped } from "../format/text.ts";
 import { duration, exact } from "../format/time.ts";
 import { healings, issueStatuses, lookOf, severities } from "../format/words.ts";
 import { exactly } from "../ui/exactly.ts";
 import { Icon } from "../ui/icon.tsx";
-import { Button, LookChip, Panel, State } from "../ui/parts.tsx";
-import { ScrollX } from "../ui/scroll-x.tsx";
+import { Button, LookChip, Panel, State, Figure } from "../ui/parts.tsx";
+import { number, Table } from "../ui/table.tsx";
 import { Async, isNotAvailable } from "../ui/states.tsx";
 import { toast } from "../ui/toasts.tsx";
-import { Figure } from "./remedies.tsx";
+import { queries } from "../api/queries.ts";
 
 const reportRoute = getRouteApi("/report");
 
@@ -268,58 +267,44 @@ function statusText(by: Readonly<Record<string, number>>): string {
 function KpiTable({ rows, kpis }: { readonly rows: readonly KpiLine[]; readonly kpis: Kpis | null }) {
   const hasCounts = rows.some((row) => row.of > 0 || row.previous !== null);
   return (
-    <ScrollX label="KPIs">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">KPI</th>
-            <th scope="col">Target</th>
-            <th scope="col">Value</th>
-            {hasCounts && (
+    <Table
+      label="KPIs"
+      columns={["KPI", "Target", "Value", ...(hasCounts ? [number("Counted"), "95 % interval", "Before"] : []), "Met"]}
+      {...(kpis !== null
+        ? {
+            note: (
               <>
-                <th scope="col" className="number">
-                  Counted
-                </th>
-                <th scope="col">95 % interval</th>
-                <th scope="col">Before</th>
+                Detection: {kpis.detection.count} incidents, median{" "}
+                {kpis.detection.p50Ms === null ? "–" : duration(kpis.detection.p50Ms)}. Repair: {kpis.repair.count}{" "}
+                repairs, median {kpis.repair.p50Ms === null ? "–" : duration(kpis.repair.p50Ms)}.
               </>
-            )}
-            <th scope="col">Met</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.name}>
-              <td>{row.name}</td>
-              <td className="muted">{row.target}</td>
-              <td>
-                <strong>{row.value}</strong>
-              </td>
-              {hasCounts && (
-                <>
-                  <td className="number">{counted(row)}</td>
-                  <td>{row.low === null || row.high === null ? "–" : `${share(row.low)} to ${share(row.high)}`}</td>
-                  <td className="muted">{row.previous ?? "–"}</td>
-                </>
-              )}
-              <td>
-                <span className={`state ${row.met === null ? "tone-quiet" : row.met ? "tone-ok" : "tone-bad"}`}>
-                  <Icon name={row.met === null ? "minus" : row.met ? "check" : "cross"} />
-                  {row.met === null ? "no data" : row.met ? "met" : "missed"}
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {kpis !== null && (
-        <p className="hint table-note">
-          Detection: {kpis.detection.count} incidents, median{" "}
-          {kpis.detection.p50Ms === null ? "–" : duration(kpis.detection.p50Ms)}. Repair: {kpis.repair.count} repairs,
-          median {kpis.repair.p50Ms === null ? "–" : duration(kpis.repair.p50Ms)}.
-        </p>
-      )}
-    </ScrollX>
+            ),
+          }
+        : {})}
+    >
+      {rows.map((row) => (
+        <tr key={row.name}>
+          <td>{row.name}</td>
+          <td className="muted">{row.target}</td>
+          <td>
+            <strong>{row.value}</strong>
+          </td>
+          {hasCounts && (
+            <>
+              <td className="number">{counted(row)}</td>
+              <td>{row.low === null || row.high === null ? "–" : `${share(row.low)} to ${share(row.high)}`}</td>
+              <td className="muted">{row.previous ?? "–"}</td>
+            </>
+          )}
+          <td>
+            <span className={`state ${row.met === null ? "tone-quiet" : row.met ? "tone-ok" : "tone-bad"}`}>
+              <Icon name={row.met === null ? "minus" : row.met ? "check" : "cross"} />
+              {row.met === null ? "no data" : row.met ? "met" : "missed"}
+            </span>
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -332,57 +317,49 @@ function counted(row: KpiLine): string {
 
 function MatrixTable({ rows }: { readonly rows: readonly ReportRow[] }) {
   return (
-    <ScrollX label="Matrix">
-      <table className="table matrix-table">
-        <thead>
-          <tr>
-            <th scope="col">Issue</th>
-            <th scope="col">Severity</th>
-            <th scope="col">Title</th>
-            <th scope="col">Status</th>
-            <th scope="col">Self-healing</th>
-            <th scope="col">Root cause</th>
-            <th scope="col">Solution</th>
-            <th scope="col">Proof</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, rowsMax).map((row) => (
-            <tr key={row.id}>
-              <td className="mono nowrap">
-                {row.origin === "catalogue" ? (
-                  row.id
-                ) : (
-                  <Link to="/issues/$id" params={{ id: row.id }}>
-                    {row.id}
-                  </Link>
-                )}
-              </td>
-              <td>
-                <State look={lookOf(severities, row.severity)} />
-              </td>
-              <td>
-                {clipped(row.title, 200)}
-                {row.remark !== null && <span className="block tiny tone-warn">{clipped(row.remark, 200)}</span>}
-              </td>
-              <td>
-                <LookChip look={lookOf(issueStatuses, row.status)} />
-              </td>
-              <td>
-                <State look={lookOf(healings, row.selfHealing)} />
-              </td>
-              <td className="muted">{row.rootCause === null ? "–" : clipped(row.rootCause, 200)}</td>
-              <td className="muted">{row.solution === null ? "–" : clipped(row.solution, 200)}</td>
-              <td className="small muted">{row.proof === null ? "–" : `${row.proof.kind} ${row.proof.by}`}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {rows.length > rowsMax && (
-        <p className="hint table-note">
-          The first {rowsMax}; all {rows.length} are in the saved report.
-        </p>
-      )}
-    </ScrollX>
+    <Table
+      label="Matrix"
+      className="matrix-table"
+      columns={["Issue", "Severity", "Title", "Status", "Self-healing", "Root cause", "Solution", "Proof"]}
+      {...(rows.length > rowsMax
+        ? {
+            note: (
+              <>
+                The first {rowsMax}; all {rows.length} are in the saved report.
+              </>
+            ),
+          }
+        : {})}
+    >
+      {rows.slice(0, rowsMax).map((row) => (
+        <tr key={row.id}>
+          <td className="mono nowrap">
+            {row.origin === "catalogue" ? (
+              row.id
+            ) : (
+              <Link to="/issues/$id" params={{ id: row.id }}>
+                {row.id}
+              </Link>
+            )}
+          </td>
+          <td>
+            <State look={lookOf(severities, row.severity)} />
+          </td>
+          <td>
+            {clipped(row.title, 200)}
+            {row.remark !== null && <span className="block tiny tone-warn">{clipped(row.remark, 200)}</span>}
+          </td>
+          <td>
+            <LookChip look={lookOf(issueStatuses, row.status)} />
+          </td>
+          <td>
+            <State look={lookOf(healings, row.selfHealing)} />
+          </td>
+          <td className="muted">{row.rootCause === null ? "–" : clipped(row.rootCause, 200)}</td>
+          <td className="muted">{row.solution === null ? "–" : clipped(row.solution, 200)}</td>
+          <td className="small muted">{row.proof === null ? "–" : `${row.proof.kind} ${row.proof.by}`}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -1,23 +1,35 @@
 // What holds healing back everywhere, said on every screen, with the way out beside it: pause, storm, maintenance, a broken
 // line. Nothing is decided here; the words are the server's.
 import type { Status } from "@prunella/contract";
-import { orders, useOrder } from "../api/actions.ts";
+import { useQuery } from "@tanstack/react-query";
+import { orders } from "../api/actions.ts";
 import { liveLine } from "../api/line.ts";
 import { useConnection } from "../api/live.ts";
+import { queries } from "../api/queries.ts";
 import { clipped } from "../format/text.ts";
 import { actor } from "../format/words.ts";
 import { Icon } from "../ui/icon.tsx";
-import { Button, When } from "../ui/parts.tsx";
+import { OrderButton } from "../ui/order-button.tsx";
+import { When } from "../ui/parts.tsx";
 
 export function HoldBars({ status }: { readonly status: Status | undefined }) {
-  const order = useOrder();
   const connection = useConnection(liveLine());
+  const access = useQuery(queries.access());
   return (
     <>
       {connection.state === "lost" && (
         <div className="bar bad" role="status">
           <Icon name="offline" />
           <span>What you see may be old: the line to Prunella is broken. It comes back by itself.</span>
+        </div>
+      )}
+      {access.data?.scope === "read" && (
+        <div className="bar" role="status">
+          <Icon name="lock" />
+          <strong>You look on.</strong>
+          <span className="wrap">
+            The token of {actor(access.data.by)} may read; what takes one that may operate is shut.
+          </span>
         </div>
       )}
       {status?.paused && (
@@ -28,9 +40,9 @@ export function HoldBars({ status }: { readonly status: Status | undefined }) {
             By {actor(status.paused.by)} <When at={status.paused.since} />
             {status.paused.why === "" ? "" : `: ${clipped(status.paused.why, 200)}`}. Faults are still found and filed.
           </span>
-          <Button small icon="play" disabled={order.isPending} onClick={() => order.mutate(orders.resume(null))}>
+          <OrderButton small icon="play" make={() => orders.resume(null)}>
             Resume healing
-          </Button>
+          </OrderButton>
         </div>
       )}
       {status?.storm && (
@@ -53,9 +65,9 @@ export function HoldBars({ status }: { readonly status: Status | undefined }) {
               No repair starts; ends <When at={window.to} />
               {window.why === "" ? "" : `: ${clipped(window.why, 200)}`}
             </span>
-            <Button small disabled={order.isPending} onClick={() => order.mutate(orders.endMaintenance(window.id))}>
+            <OrderButton small make={() => orders.endMaintenance(window.id)}>
               End it now
-            </Button>
+            </OrderButton>
           </div>
         ))}
     </>

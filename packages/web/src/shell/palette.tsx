@@ -2,13 +2,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useDeferredValue, useId, useMemo, useState } from "react";
+import { useLack } from "../api/access.ts";
 import { carryOut, orders } from "../api/actions.ts";
 import { queries } from "../api/queries.ts";
 import { clipped } from "../format/text.ts";
 import Dialog from "../ui/dialog.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
-import { places } from "./places.ts";
 import { setTheme } from "./theme.ts";
+import { places } from "./places.ts";
 
 interface Entry {
   readonly id: string;
@@ -28,6 +29,7 @@ export default function Palette({ close, shortcuts }: { readonly close: () => vo
   const navigate = useNavigate();
   const listId = useId();
   const status = useQuery(queries.status());
+  const lack = useLack("operate");
   const targets = useQuery(queries.targets());
   const found = useQuery({
     ...queries.foundIssues(wanted),
@@ -36,6 +38,21 @@ export default function Palette({ close, shortcuts }: { readonly close: () => vo
 
   const entries = useMemo(() => {
     const isPaused = status.data?.paused != null;
+    const hold: Entry = isPaused
+      ? {
+          id: "resume",
+          name: "Resume healing",
+          hint: "everywhere",
+          icon: "play",
+          run: () => void carryOut(orders.resume(null)),
+        }
+      : {
+          id: "pause",
+          name: "Pause healing",
+          hint: "everywhere, can be undone",
+          icon: "pause",
+          run: () => void carryOut(orders.pause(null, "", null)),
+        };
     const fixed: Entry[] = [
       ...places.map((place) => ({
         id: place.to,
@@ -44,21 +61,7 @@ export default function Palette({ close, shortcuts }: { readonly close: () => vo
         icon: place.icon,
         run: () => void navigate({ to: place.to }),
       })),
-      isPaused
-        ? {
-            id: "resume",
-            name: "Resume healing",
-            hint: "everywhere",
-            icon: "play",
-            run: () => void carryOut(orders.resume(null)),
-          }
-        : {
-            id: "pause",
-            name: "Pause healing",
-            hint: "everywhere, can be undone",
-            icon: "pause",
-            run: () => void carryOut(orders.pause(null, "", null)),
-          },
+      ...(lack === null ? [hold] : []),
       { id: "light", name: "Light theme", hint: "", icon: "sun", run: () => setTheme("light") },
       { id: "dark", name: "Dark theme", hint: "", icon: "moon", run: () => setTheme("dark") },
       { id: "system", name: "Theme of the system", hint: "", icon: "auto", run: () => setTheme("system") },
@@ -85,7 +88,7 @@ export default function Palette({ close, shortcuts }: { readonly close: () => vo
       run: () => void navigate({ to: "/issues/$id", params: { id: issue.id } }),
     }));
     return [...fitting.slice(0, entriesMax), ...issues].slice(0, entriesMax + 6);
-  }, [found.data, navigate, shortcuts, status.data, targets.data, text]);
+  }, [found.data, lack, navigate, shortcuts, status.data, targets.data, text]);
 
   const chosen = Math.min(at, entries.length - 1);
   const run = (entry: Entry | undefined): void => {

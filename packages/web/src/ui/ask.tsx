@@ -8,17 +8,7 @@ export interface Choice {
   readonly value: string;
 }
 
-export default function Ask({
-  title,
-  children,
-  why,
-  choices,
-  confirm,
-  danger = false,
-  busy = false,
-  close,
-  onConfirm,
-}: {
+export interface AskProps {
   readonly title: string;
   readonly children?: ReactNode;
   /** Asks for a reason: "optional" or "required". */
@@ -29,7 +19,19 @@ export default function Ask({
   readonly busy?: boolean;
   readonly close: () => void;
   readonly onConfirm: (why: string, choice: string) => void;
-}) {
+}
+
+export default function Ask({
+  title,
+  children,
+  why,
+  choices,
+  confirm,
+  danger = false,
+  busy = false,
+  close,
+  onConfirm,
+}: AskProps) {
   const [reason, setReason] = useState("");
   const [choice, setChoice] = useState(choices?.items[0]?.value ?? "");
   const submit = (event: FormEvent): void => {

@@ -1,5 +1,7 @@
 // The smallest parts: state, chip, button, panel, time, meter. They show what they are given and decide nothing.
+import type { Scope } from "@prunella/contract";
 import { useEffect, useState, type ButtonHTMLAttributes, type ReactNode } from "react";
+import { useLack } from "../api/access.ts";
 import { exact, relative, relativeStaysMs } from "../format/time.ts";
 import type { Look, Tone } from "../format/words.ts";
 import { Icon, type IconName } from "./icon.tsx";
@@ -38,21 +40,43 @@ export function LookChip({ look }: { readonly look: Look }) {
   );
 }
 
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
+export type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   readonly look?: "primary" | "danger" | "plain" | "";
   readonly icon?: IconName;
   /** The button shows an icon alone; this is its name. */
   readonly name?: string;
   readonly small?: boolean;
+  /** What a token must allow for it. Without that the button stays in its place, shut, and says why. */
+  readonly needs?: Scope;
 };
-export function Button({ look = "", icon, name, small, children, className = "", ...rest }: ButtonProps) {
+export function Button({ needs, ...rest }: ButtonProps) {
+  return needs === undefined ? <PlainButton {...rest} /> : <ScopedButton {...rest} needs={needs} />;
+}
+
+function ScopedButton({ needs, ...rest }: ButtonProps & { readonly needs: Scope }) {
+  const lack = useLack(needs);
+  if (lack === null) return <PlainButton {...rest} />;
+  // Not `disabled`: who comes by keyboard shall find it and hear the reason.
+  return (
+    <PlainButton
+      {...rest}
+      type="button"
+      aria-disabled
+      title={lack}
+      aria-description={lack}
+      onClick={(event) => event.preventDefault()}
+    />
+  );
+}
+
+function PlainButton({ look = "", icon, name, small, children, className = "", ...rest }: Omit<ButtonProps, "needs">) {
   const classes = `button ${look} ${small === true ? "small" : ""} ${name === undefined ? "" : "icon-only"} ${className}`;
   return (
     <button
       type="button"
       className={classes}
-      {...rest}
       {...(name === undefined ? {} : { "aria-label": name, title: name })}
+      {...rest}
     >
       {icon !== undefined && <Icon name={icon} />}
       {children}
@@ -60,15 +84,7 @@ export function Button({ look = "", icon, name, small, children, className = "",
   );
 }
 
-export function Panel({
-  title,
-  id,
-  aside,
-  attention = false,
-  children,
-  className = "",
-  flush = false,
-}: {
+export interface PanelProps {
   readonly title: ReactNode;
   readonly id: string;
   readonly aside?: ReactNode;
@@ -77,7 +93,8 @@ export function Panel({
   readonly className?: string;
   /** Tables and lists reach the border. */
   readonly flush?: boolean;
-}) {
+}
+export function Panel({ title, id, aside, attention = false, children, className = "", flush = false }: PanelProps) {
   return (
     <section className={`panel ${attention ? "attention" : ""} ${className}`} aria-labelledby={id}>
       <div className="panel-head">
@@ -174,5 +191,27 @@ export function Spark({
         ))
       )}
     </svg>
+  );
+}
+
+/** One number with its name above and what it means below. */
+export function Figure({
+  name,
+  value,
+  note,
+  meter,
+}: {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+  readonly meter?: number;
+}) {
+  return (
+    <div className="figure">
+      <span className="tiny faint">{name}</span>
+      <span className="figure-value">{value}</span>
+      {meter !== undefined && <Meter value={meter} tone={meter === 0 ? "bad" : meter < 0.34 ? "warn" : "ok"} />}
+      <span className="tiny faint">{note}</span>
+    </div>
   );
 }

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { ApiError } from "../api/client.ts";
 import { clipped } from "../format/text.ts";
 import { Icon, type IconName } from "./icon.tsx";
-import { Button } from "./parts.tsx";
+import { Button, Panel, type PanelProps } from "./parts.tsx";
 import { TokenForm } from "./token-form.tsx";
 
 export function Loading({ what }: { readonly what: string }) {
@@ -50,7 +50,8 @@ export function Failure({
   readonly retry?: () => void;
   readonly what: string;
 }) {
-  if (error instanceof ApiError && error.kind === "no-permission") return <NoPermission error={error} />;
+  if (error instanceof ApiError && error.kind === "no-permission")
+    return error.status === 401 ? <TokenNeeded /> : <NoPermission>{clipped(error.message)}</NoPermission>;
   if (error instanceof ApiError && error.kind === "offline")
     return (
       <Notice icon="offline" title="Prunella cannot be reached" retry={retry}>
@@ -77,14 +78,23 @@ export function isNotAvailable(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 404 || error.status === 501);
 }
 
-function NoPermission({ error }: { readonly error: ApiError }) {
+/** Shown in place of what the token does not allow, with what would. */
+export function NoPermission({ children }: { readonly children: ReactNode }) {
+  return (
+    <Notice icon="lock" title="Not allowed">
+      {children}
+    </Notice>
+  );
+}
+
+function TokenNeeded() {
   return (
     <div className="empty" role="alert">
       <div className="row">
         <Icon name="lock" />
-        <p>{error.status === 401 ? "A token is needed" : "Not allowed"}</p>
+        <p>A token is needed</p>
       </div>
-      {error.status === 401 ? <TokenForm /> : <p className="small faint">{clipped(error.message)}</p>}
+      <TokenForm />
     </div>
   );
 }
@@ -116,21 +126,59 @@ function Notice({
   );
 }
 
+/** What is shown of a query: any of the library's, with pages or without. */
+type Asked<T> = Pick<UseQueryResult<T>, "data" | "error" | "isPending"> & { readonly refetch: () => unknown };
+
+export interface AsyncProps<T> {
+  readonly query: Asked<T>;
+  readonly what: string;
+  readonly children: (data: T) => ReactNode;
+  /** Shown for a list without items. */
+  readonly empty?: ReactNode;
+  /** Shown for 404; default: not available in this build. */
+  readonly missing?: ReactNode;
+  /** What is shown in place of the data stands in a panel of its own. */
+  readonly framed?: boolean;
+}
+
 /** One query and its states. Data that is held is shown even while a newer answer fails: the bar on top says so. */
-export function Async<T>({
+export function Async<T>({ query, what, children, empty, missing, framed = false }: AsyncProps<T>) {
+  const { data } = query;
+  if (data !== undefined && (empty === undefined || !isEmptyList(data))) return children(data);
+  const state =
+    data !== undefined ? (
+      empty
+    ) : query.isPending ? (
+      <Loading what={what} />
+    ) : isNotAvailable(query.error) ? (
+      (missing ?? <NotAvailable what={what} />)
+    ) : (
+      <Failure error={query.error} retry={() => void query.refetch()} what={what} />
+    );
+  return framed ? <section className="panel">{state}</section> : state;
+}
+
+function isEmptyList(data: unknown): boolean {
+  const items = typeof data === "object" && data !== null ? (data as { readonly items?: unknown }).items : undefined;
+  return Array.isArray(items) && items.length === 0;
+}
+
+/** A panel of what one query answers; `optional`: it is left out where this build does not serve it. */
+export function QueryPanel<T>({
   query,
   what,
   children,
+  empty,
   missing,
-}: {
-  readonly query: UseQueryResult<T>;
-  readonly what: string;
-  readonly children: (data: T) => ReactNode;
-  /** Shown for 404; default: not available in this build. */
-  readonly missing?: ReactNode;
-}) {
-  if (query.data !== undefined) return children(query.data);
-  if (query.isPending) return <Loading what={what} />;
-  if (isNotAvailable(query.error)) return missing ?? <NotAvailable what={what} />;
-  return <Failure error={query.error} retry={() => void query.refetch()} what={what} />;
+  optional = false,
+  ...panel
+}: Omit<PanelProps, "children"> & Omit<AsyncProps<T>, "framed"> & { readonly optional?: boolean }) {
+  if (optional && query.data === undefined && isNotAvailable(query.error)) return null;
+  return (
+    <Panel {...panel}>
+      <Async query={query} what={what} empty={empty} missing={missing}>
+        {children}
+      </Async>
+    </Panel>
+  );
 }

@@ -91,6 +91,7 @@ export function WasItReal({ incident }: { readonly incident: Incident }) {
         <div className="row" role="group" aria-label={`Was ${incident.id} real?`}>
           <Button
             aria-pressed={incident.verdict === "real"}
+            needs="operate"
             disabled={order.isPending}
             icon="check"
             onClick={() => say("real")}
@@ -99,6 +100,7 @@ export function WasItReal({ incident }: { readonly incident: Incident }) {
           </Button>
           <Button
             aria-pressed={incident.verdict === "noise"}
+            needs="operate"
             disabled={order.isPending}
             icon="mute"
             onClick={() => say("noise")}
@@ -118,7 +120,7 @@ export function Facts({ issue, onAssign }: { readonly issue: Issue; readonly onA
       title="Facts"
       id="facts"
       aside={
-        <Button small look="plain" onClick={onAssign}>
+        <Button small look="plain" needs="operate" onClick={onAssign}>
           Assign
         </Button>
       }

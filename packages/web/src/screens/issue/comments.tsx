@@ -31,23 +31,19 @@ export function Comments({
   return (
     <Panel title="Comments" id="comments">
       <div className="stack">
-        <Async query={comments} what="Comments">
-          {(page) =>
-            page.items.length === 0 ? (
-              <p className="small faint">Nobody has said anything yet.</p>
-            ) : (
-              <ul className="stack">
-                {page.items.map((comment) => (
-                  <li key={comment.id}>
-                    <p className="small muted">
-                      <strong>{actor(comment.by)}</strong> <When at={comment.at} />
-                    </p>
-                    <p className="comment-text wrap">{block(comment.text, charactersMax)}</p>
-                  </li>
-                ))}
-              </ul>
-            )
-          }
+        <Async query={comments} what="Comments" empty={<p className="small faint">Nobody has said anything yet.</p>}>
+          {(page) => (
+            <ul className="stack">
+              {page.items.map((comment) => (
+                <li key={comment.id}>
+                  <p className="small muted">
+                    <strong>{actor(comment.by)}</strong> <When at={comment.at} />
+                  </p>
+                  <p className="comment-text wrap">{block(comment.text, charactersMax)}</p>
+                </li>
+              ))}
+            </ul>
+          )}
         </Async>
         <form className="stack tight" onSubmit={submit}>
           <textarea
@@ -63,7 +59,7 @@ export function Comments({
             }}
           />
           <div className="row">
-            <Button type="submit" disabled={text.trim() === "" || order.isPending}>
+            <Button type="submit" needs="operate" disabled={text.trim() === "" || order.isPending}>
               Comment
             </Button>
             <span className="hint">Ctrl Enter sends</span>

@@ -4,13 +4,13 @@ import type { Incident, Issue } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useRef, useState } from "react";
-import { carryOut, orders, useOrder } from "../../api/actions.ts";
+import { carryOut, isShut, orders, useOrder } from "../../api/actions.ts";
 import { queries } from "../../api/queries.ts";
 import { clipped } from "../../format/text.ts";
 import { healings, issueStatuses, lookOf, severities } from "../../format/words.ts";
 import { useKeys } from "../../shell/keys.ts";
 import { Button, Chip, LookChip, Panel, State } from "../../ui/parts.tsx";
-import { Async, Empty, Failure, isNotAvailable } from "../../ui/states.tsx";
+import { Async, Empty } from "../../ui/states.tsx";
 import { Facts, NeedsPersonBar, WasItReal, WhatNow } from "./aside.tsx";
 import { Comments } from "./comments.tsx";
 import { EvidenceList } from "./evidence.tsx";
@@ -26,14 +26,16 @@ const AskName = lazy(() => import("../issues/ask-name.tsx"));
 export function IssueScreen() {
   const { id } = issueRoute.useParams();
   const issue = useQuery(queries.issue(id));
-  if (issue.data === undefined && isNotAvailable(issue.error))
-    return (
-      <Empty title={`There is no issue ${clipped(id, 80)}`} icon="unknown" centre>
-        <Link to="/issues">To the issues</Link>
-      </Empty>
-    );
   return (
-    <Async query={issue} what={`Issue ${id}`}>
+    <Async
+      query={issue}
+      what={`Issue ${id}`}
+      missing={
+        <Empty title={`There is no issue ${clipped(id, 80)}`} icon="unknown" centre>
+          <Link to="/issues">To the issues</Link>
+        </Empty>
+      }
+    >
       {(data) => <Whole issue={data} />}
     </Async>
   );
@@ -56,8 +58,8 @@ function Whole({ issue }: { readonly issue: Issue }) {
       void navigate({ search: (old) => ({ ...old, incident: next.id }) as never, replace: true, resetScroll: false });
   };
   useKeys({
-    e: () => isOpen && setDialog("resolve"),
-    s: () => issue.status !== "fixed" && setDialog("snooze"),
+    e: () => isOpen && !isShut() && setDialog("resolve"),
+    s: () => issue.status !== "fixed" && !isShut() && setDialog("snooze"),
     c: () => comment.current?.focus(),
     j: () => step(1),
     k: () => step(-1),
@@ -92,12 +94,13 @@ function Whole({ issue }: { readonly issue: Issue }) {
                 No incident of this issue is on record{issue.origin === "imported" ? ": it was imported" : ""}.
               </p>
             </Panel>
-          ) : incident.data === undefined && incident.isError ? (
-            <section className="panel">
-              <Failure error={incident.error} what={`Incident ${wanted}`} retry={() => void incident.refetch()} />
-            </section>
           ) : (
-            <Async query={incident} what={`Incident ${wanted}`}>
+            <Async
+              query={incident}
+              what={`Incident ${wanted}`}
+              missing={<Empty title={`There is no incident ${clipped(wanted, 80)} of this issue`} icon="unknown" />}
+              framed
+            >
               {(data) => (
                 <>
                   <StoryPanel issue={issue} incident={data} />
@@ -134,21 +137,21 @@ function Actions({
     <div className="row folding no-print" role="group" aria-label={`What to do with ${issue.id}`}>
       {isOpen || issue.status === "snoozed" ? (
         <>
-          <Button look="primary" icon="check" onClick={() => ask("resolve")}>
+          <Button look="primary" icon="check" needs="operate" onClick={() => ask("resolve")}>
             Resolve
           </Button>
           {issue.status !== "snoozed" && (
-            <Button icon="moon" onClick={() => ask("snooze")}>
+            <Button icon="moon" needs="operate" onClick={() => ask("snooze")}>
               Snooze
             </Button>
           )}
-          <Button icon="mute" onClick={() => ask("ignore")}>
+          <Button icon="mute" needs="operate" onClick={() => ask("ignore")}>
             Ignore
           </Button>
         </>
       ) : null}
       {!isOpen && (
-        <Button icon="undo" onClick={() => ask("reopen")}>
+        <Button icon="undo" needs="operate" onClick={() => ask("reopen")}>
           {issue.status === "snoozed" ? "Wake" : "Reopen"}
         </Button>
       )}

@@ -10,10 +10,10 @@ import { incidentStates, lookOf, outcomes } from "../../format/words.ts";
 import { Chip, LookChip, Panel, useNow, When } from "../../ui/parts.tsx";
 import { exactly } from "../../ui/exactly.ts";
 import { Series } from "../../ui/series.tsx";
-import { ScrollX } from "../../ui/scroll-x.tsx";
-import { Async } from "../../ui/states.tsx";
+import { number, Table } from "../../ui/table.tsx";
 import { Axis, gutterPx, MarkList } from "./axis.tsx";
 import { spanOf, storyOf, type Scale } from "./story.ts";
+import { QueryPanel } from "../../ui/states.tsx";
 
 const issueRoute = getRouteApi("/issues/$id");
 
@@ -131,43 +131,22 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
                       </Chip>
                     )}
                   </p>
-                  <ScrollX label="Steps">
-                    <table className="table">
-                      <caption className="visually-hidden">Steps of {repair.id}</caption>
-                      <thead>
-                        <tr>
-                          <th scope="col">Step</th>
-                          <th scope="col">Outcome</th>
-                          <th scope="col" className="number">
-                            Took
-                          </th>
-                          <th scope="col">Detail</th>
-                        </tr>
-                      </thead>
-                      <tbody>
-                        {repair.steps.map((step) => (
-                          <tr key={step.key}>
-                            <td>
-                              {step.undo && <Chip icon="undo">undo</Chip>} {clipped(step.action, 200)}
-                            </td>
-                            <td>
-                              {step.outcome === null ? (
-                                "on its way"
-                              ) : (
-                                <LookChip look={lookOf(outcomes, step.outcome)} />
-                              )}
-                            </td>
-                            <td className="number">
-                              {step.doneAt === null
-                                ? "–"
-                                : duration(Date.parse(step.doneAt) - Date.parse(step.intendedAt))}
-                            </td>
-                            <td className="muted">{clipped(step.detail ?? "", 300)}</td>
-                          </tr>
-                        ))}
-                      </tbody>
-                    </table>
-                  </ScrollX>
+                  <Table label={`Steps of ${repair.id}`} columns={["Step", "Outcome", number("Took"), "Detail"]}>
+                    {repair.steps.map((step) => (
+                      <tr key={step.key}>
+                        <td>
+                          {step.undo && <Chip icon="undo">undo</Chip>} {clipped(step.action, 200)}
+                        </td>
+                        <td>
+                          {step.outcome === null ? "on its way" : <LookChip look={lookOf(outcomes, step.outcome)} />}
+                        </td>
+                        <td className="number">
+                          {step.doneAt === null ? "–" : duration(Date.parse(step.doneAt) - Date.parse(step.intendedAt))}
+                        </td>
+                        <td className="muted">{clipped(step.detail ?? "", 300)}</td>
+                      </tr>
+                    ))}
+                  </Table>
                 </li>
               ))}
             </ul>
@@ -181,68 +160,54 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
 export function IncidentTable({ issue, current }: { readonly issue: Issue; readonly current: string | null }) {
   const incidents = useQuery(queries.issueIncidents(issue.id));
   return (
-    <Panel title="Incidents" id="incidents" flush>
-      <Async query={incidents} what="Incidents">
-        {(page) => (
-          <ScrollX label="Incidents">
-            <table className="table">
-              <thead>
-                <tr>
-                  <th scope="col">Incident</th>
-                  <th scope="col">Outcome</th>
-                  <th scope="col">Remedy</th>
-                  <th scope="col" className="number">
-                    Detected in
-                  </th>
-                  <th scope="col" className="number">
-                    Healthy after
-                  </th>
-                  <th scope="col">Real?</th>
-                  <th scope="col" className="number">
-                    When
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {page.items.map((incident) => (
-                  <tr key={incident.id} className={incident.id === current ? "is-chosen" : ""}>
-                    <td>
-                      <Link
-                        from="/issues/$id"
-                        search={(old) => ({ ...old, incident: incident.id }) as never}
-                        aria-current={incident.id === current ? "true" : undefined}
-                        className="mono"
-                        resetScroll={false}
-                      >
-                        {incident.id}
-                      </Link>
-                    </td>
-                    <td>
-                      <LookChip
-                        look={
-                          incident.outcome === null
-                            ? lookOf(incidentStates, incident.state)
-                            : lookOf(outcomes, incident.outcome)
-                        }
-                      />
-                    </td>
-                    <td>{incident.remedy ?? "–"}</td>
-                    <td className="number">{duration(incident.detectionMs)}</td>
-                    <td className="number">{incident.repairMs === null ? "–" : duration(incident.repairMs)}</td>
-                    <td>{incident.verdict ?? "–"}</td>
-                    <td className="number">
-                      <When at={incident.detectedAt} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-            {page.next !== null && (
-              <p className="hint table-note">The newest {page.items.length}; older ones through the API.</p>
-            )}
-          </ScrollX>
-        )}
-      </Async>
-    </Panel>
+    <QueryPanel title="Incidents" id="incidents" flush query={incidents} what="Incidents">
+      {(page) => (
+        <Table
+          label="Incidents"
+          columns={[
+            "Incident",
+            "Outcome",
+            "Remedy",
+            number("Detected in"),
+            number("Healthy after"),
+            "Real?",
+            number("When"),
+          ]}
+          {...(page.next !== null ? { note: <>The newest {page.items.length}; older ones through the API.</> } : {})}
+        >
+          {page.items.map((incident) => (
+            <tr key={incident.id} className={incident.id === current ? "is-chosen" : ""}>
+              <td>
+                <Link
+                  from="/issues/$id"
+                  search={(old) => ({ ...old, incident: incident.id }) as never}
+                  aria-current={incident.id === current ? "true" : undefined}
+                  className="mono"
+                  resetScroll={false}
+                >
+                  {incident.id}
+                </Link>
+              </td>
+              <td>
+                <LookChip
+                  look={
+                    incident.outcome === null
+                      ? lookOf(incidentStates, incident.state)
+                      : lookOf(outcomes, incident.outcome)
+                  }
+                />
+              </td>
+              <td>{incident.remedy ?? "–"}</td>
+              <td className="number">{duration(incident.detectionMs)}</td>
+              <td className="number">{incident.repairMs === null ? "–" : duration(incident.repairMs)}</td>
+              <td>{incident.verdict ?? "–"}</td>
+              <td className="number">
+                <When at={incident.detectedAt} />
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </QueryPanel>
   );
 }

@@ -4,12 +4,12 @@ import type { Issue } from "@prunella/contract";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react";
-import { carryOutAll, orders, type Order } from "../../api/actions.ts";
+import { carryOutAll, isShut, orders, type Order } from "../../api/actions.ts";
 import { queries } from "../../api/queries.ts";
 import { count, plural } from "../../format/number.ts";
 import { useKeys } from "../../shell/keys.ts";
 import { Button } from "../../ui/parts.tsx";
-import { Empty, Failure, Loading } from "../../ui/states.tsx";
+import { Async, Empty } from "../../ui/states.tsx";
 import { IssueTable, type Sort } from "./table.tsx";
 import { Search } from "./search.tsx";
 import { givenViews, keepViews, ownViews, viewsMax } from "./views.ts";
@@ -71,7 +71,7 @@ export function Issues() {
     e: resolve,
     i: ignore,
     s: () => {
-      if (chosen().length > 0) setDialog("snooze");
+      if (chosen().length > 0 && !isShut()) setDialog("snooze");
     },
     Enter: (event) => {
       const current = issues[at];
@@ -83,16 +83,17 @@ export function Issues() {
     "/": () => input.current?.focus(),
   });
 
-  const known = {
-    targets: targets.data?.items.map((target) => target.key) ?? [],
-    kinds: [
-      ...new Set([
+  const known = useMemo(
+    () => ({
+      targets: targets.data?.items.map((target) => target.key) ?? [],
+      kinds: sorted([
         ...(remedies.data?.items ?? []).flatMap((remedy) => remedy.kinds),
         ...issues.map((issue) => issue.kind),
       ]),
-    ].sort(),
-    assignees: [...new Set(issues.flatMap((issue) => (issue.assignee === null ? [] : [issue.assignee])))].sort(),
-  };
+      assignees: sorted(issues.flatMap((issue) => (issue.assignee === null ? [] : [issue.assignee]))),
+    }),
+    [issues, remedies.data, targets.data],
+  );
   const isGiven = [...givenViews, ...views].some((view) => view.q === q.trim());
   return (
     <div className="screen issues">
@@ -132,64 +133,64 @@ export function Issues() {
           </Button>
         )}
       </div>
-      {pages.data === undefined ? (
-        <section className="panel">
-          {pages.isPending ? (
-            <Loading what="The list of issues" />
+      <Async query={pages} what="The list of issues" framed>
+        {(data) =>
+          issues.length === 0 ? (
+            <section className="panel">
+              <Empty title={q.trim() === "" ? "No issue has been filed yet." : "No issue fits this search."} centre>
+                {q.trim() === "is:open" ? (
+                  "Nothing is wrong that Prunella knows of."
+                ) : q.trim() === "" ? null : (
+                  <Button small onClick={() => setQuery("")}>
+                    Show all issues
+                  </Button>
+                )}
+              </Empty>
+            </section>
           ) : (
-            <Failure error={pages.error} retry={() => void pages.refetch()} what="The list of issues" />
-          )}
-        </section>
-      ) : issues.length === 0 ? (
-        <section className="panel">
-          <Empty title={q.trim() === "" ? "No issue has been filed yet." : "No issue fits this search."} centre>
-            {q.trim() === "is:open" ? (
-              "Nothing is wrong that Prunella knows of."
-            ) : q.trim() === "" ? null : (
-              <Button small onClick={() => setQuery("")}>
-                Show all issues
-              </Button>
-            )}
-          </Empty>
-        </section>
-      ) : (
-        <IssueTable
-          issues={issues}
-          total={total.data?.total ?? null}
-          at={at}
-          onAt={setAt}
-          selected={selected}
-          onToggle={toggle}
-          onSelectAll={(all) => setSelected(new Set(all ? issues.slice(0, bulkMax).map((issue) => issue.id) : []))}
-          sort={{ by: sort as Sort["by"], descending: order !== "rising" }}
-          onSort={(next) =>
-            void navigate({
-              search: (old) =>
-                ({ ...old, sort: next.by, ...(next.descending ? { order: undefined } : { order: "rising" }) }) as never,
-              replace: true,
-            })
-          }
-          isBusy={pages.isPlaceholderData}
-          hasMore={pages.hasNextPage}
-          more={() => {
-            if (pages.hasNextPage && !pages.isFetching) void pages.fetchNextPage();
-          }}
-          newer={pages.isStale && pages.data.pages.length > 2 && !pages.isFetching ? () => void pages.refetch() : null}
-        />
-      )}
+            <IssueTable
+              issues={issues}
+              total={total.data?.total ?? null}
+              at={at}
+              onAt={setAt}
+              selected={selected}
+              onToggle={toggle}
+              onSelectAll={(all) => setSelected(new Set(all ? issues.slice(0, bulkMax).map((issue) => issue.id) : []))}
+              sort={{ by: sort as Sort["by"], descending: order !== "rising" }}
+              onSort={(next) =>
+                void navigate({
+                  search: (old) =>
+                    ({
+                      ...old,
+                      sort: next.by,
+                      ...(next.descending ? { order: undefined } : { order: "rising" }),
+                    }) as never,
+                  replace: true,
+                })
+              }
+              isBusy={pages.isPlaceholderData}
+              hasMore={pages.hasNextPage}
+              more={() => {
+                if (pages.hasNextPage && !pages.isFetching) void pages.fetchNextPage();
+              }}
+              newer={pages.isStale && data.pages.length > 2 && !pages.isFetching ? () => void pages.refetch() : null}
+            />
+          )
+        }
+      </Async>
       {selected.size > 0 && (
         <div className="bulk" role="toolbar" aria-label="What to do with the selected issues">
           <strong aria-live="polite">{count(selected.size)} selected</strong>
-          <Button icon="check" onClick={resolve}>
+          <Button icon="check" needs="operate" onClick={resolve}>
             Resolve
           </Button>
-          <Button icon="moon" onClick={() => setDialog("snooze")}>
+          <Button icon="moon" needs="operate" onClick={() => setDialog("snooze")}>
             Snooze
           </Button>
-          <Button icon="mute" onClick={ignore}>
+          <Button icon="mute" needs="operate" onClick={ignore}>
             Ignore
           </Button>
-          <Button icon="person" onClick={() => setDialog("assign")}>
+          <Button icon="person" needs="operate" onClick={() => setDialog("assign")}>
             Assign
           </Button>
           <Button look="plain" onClick={() => setSelected(new Set())}>
@@ -234,4 +235,8 @@ export function Issues() {
       </Suspense>
     </div>
   );
+}
+
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
 }

@@ -25,8 +25,11 @@ const headPx = 44;
 /** Trends are asked for when the rows have stood still for so long, ms; trends held at most. */
 const settleMs = 150;
 const trendsMax = 2_000;
-/** Pages are fetched when so few rows are left below. */
-const aheadRows = 60;
+/**
+ * Pages are fetched when so few rows are left below: early enough for a fast scroll, and so late that at rest no window needs a
+ * third page (a list of more than two is not kept up to date by itself).
+ */
+const aheadRows = 120;
 
 const columns: readonly { readonly name: string; readonly by: Sort["by"] | null; readonly className: string }[] = [
   { name: "Severity", by: "severity", className: "c-severity" },
@@ -106,13 +109,15 @@ export function IssueTable({
   }, [at, rows]);
   const shown = items.map((item) => issues[item.index]?.id ?? "").filter(Boolean);
   const trends = useTrends(shown);
-  const held = useRef({ onAt, onToggle });
-  held.current = { onAt, onToggle };
+  const held = useRef({ onAt, onToggle, onSort, onSelectAll });
+  held.current = { onAt, onToggle, onSort, onSelectAll };
   const touch = useCallback((index: number) => {
     lastAt.current = index;
     held.current.onAt(index);
   }, []);
   const toggle = useCallback((id: string) => held.current.onToggle(id), []);
+  const order = useCallback((by: Sort) => held.current.onSort(by), []);
+  const selectAll = useCallback((all: boolean) => held.current.onSelectAll(all), []);
   const navigate = useNavigate();
   const open = useCallback((id: string) => void navigate({ to: "/issues/$id", params: { id } }), [navigate]);
   const areAllSelected = selected.size > 0 && issues.every((issue) => selected.has(issue.id));
@@ -126,42 +131,13 @@ export function IssueTable({
       aria-busy={isBusy}
       style={{ maxHeight: issues.length * height + headPx }}
     >
-      <div role="rowgroup" className="issue-head-group">
-        <div role="row" className="issue-line issue-head" aria-rowindex={1}>
-          <span role="columnheader" className="c-select">
-            <input
-              type="checkbox"
-              aria-label="Select all that are loaded"
-              checked={areAllSelected}
-              onChange={(event) => onSelectAll(event.target.checked)}
-            />
-          </span>
-          {columns.map((column) => (
-            <span
-              key={column.name}
-              role="columnheader"
-              className={column.className}
-              aria-sort={column.by === sort.by ? (sort.descending ? "descending" : "ascending") : undefined}
-            >
-              {column.by === null ? (
-                column.name
-              ) : (
-                <button
-                  type="button"
-                  className="sort"
-                  onClick={() =>
-                    column.by !== null &&
-                    onSort({ by: column.by, descending: column.by === sort.by ? !sort.descending : true })
-                  }
-                >
-                  {column.name}
-                  {column.by === sort.by && <Icon name={sort.descending ? "sink" : "up"} />}
-                </button>
-              )}
-            </span>
-          ))}
-        </div>
-      </div>
+      <Head
+        by={sort.by}
+        descending={sort.descending}
+        areAllSelected={areAllSelected}
+        order={order}
+        selectAll={selectAll}
+      />
       {newer !== null && (
         <p className="newer">
           <Button small icon="live" onClick={newer}>
@@ -196,6 +172,58 @@ export function IssueTable({
   );
 }
 
+const Head = memo(function Head({
+  by,
+  descending,
+  areAllSelected,
+  order,
+  selectAll,
+}: {
+  readonly by: Sort["by"];
+  readonly descending: boolean;
+  readonly areAllSelected: boolean;
+  readonly order: (sort: Sort) => void;
+  readonly selectAll: (all: boolean) => void;
+}) {
+  return (
+    <div role="rowgroup" className="issue-head-group">
+      <div role="row" className="issue-line issue-head" aria-rowindex={1}>
+        <span role="columnheader" className="c-select">
+          <input
+            type="checkbox"
+            aria-label="Select all that are loaded"
+            checked={areAllSelected}
+            onChange={(event) => selectAll(event.target.checked)}
+          />
+        </span>
+        {columns.map((column) => (
+          <span
+            key={column.name}
+            role="columnheader"
+            className={column.className}
+            aria-sort={column.by === by ? (descending ? "descending" : "ascending") : undefined}
+          >
+            {column.by === null ? (
+              column.name
+            ) : (
+              <button
+                type="button"
+                className="sort"
+                onClick={() =>
+                  column.by !== null && order({ by: column.by, descending: column.by === by ? !descending : true })
+                }
+              >
+                {column.name}
+                {column.by === by && <Icon name={descending ? "sink" : "up"} />}
+              </button>
+            )}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+});
+
 /** Rows of a list that is scrolled are drawn once, not with every step of the scroll. */
 const Row = memo(function Row({
   issue,
@@ -227,7 +255,8 @@ const Row = memo(function Row({
       aria-selected={isSelected}
       data-row={index}
       className={`issue-line ${isCurrent ? "is-current" : ""} ${isSelected ? "is-selected" : ""}`}
-      style={{ height, transform: `translateY(${top}px)` }}
+      // Not a transform: each would be a node that the browser has to look after with every frame.
+      style={{ height, top }}
       onPointerDown={() => touch(index)}
     >
       <span role="cell" className="c-select">
@@ -270,11 +299,7 @@ const Row = memo(function Row({
         {issue.target}
       </span>
       <span role="cell" className="c-count number">
-        <span className="visually-hidden">occurrences: </span>
         {count(issue.occurrences)}
-        <span className="times" aria-hidden="true">
-          ×
-        </span>
       </span>
       <span role="cell" className="c-trend">
         {trend !== undefined && (

@@ -3,21 +3,19 @@
 import type { Status } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { lazy, Suspense, useState } from "react";
-import { orders, useOrder } from "../../api/actions.ts";
 import { queries } from "../../api/queries.ts";
 import { plural } from "../../format/number.ts";
 import { clipped } from "../../format/text.ts";
 import { issueStatuses, lookOf, severities, verdicts } from "../../format/words.ts";
 import { Icon } from "../../ui/icon.tsx";
-import { Button, LookChip, Panel, State, When } from "../../ui/parts.tsx";
+import { LookChip, Panel, State, When } from "../../ui/parts.tsx";
 import { Async, Empty } from "../../ui/states.tsx";
 import { HealthMap } from "./health-map.tsx";
 import { BeingHealed } from "./healing.tsx";
 import { KpiPanel } from "./kpis.tsx";
 import { Loop } from "./loop.tsx";
+import { PauseButton } from "../../ui/order-button.tsx";
 
-const Ask = lazy(() => import("../../ui/ask.tsx"));
 /** Open issues listed here; the rest is one click away. */
 const issuesShown = 8;
 
@@ -48,8 +46,6 @@ export function Overview() {
 
 function Verdict({ status }: { readonly status: Status }) {
   const look = lookOf(verdicts, status.verdict);
-  const [asking, setAsking] = useState(false);
-  const order = useOrder();
   return (
     <header className="verdict-head">
       <span className={`verdict-mark tone-${look.tone}`}>
@@ -59,27 +55,7 @@ function Verdict({ status }: { readonly status: Status }) {
         <h1>{look.label}</h1>
         <p className="muted wrap">{clipped(status.summary)}</p>
       </div>
-      {status.paused === null && (
-        <Button icon="pause" onClick={() => setAsking(true)}>
-          Pause healing
-        </Button>
-      )}
-      {asking && (
-        <Suspense fallback={null}>
-          <Ask
-            title="Pause healing everywhere?"
-            why="optional"
-            confirm="Pause healing"
-            close={() => setAsking(false)}
-            onConfirm={(why) => order.mutate(orders.pause(null, why, null))}
-          >
-            <p className="muted">
-              No new repair starts until somebody resumes. Faults are still found and filed; a step already on its way
-              ends.
-            </p>
-          </Ask>
-        </Suspense>
-      )}
+      {status.paused === null && <PauseButton target={null} />}
     </header>
   );
 }
@@ -150,33 +126,29 @@ function OpenIssues({ total }: { readonly total: number }) {
         </Link>
       }
     >
-      <Async query={open} what="Open issues">
-        {(page) =>
-          page.items.length === 0 ? (
-            <Empty title="No issue is open." />
-          ) : (
-            <ul className="list issue-rows">
-              {page.items.map((issue) => (
-                <li key={issue.id}>
-                  <Link to="/issues/$id" params={{ id: issue.id }} className="issue-row">
-                    <State look={lookOf(severities, issue.severity)} />
-                    <span className="mono small nowrap">{issue.id}</span>
-                    <span className="grow">
-                      <span className="title wrap">{clipped(issue.title, 160)}</span>
-                      <span className="small faint">
-                        {issue.target} · {plural(issue.occurrences, "occurrence")}
-                      </span>
+      <Async query={open} what="Open issues" empty={<Empty title="No issue is open." />}>
+        {(page) => (
+          <ul className="list issue-rows">
+            {page.items.map((issue) => (
+              <li key={issue.id}>
+                <Link to="/issues/$id" params={{ id: issue.id }} className="issue-row">
+                  <State look={lookOf(severities, issue.severity)} />
+                  <span className="mono small nowrap">{issue.id}</span>
+                  <span className="grow">
+                    <span className="title wrap">{clipped(issue.title, 160)}</span>
+                    <span className="small faint">
+                      {issue.target} · {plural(issue.occurrences, "occurrence")}
                     </span>
-                    <LookChip look={lookOf(issueStatuses, issue.status)} />
-                    <span className="small muted last-seen">
-                      <When at={issue.lastSeen} />
-                    </span>
-                  </Link>
-                </li>
-              ))}
-            </ul>
-          )
-        }
+                  </span>
+                  <LookChip look={lookOf(issueStatuses, issue.status)} />
+                  <span className="small muted last-seen">
+                    <When at={issue.lastSeen} />
+                  </span>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        )}
       </Async>
     </Panel>
   );

@@ -4,16 +4,16 @@ import type { Target } from "@prunella/contract";
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { queries } from "../../api/queries.ts";
 import type { LogLine } from "../../api/shapes.ts";
 import { clock } from "../../format/time.ts";
 import { plural } from "../../format/number.ts";
 import { clipped } from "../../format/text.ts";
 import { AnsiText } from "../../ui/ansi-text.tsx";
 import { Button, Chip, When } from "../../ui/parts.tsx";
-import { ScrollX } from "../../ui/scroll-x.tsx";
+import { number, Table } from "../../ui/table.tsx";
 import { Async, Empty, Failure, isNotAvailable, Loading } from "../../ui/states.tsx";
 import { useLines } from "./lines.ts";
+import { queries } from "../../api/queries.ts";
 
 export function Logs({ target }: { readonly target: Target }) {
   const [containing, setContaining] = useState("");
@@ -138,40 +138,24 @@ function Templates({ target }: { readonly target: string }) {
           sorted.length === 0 ? (
             <Empty title="No template has been learned yet." icon="minus" />
           ) : (
-            <ScrollX label="Log templates">
-              <table className="table">
-                <thead>
-                  <tr>
-                    <th scope="col">Template</th>
-                    <th scope="col">Level</th>
-                    <th scope="col" className="number">
-                      Per minute
-                    </th>
-                    <th scope="col" className="number">
-                      Seen
-                    </th>
-                    <th scope="col" className="number">
-                      Last
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {sorted.slice(0, 50).map((template) => (
-                    <tr key={template.id}>
-                      <td>
-                        {template.isNew && <Chip tone="warn">new</Chip>} <code>{clipped(template.template, 300)}</code>
-                      </td>
-                      <td>{template.level ?? "–"}</td>
-                      <td className="number">{template.perMinute.toFixed(1)}</td>
-                      <td className="number">{template.count}</td>
-                      <td className="number">
-                        <When at={template.lastSeen} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </ScrollX>
+            <Table
+              label="Log templates"
+              columns={["Template", "Level", number("Per minute"), number("Seen"), number("Last")]}
+            >
+              {sorted.slice(0, 50).map((template) => (
+                <tr key={template.id}>
+                  <td>
+                    {template.isNew && <Chip tone="warn">new</Chip>} <code>{clipped(template.template, 300)}</code>
+                  </td>
+                  <td>{template.level ?? "–"}</td>
+                  <td className="number">{template.perMinute.toFixed(1)}</td>
+                  <td className="number">{template.count}</td>
+                  <td className="number">
+                    <When at={template.lastSeen} />
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </Async>

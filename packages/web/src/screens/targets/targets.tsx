@@ -7,7 +7,7 @@ import { bytes, plural, share } from "../../format/number.ts";
 import { clipped } from "../../format/text.ts";
 import { lookOf, targetStates } from "../../format/words.ts";
 import { Button, Chip, State, When } from "../../ui/parts.tsx";
-import { ScrollX } from "../../ui/scroll-x.tsx";
+import { number, Table } from "../../ui/table.tsx";
 import { Async, Empty } from "../../ui/states.tsx";
 
 const targetsRoute = getRouteApi("/targets");
@@ -82,35 +82,24 @@ export function Targets() {
             ) : shown.length === 0 ? (
               <Empty title="No target fits the filter." icon="search" centre />
             ) : (
-              <ScrollX label="Targets">
-                <table className="table target-table">
-                  <thead>
-                    <tr>
-                      <th scope="col">Target</th>
-                      <th scope="col">State</th>
-                      <th scope="col">Checks</th>
-                      <th scope="col" className="number">
-                        Memory
-                      </th>
-                      <th scope="col" className="number">
-                        CPU
-                      </th>
-                      <th scope="col" className="number">
-                        Requests
-                      </th>
-                      <th scope="col">Open issues</th>
-                      <th scope="col" className="number">
-                        Up
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {shown.map((target) => (
-                      <Row key={target.key} target={target} />
-                    ))}
-                  </tbody>
-                </table>
-              </ScrollX>
+              <Table
+                label="Targets"
+                className="target-table"
+                columns={[
+                  "Target",
+                  "State",
+                  "Checks",
+                  number("Memory"),
+                  number("CPU"),
+                  number("Requests"),
+                  "Open issues",
+                  number("Up"),
+                ]}
+              >
+                {shown.map((target) => (
+                  <Row key={target.key} target={target} />
+                ))}
+              </Table>
             )
           }
         </Async>
