@@ -2,8 +2,8 @@
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-/** Bytes of a module of that code, bundled and minified by rolldown, and gzipped after that. */
-export async function bundle(code: string): Promise<{ minified: number; gzipped: number }> {
+/** A module of that code, bundled and minified by rolldown; its bytes, and those of it gzipped. */
+export async function bundle(code: string): Promise<{ text: string; minified: number; gzipped: number }> {
   const build = await rolldown({
     input: "entry",
     plugins: [
@@ -17,5 +17,5 @@ export async function bundle(code: string): Promise<{ minified: number; gzipped:
   });
   const { output } = await build.generate({ format: "esm", minify: true });
   const text = output[0].code;
-  return { minified: text.length, gzipped: gzipSync(text, { level: 9 }).length };
+  return { text, minified: text.length, gzipped: gzipSync(text, { level: 9 }).length };
 }
