@@ -1,5 +1,5 @@
-// The half of the mutator that runs tests, in a process of its own: takes a text for the file under change, loads the package
-// and its tests afresh around it, and answers whether they pass. One process serves many mutants, since starting Node costs
+// The half of the mutator that runs tests, in a process of its own: takes a text for the file under change, loads what imports it
+// and the tests afresh, and answers whether they pass. One process serves many mutants, since starting Node costs
 // more than the tests. Only `test` of node:test is known here; a test that waits for what never comes has failed.
 import { registerHooks, stripTypeScriptTypes } from "node:module";
 import { readFileSync } from "node:fs";
@@ -16,6 +16,11 @@ const idleTurnsMax = 1000;
 
 /** Stripped sources of what does not change. */
 const sources = new Map<string, string>();
+/** Modules of the package to those that import them, as the first run showed. */
+const importers = new Map<string, Set<string>>();
+/** What is loaded afresh for a mutant: its file, and whatever imports it, at any distance. The rest stays as it was. */
+const stale = new Set<string>([pathToFileURL(target).href]);
+const plain = (url: string): string => url.replace(/\?\d+$/, "");
 /** What each test took at first, in ms: the quick ones are asked first, as one that fails is enough. */
 const costs: number[] = [];
 const costOf = (at: number): number => costs[at] ?? 0;
@@ -35,13 +40,16 @@ registerHooks({
     if (specifier === "node:test" && context.parentURL?.startsWith(within) === true)
       return { url: "planned:test", format: "module", shortCircuit: true };
     const found = next(specifier, context);
-    return found.url.startsWith(within) ? { ...found, url: `${found.url}?${generation}` } : found;
+    if (!found.url.startsWith(within)) return found;
+    const importer = plain(context.parentURL ?? "");
+    if (generation === 1) importers.set(found.url, (importers.get(found.url) ?? new Set<string>()).add(importer));
+    return { ...found, url: `${found.url}?${generation === 1 || stale.has(found.url) ? generation : 1}` };
   },
   load(url, context, next) {
     if (url === "planned:test")
       return { format: "module", source: "export const test = globalThis.planTest;", shortCircuit: true };
     if (!url.startsWith(within)) return next(url, context);
-    const name = fileURLToPath(url.replace(/\?\d+$/, ""));
+    const name = fileURLToPath(plain(url));
     let source = name === target ? stripTypeScriptTypes(mutant) : sources.get(name);
     if (source === undefined) sources.set(name, (source = stripTypeScriptTypes(readFileSync(name, "utf8"))));
     return { format: "module", source, shortCircuit: true };
@@ -57,6 +65,8 @@ async function failureOf(text: string): Promise<string | undefined> {
   // What the run before left behind may still fail, and is not this one's.
   await turn();
   generation += 1;
+  // A set that grows while it is walked is walked to its end.
+  if (generation === 2) for (const url of stale) for (const each of importers.get(url) ?? []) stale.add(each);
   mutant = text;
   planned = [];
   strayed = undefined;

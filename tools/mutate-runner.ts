@@ -4,48 +4,62 @@ import { fork, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-/** A run of tests is given up after this much more CPU time than unchanged; the mutant counts as noticed. */
-const endlessMsMin = 1000;
+/** A run of tests is given up after this much CPU time more than unchanged; the mutant counts as noticed. */
+const endlessMsMin = 300;
 const endlessTimes = 5;
 /** Mutants that one process runs: each leaves its modules behind. */
-const servedMax = 50;
+const servedMax = 100;
 
 /** Runs the tests of one file with one text after another in its place. */
 export class Runner {
   readonly #args: readonly string[];
+  readonly #unchanged: string;
   #child: ChildProcess | undefined = undefined;
   #served = 0;
-  /** CPU time in ms after which a run is given up: it has become endless. By CPU, so that a busy machine changes no verdict. */
-  #cpuMsMax = 60_000;
+  /** CPU time in ms after which a run has become endless. By CPU, so that a busy machine changes no verdict. */
+  #cpuMsMax = Infinity;
 
-  constructor(copy: string, file: string, tests: readonly string[]) {
+  constructor(copy: string, file: string, unchanged: string, tests: readonly string[]) {
     this.#args = [copy, file, ...tests];
+    this.#unchanged = unchanged;
   }
 
   /** What fails with the file as it is, if anything; sets the measure for what is endless. */
-  async failureUnchanged(text: string): Promise<string | undefined> {
-    // The first run starts the process and loads what stays.
-    const first = await this.failure(text);
-    if (first !== undefined) return first;
-    const before = cpuMs(this.#child?.pid);
-    const second = await this.failure(text);
-    this.#cpuMsMax = endlessMsMin + endlessTimes * (cpuMs(this.#child?.pid) - before);
-    return second;
+  async failureUnchanged(): Promise<string | undefined> {
+    const child = await this.#started();
+    const before = cpuMs(child.pid);
+    const failure = await this.failure(this.#unchanged);
+    this.#cpuMsMax = endlessMsMin + endlessTimes * (cpuMs(child.pid) - before);
+    return failure;
   }
 
   /** What the tests say against this text; undefined when they pass. */
   async failure(text: string): Promise<string | undefined> {
     if (this.#served === servedMax) this.close();
     this.#served += 1;
-    const child = (this.#child ??= fork(path.join(import.meta.dirname, "mutate-run.ts"), this.#args, {
+    const child = await this.#started();
+    const endsAt = cpuMs(child.pid) + this.#cpuMsMax;
+    const watch = setInterval(() => cpuMs(child.pid) > endsAt && child.kill("SIGKILL"), 200);
+    const failure = await this.#ask(child, text);
+    clearInterval(watch);
+    return failure;
+  }
+
+  /** The process; a new one has run the unchanged tests once, which loads and compiles what stays. */
+  async #started(): Promise<ChildProcess> {
+    if (this.#child !== undefined) return this.#child;
+    const child = fork(path.join(import.meta.dirname, "mutate-run.ts"), this.#args, {
       stdio: "ignore",
       execArgv: ["--disable-warning=ExperimentalWarning"],
-    }));
-    const before = cpuMs(child.pid);
+    });
+    this.#child = child;
+    await this.#ask(child, this.#unchanged);
+    return child;
+  }
+
+  #ask(child: ChildProcess, text: string): Promise<string | undefined> {
     return new Promise((resolve) => {
-      const watch = setInterval(() => cpuMs(child.pid) - before > this.#cpuMsMax && child.kill("SIGKILL"), 200);
       const end = (failure: string | undefined): void => {
-        clearInterval(watch);
         child.removeAllListeners();
         resolve(failure);
       };

@@ -76,8 +76,8 @@ for (const [file, tests] of Object.entries(settings.files)) {
     for (const each of mutants) console.log(`${file} ${describe(text, each)}`);
     continue;
   }
-  const runner = new Runner(copy, file, tests);
-  const unchanged = await runner.failureUnchanged(text);
+  const runner = new Runner(copy, file, text, tests);
+  const unchanged = await runner.failureUnchanged();
   if (unchanged !== undefined) {
     console.error(`${file}: its tests fail without any change: ${unchanged}`);
     runner.close();

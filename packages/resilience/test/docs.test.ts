@@ -10,7 +10,9 @@ import { after, before, describe, test } from "node:test";
 const root = path.resolve(import.meta.dirname, "../../..");
 const folder = path.join(root, "docs/resilience");
 const work = path.join(root, ".cache", `doc-examples-${process.pid}`);
-const pages = readdirSync(folder).filter((name) => name.endsWith(".md") && name !== "benchmark.md");
+const pages = readdirSync(folder).filter(
+  (name) => name.endsWith(".md") && !["benchmark.md", "mutation.md"].includes(name),
+);
 const textOf = (page: string): string => readFileSync(path.join(folder, page), "utf8");
 
 interface Example {

@@ -94,7 +94,15 @@ export class Hedge extends Guard {
         },
       );
       if (over || scopes.length >= this.#attemptsMax) return;
-      const waitMs = typeof delayMs === "number" ? delayMs : Math.max(0, delayMs());
+      let waitMs: number;
+      try {
+        waitMs = typeof delayMs === "number" ? delayMs : Math.max(0, delayMs());
+      } catch (error) {
+        // From the timer's turn nobody would hear it, and an unhandled rejection would end the process.
+        end(error);
+        reject(error);
+        return;
+      }
       if (waitMs === Infinity) return;
       // By way of a promise, so that the next attempt runs in the async context of the caller, not in the timer's.
       void new Promise<void>((due) => (timer = this.system.setTimer(due, waitMs, true))).then(() => {

@@ -89,7 +89,6 @@ export function loop(options: LoopOptions): Loop {
   }
 
   function iterate(dueAt: number): void {
-    timer = undefined;
     if (!running || current !== undefined) return;
     if (abandoned >= abandonedMax) {
       count.skipped += 1;
@@ -183,7 +182,6 @@ export function loop(options: LoopOptions): Loop {
         running = false;
         woken = false;
         timer?.cancel();
-        timer = undefined;
         stopping ??= halt().finally(() => (stopping = undefined));
         return stopping;
       },

@@ -339,8 +339,14 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
           lease.release();
           return value;
         } catch (error) {
-          if (isBroken?.(error) === true) lease.destroy();
-          else lease.release();
+          // What `isBroken` cannot judge, because it throws itself, is broken.
+          let broken = true;
+          try {
+            broken = isBroken?.(error) === true;
+          } finally {
+            if (broken) lease.destroy();
+            else lease.release();
+          }
           throw error;
         }
       },

@@ -104,3 +104,58 @@ test("the delay may be a function, and a hedge runs in its caller's async contex
   assert.deepEqual(stores, ["caller", "caller"]);
   assert.throws(() => hedge({ attemptsMax: 11 }), /attemptsMax is 11/);
 });
+
+test("a delay function that throws ends the call with its error, at the first attempt as at a later one", async () => {
+  for (const failsAt of [1, 2]) {
+    let asked = 0;
+    const { system, contexts, call } = hedged({
+      attemptsMax: 3,
+      delayMs: () => {
+        asked += 1;
+        if (asked === failsAt) throw new Error("no latency known");
+        return 30;
+      },
+    });
+    await system.advance(100);
+    assert.match(String(call.error), /no latency known/);
+    assert.equal(contexts.length, failsAt);
+    assert.ok(contexts.every((context) => context.aborted));
+    assert.equal(system.pending, 0);
+  }
+});
+
+test("hedges are counted and told; a hedge that is never due is none, and one more than the most is not made", async () => {
+  const { system, policy, attempts, call } = hedged({ attemptsMax: 3, delayMs: 10 });
+  const told: string[] = [];
+  policy.listen(({ event, level, detail }) => told.push(`${event}:${level} ${detail["attempt"]}`));
+  await system.advance(1000);
+  assert.equal(attempts.length, 3);
+  assert.deepEqual(told, ["hedged:info 2", "hedged:info 3"]);
+  attempts[0]?.resolve("first");
+  await settle();
+  assert.equal(call.value, "first");
+  assert.deepEqual(policy.snapshot().counts, { calls: 1, hedged: 2, wonByHedge: 0, unpaid: 0, late: 0, trips: 0 });
+  attempts[1]?.resolve("late");
+  attempts[2]?.reject(new Error("late"));
+  await settle();
+  assert.equal(policy.snapshot().counts["late"], 1);
+  for (const delayMs of [Infinity, () => Infinity]) {
+    const alone = hedged({ delayMs });
+    assert.equal(alone.system.pending, 0);
+  }
+  assert.throws(() => hedge({ delayMs: -1 }), /delayMs is -1/);
+});
+
+test("a success of any attempt earns for the budget, a caller that gave up before starts nothing", async () => {
+  const budget = callBudget({ burst: 1, ratio: 1 });
+  assert.equal(budget.tryWithdraw(), true);
+  const { attempts, call } = hedged({ budget });
+  attempts[0]?.resolve("fine");
+  await settle();
+  assert.equal(call.state, "fulfilled");
+  assert.equal(budget.tryWithdraw(), true);
+  const gone = hedged({}, AbortSignal.abort("enough"));
+  await settle();
+  assert.ok(gone.call.error instanceof AbortedError);
+  assert.deepEqual([gone.attempts.length, gone.policy.snapshot().counts["calls"]], [0, 1]);
+});

@@ -212,3 +212,114 @@ test("one check too many is refused by name", () => {
     /at most 1 checks/,
   );
 });
+
+test("every kind of verdict has its count, its result and its place in the state", async () => {
+  const system = manualSystem();
+  const answers: Record<string, () => unknown> = {
+    fine: () => after(system, 30),
+    no: () => false,
+    throws: () => Promise.reject(new Error("refused")),
+    deaf: never,
+    own: never,
+  };
+  let rounds = 0;
+  const monitor = healthMonitor({
+    system,
+    intervalMs: 1000,
+    outstandingMax: 2,
+    checks: Object.entries(answers).map(([name, check]) => ({
+      name,
+      check,
+      ...(name === "own" ? { timeoutMs: 100 } : {}),
+    })),
+    onRound: () => {
+      rounds += 1;
+      throw new Error("listener's trouble");
+    },
+  });
+  const told: string[] = [];
+  monitor.listen(({ event, level, detail }) =>
+    told.push(`${event}:${level} ${Object.values(detail).join(" ")}`.trim()),
+  );
+  assert.deepEqual(monitor.results(), [], "nobody was asked yet");
+  monitor.start();
+  monitor.start();
+  await system.advance(50);
+  assert.equal(monitor.snapshot().values["outstanding"], 2);
+  await system.advance(800);
+  const byName = (): Record<string, string> =>
+    Object.fromEntries(
+      monitor
+        .results()
+        .map(({ check, status, durationMs, inARow, error }) => [
+          check,
+          `${status} ${durationMs} ${inARow} ${error instanceof Error ? error.name : ""}`.trim(),
+        ]),
+    );
+  assert.deepEqual(byName(), {
+    fine: "healthy 30 1",
+    no: "unhealthy 0 1",
+    throws: "unhealthy 0 1 Error",
+    deaf: "timed-out 800 1 TimeoutError",
+    own: "timed-out 100 1 TimeoutError",
+  });
+  assert.equal(monitor.results().find(({ check }) => check === "own")?.at, 100);
+  assert.deepEqual(told, [
+    "started:info 5",
+    "became-unhealthy:trip no unhealthy",
+    "became-unhealthy:trip throws unhealthy",
+    "became-unhealthy:trip own timed-out",
+    "became-unhealthy:trip deaf timed-out",
+  ]);
+  await system.advance(2000);
+  assert.deepEqual([byName()["deaf"], byName()["own"]], ["stuck 0 3", "stuck 0 3"]);
+  assert.equal(rounds, 3);
+  const { state, values, counts } = monitor.snapshot();
+  assert.equal(state, "unhealthy");
+  assert.deepEqual(values, { checks: 5, unhealthy: 4, outstanding: 4, roundLastMs: 30, roundMs: 800 });
+  assert.deepEqual(counts, { rounds: 3, healthy: 3, unhealthy: 6, timedOut: 4, stuck: 2, blocked: 0, trips: 4 });
+  await monitor.stop();
+  await monitor.stop();
+  assert.deepEqual(told.slice(5), ["stopped:info"]);
+});
+
+test("a check may be replaced, removed and asked for at once while the monitor runs", async () => {
+  const system = manualSystem();
+  const monitor = healthMonitor({ system, intervalMs: 1000, checksMax: 1, checks: [{ name: "db", check: never }] });
+  const told: string[] = [];
+  monitor.listen(({ event, detail }) => told.push(`${event} ${detail["check"] ?? ""}`.trim()));
+  monitor.start();
+  await system.advance(800);
+  monitor.add({ name: "db", check: () => true });
+  assert.deepEqual(monitor.results(), [], "what is new was not examined yet");
+  assert.throws(() => monitor.add({ name: "api", check: never }), /at most 1 checks/);
+  assert.throws(() => monitor.add({ name: "db", check: never, timeoutMs: -1 }), /db.timeoutMs is -1/);
+  monitor.controls?.["check"]?.();
+  await system.advance(0);
+  assert.deepEqual(
+    monitor.results().map(({ status, at }) => `${status} ${at}`),
+    ["healthy 800"],
+  );
+  monitor.remove("api");
+  monitor.remove("db");
+  assert.deepEqual(told, ["started", "became-unhealthy db", "removed db"]);
+  assert.equal(monitor.snapshot().state, "ok");
+  await monitor.stop();
+});
+
+test("a stop in the middle of a round gives no verdicts and counts no round", async () => {
+  const system = manualSystem();
+  const rounds: unknown[] = [];
+  const monitor = healthMonitor({
+    system,
+    checks: [{ name: "db", check: (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve)) }],
+    onRound: (results) => rounds.push(results),
+  });
+  monitor.start();
+  await system.advance(100);
+  await monitor.stop();
+  await system.advance(0);
+  assert.deepEqual([rounds, monitor.results(), monitor.snapshot().counts["rounds"]], [[], [], 0]);
+  assert.equal(monitor.snapshot().values["outstanding"], 0);
+  assert.equal(system.pending, 0);
+});

@@ -148,3 +148,75 @@ test("the level can be driven from outside; a long message is cut and counted; l
   log.clear();
   assert.deepEqual(log.lines(), []);
 });
+
+test("what a history holds is in its snapshot; asking for none, or less, gives none", () => {
+  const own = history<number>({ capacity: 2, system: manualSystem() });
+  const looks = [1, 2, 3].map((entry) => {
+    own.add(entry);
+    const { state, values, counts } = own.snapshot();
+    return [state, values["size"], counts["total"], counts["forgotten"]];
+  });
+  assert.deepEqual(looks, [
+    ["ok", 1, 1, 0],
+    ["full", 2, 2, 0],
+    ["full", 2, 3, 1],
+  ]);
+  assert.deepEqual([own.recent(0), own.recent(-1), own.recent(1)], [[], [], [3]]);
+  assert.deepEqual(own.snapshot().values, { size: 2, capacity: 2, channels: 1, days: 1 });
+  own.clear();
+  assert.deepEqual([own.size, own.snapshot().counts["forgotten"], own.counters.total], [0, 3, 3]);
+});
+
+test("a day before the oldest one, after a jump of the wall clock, is the one that is forgotten", () => {
+  const system = manualSystem();
+  const own = history<number>({ daysMax: 2, system });
+  for (const days of [0, 1, -10]) {
+    system.jumpWall(days * 86_400_000);
+    own.add(1);
+  }
+  assert.deepEqual([...own.counters.byDay.keys()], ["2023-11-14", "2023-11-15"]);
+});
+
+test("what a ring log holds, overwrites, cuts and dumps is counted; full is told once until it is cleared", async () => {
+  const system = manualSystem();
+  const dumps: string[][] = [];
+  const log = ringLog({
+    ...{ system, capacity: 3, charactersMax: 30, messageMax: 25, dumpLevel: "warn", dumpGapMs: 100 },
+    onDump: (lines) => dumps.push(lines.map(({ message }) => message)),
+  });
+  const told: string[] = [];
+  log.listen(({ event, level, detail }) => told.push(`${event}:${level} ${JSON.stringify(detail)}`));
+  log.log("trace", "too fine");
+  log.log("debug", "0123456789", { text: "ab", number: 1 });
+  assert.deepEqual(log.snapshot().values, { lines: 1, capacity: 3, characters: 30, charactersMax: 30 });
+  assert.equal(log.snapshot().state, "ok");
+  log.log("info", "x");
+  assert.deepEqual(log.snapshot().values["characters"], 1);
+  for (const message of ["b", "c", "d"]) log.log("info", message);
+  assert.equal(log.snapshot().state, "full");
+  assert.deepEqual(
+    log.lines().map(({ message, at }) => `${message} ${at - system.wallNow()}`),
+    ["b 0", "c 0", "d 0"],
+  );
+  log.log("warn", "e");
+  await system.advance(99);
+  log.log("error", "f");
+  await system.advance(1);
+  log.log("error", "g".repeat(26));
+  assert.deepEqual(dumps, [
+    ["c", "d", "e"],
+    ["e", "f", `${"g".repeat(25)}…`],
+  ]);
+  log.controls?.["dump"]?.();
+  assert.equal(dumps.length, 3, "asked for: at once");
+  assert.deepEqual(told, ['full:info {"lines":1,"characters":1}']);
+  const { counts } = log.snapshot();
+  assert.deepEqual(counts, { written: 8, filtered: 1, overwritten: 5, cut: 1, dumps: 3, dumpsSkipped: 1, trips: 0 });
+  log.clear();
+  assert.deepEqual([log.snapshot().values["characters"], log.snapshot().state], [0, "ok"]);
+  log.log("info", "h".repeat(25), { one: "more" });
+  assert.equal(log.lines().length, 1, "a line larger than the bound is kept alone");
+  log.level = "fatal";
+  log.log("error", "not kept");
+  assert.equal(log.lines().length, 1);
+});

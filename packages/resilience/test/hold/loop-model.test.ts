@@ -249,7 +249,7 @@ test("skipped periods are told and counted, and a wake among them is not remembe
 });
 
 test("a loop that is stopped and started several times while it stops begins once", async () => {
-  const { system, own, iterations } = manual();
+  const { system, own, iterations, heard } = manual();
   own.start();
   await system.advance(10);
   const stops = [own.stop()];
@@ -265,6 +265,7 @@ test("a loop that is stopped and started several times while it stops begins onc
   await system.advance(0);
   await Promise.all(stops);
   assert.equal(iterations.length, 2);
+  assert.equal(heard.filter((each) => each.startsWith("stopped")).length, 1);
   assert.equal(system.pending, 1, "its own bound");
   void own.stop();
   await system.advance(100);

@@ -305,6 +305,18 @@ test("use passes the caller's signal and limit on, and gives back in every case"
   lease.release();
 });
 
+test("a resource is not lost to an `isBroken` that throws: it is destroyed, and its place is free", async () => {
+  const { own, log, value, system } = numbered({ max: 1 });
+  const failing = own.use(() => Promise.reject(new Error("boom")), {
+    isBroken: () => {
+      throw new Error("cannot tell");
+    },
+  });
+  await assert.rejects(failing, /cannot tell/);
+  await system.advance(0);
+  assert.deepEqual([log, value("total")], [["+1", "-1"], 0]);
+});
+
 test("what is being made when a pool closes is destroyed, and closing waits for it", async () => {
   const { own, system, log, told } = numbered({
     create: () => new Promise((resolve) => void system.setTimer(() => resolve(1), 50)),

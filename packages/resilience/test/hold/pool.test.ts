@@ -411,3 +411,35 @@ test("any sequence of borrowing and giving back never lends one object twice and
     }),
   );
 });
+
+test("an object pool counts what it made, lent, took back and let go; a control plane may empty it", () => {
+  const own = objectPool<{ uses: number }>({
+    create: () => ({ uses: 0 }),
+    reset: (item) => void (item.uses += 1),
+    max: 1,
+    system: manualSystem(),
+  });
+  const [one, two] = [own.borrow(), own.borrow()];
+  own.giveBack(one);
+  own.giveBack(two);
+  assert.deepEqual([one.uses, two.uses], [1, 0], "what is not kept is not reset");
+  assert.equal(own.borrow(), one);
+  own.giveBack(one);
+  assert.throws(
+    () =>
+      own.use(() => {
+        throw new Error("boom");
+      }),
+    /boom/,
+  );
+  const { values, counts } = own.snapshot();
+  assert.deepEqual(values, { idle: 1, max: 1 });
+  assert.deepEqual(counts, { created: 2, reused: 2, returned: 4, discarded: 1, resetFailures: 0, trips: 0 });
+  own.controls?.["clear"]?.();
+  assert.equal(own.idle, 0);
+  const trusting = objectPool<object>({ create: () => ({}), reset: () => {}, checked: false, system: manualSystem() });
+  const item = trusting.borrow();
+  trusting.giveBack(item);
+  trusting.giveBack(item);
+  assert.equal(trusting.idle, 2, "unchecked: at the caller's own risk");
+});
