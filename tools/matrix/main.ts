@@ -85,7 +85,7 @@ await Promise.all(
   }),
 );
 if (values.json) console.log(JSON.stringify(outcomes, null, 2));
-else console.log(`\n${table(summary(outcomes))}`);
+else console.log(`\n${table(summary(outcomes), true)}`);
 const bad = outcomes.filter(
   (each) => each.supervisor === "prunella" && !["healed", "told", "untouched"].includes(each.verdict),
 );

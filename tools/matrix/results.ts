@@ -17,6 +17,8 @@ export interface Row {
   readonly detectMs: number | null;
   readonly repairMs: number | null;
   readonly recoverMs: number | null;
+  /** Of each run, in order; a row measured long ago has none. */
+  readonly each?: readonly Pick<Outcome, "detectMs" | "repairMs" | "recoverMs">[];
   /** Of how many runs the cause was right, where there was one to name. */
   readonly causesRight: number | null;
   readonly repairs: readonly string[];
@@ -44,6 +46,7 @@ export function summary(outcomes: readonly Outcome[]): Row[] {
         detectMs: median(all.map((each) => each.detectMs)),
         repairMs: median(all.map((each) => each.repairMs)),
         recoverMs: median(all.map((each) => each.recoverMs)),
+        each: all.map(({ detectMs, repairMs, recoverMs }) => ({ detectMs, repairMs, recoverMs })),
         causesRight: judged.length === 0 ? null : judged.filter((each) => each.causeRight === true).length,
         repairs: [...new Set(all.flatMap((each) => each.repairs))],
         innocentRestarts: all.reduce((sum, each) => sum + each.innocentRestarts, 0),
@@ -59,18 +62,26 @@ function median(values: readonly (number | null)[]): number | null {
   return Number.isFinite(middle) ? middle : null;
 }
 
-const seconds = (ms: number | null): string => (ms === null ? "-" : (ms / 1000).toFixed(1));
+const seconds = (ms: number | null): string => (ms === null ? "-" : (ms / 1000).toFixed(2));
 
-export function table(rows: readonly Row[]): string {
+/** Runs that are shown one by one beside their median; of more the median says enough. */
+const eachMax = 5;
+
+/** Medians; `isEach`: and the runs behind them. */
+export function table(rows: readonly Row[], isEach = false): string {
+  const cell = (row: Row, which: "detectMs" | "repairMs" | "recoverMs"): string => {
+    const each = isEach && row.runs > 1 && row.runs <= eachMax ? (row.each ?? []) : [];
+    return `${seconds(row[which])}${each.length === 0 ? "" : ` (${each.map((run) => seconds(run[which])).join(", ")})`}`;
+  };
   const lines = rows.map((row) => [
     row.fault,
     row.supervisor,
     Object.entries(row.verdicts)
       .map(([verdict, count]) => (count === row.runs ? verdict : `${verdict} ${count}/${row.runs}`))
       .join(", "),
-    seconds(row.detectMs),
-    seconds(row.repairMs),
-    seconds(row.recoverMs),
+    cell(row, "detectMs"),
+    cell(row, "repairMs"),
+    cell(row, "recoverMs"),
     row.causesRight === null ? "" : `${row.causesRight}/${row.runs}`,
     row.repairs.join(", "),
     row.innocentRestarts === 0 ? "" : String(row.innocentRestarts),

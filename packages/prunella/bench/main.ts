@@ -1,8 +1,11 @@
-// `npm run bench product [-- --recovery] [--idle] [--clone]`: Prunella and PM2 in the same run, on the same small service: how soon a killed and a crashed
-// process is found and back, and what agent and control plane take beside PM2's daemon while 1 and 50 services idle.
-// PM2 comes from npm into a scratch folder. With --clone also: how long a fresh clone takes to a running, healthy shop.
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// `npm run bench product [-- --recovery] [--idle] [--faults] [--clone [--test]]`: Prunella and PM2 in the same run, on the same small
+// service. --recovery: how soon a killed and a crashed process is found and back. --idle: what agent and control plane take beside
+// PM2's daemon while 1 and 50 services idle. Without an option: both. --faults: everything that heals by itself, three runs each,
+// PM2 beside it on crash and kill (half an hour; tools/matrix runs it). --clone: how long a fresh clone takes from nothing to a
+// healthy shop, on the Node that is installed, and whether it ends without a trace; --test runs its gate too. PM2 comes from npm
+// into a scratch folder.
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -16,13 +19,29 @@ import {
   scratch,
   shown,
   startProduct,
+  type Use,
 } from "../../../tools/product/harness.ts";
 
 const pm2Version = "7.0.4";
 const rounds = 3;
 /** Before a service is broken, and over which idling is measured, ms. */
 const settledMs = 4_000;
-const idleMs = 20_000;
+const idleMs = 60_000;
+/** What heals by itself on one machine, as tools/matrix calls it. */
+const faults = [
+  "crash",
+  "kill",
+  "crash-for-ever",
+  "spin",
+  "stalled-worker",
+  "leak",
+  "failing-check",
+  "port-orphan",
+  "port-foreign",
+  "dependency-down",
+];
+/** What PM2 can be compared on: it watches exits alone. */
+const faultsOfPm2 = ["crash", "kill"];
 
 /** Says when it starts; ends as it is told. Each start is a line of `starts`. */
 const service = (starts: string, port: number): string => `
@@ -47,23 +66,28 @@ async function main(): Promise<void> {
       .map((each) => each.toFixed(1))
       .join(" ")}, ${process.version}`,
   );
-  const pm2 = installPm2();
   const asked = (part: string): boolean => process.argv.includes(`--${part}`);
-  const isAll = !asked("recovery") && !asked("idle");
-  try {
-    if (isAll || asked("recovery")) {
-      await recovery("Prunella", pm2);
-      await recovery("PM2", pm2);
+  const isPlain = !["recovery", "idle", "faults", "clone"].some(asked);
+  if (isPlain || asked("recovery") || asked("idle")) {
+    const pm2 = installPm2();
+    try {
+      if (isPlain || asked("recovery")) await recovery(pm2);
+      if (isPlain || asked("idle")) for (const count of [1, 50]) await idle(count, pm2);
+    } finally {
+      rmSync(pm2.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
-    if (isAll || asked("idle"))
-      for (const count of [1, 50]) {
-        await idlePrunella(count);
-        await idlePm2(count, pm2);
-      }
-    if (asked("clone")) await clone();
-  } finally {
-    rmSync(pm2.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
+  if (asked("faults")) {
+    matrix("prunella", faults);
+    matrix("pm2", faultsOfPm2);
+  }
+  if (asked("clone")) await clone(asked("test"));
+}
+
+function matrix(supervisor: string, names: readonly string[]): void {
+  const file = path.join(root, "tools/matrix/main.ts");
+  const words = ["--fault", names.join(","), "--runs", String(rounds), "--supervisor", supervisor];
+  if (spawnSync(process.execPath, [file, ...words], { stdio: "inherit", cwd: root }).status !== 0) process.exitCode = 1;
 }
 
 interface Pm2 {
@@ -94,37 +118,45 @@ function installPm2(): Pm2 {
 }
 
 /** Kill and crash, `rounds` times each. */
-async function recovery(name: "Prunella" | "PM2", pm2: Pm2): Promise<void> {
+async function recovery(pm2: Pm2): Promise<void> {
   for (const fault of ["kill -9", "crash"] as const) {
-    const detection: number[] = [];
-    const back: number[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      const folder = scratch("bench");
-      const starts = path.join(folder, "starts");
-      const [port = 0] = await freePorts(1);
-      writeFileSync(path.join(folder, "service.js"), service(starts, port));
-      const manager = name === "PM2" ? await withPm2(folder, pm2) : await withPrunella(folder, port);
-      try {
-        await until(() => startsOf(starts).length > 0, 60_000);
-        await rest(settledMs);
-        const before = startsOf(starts);
-        const since = Date.now();
-        if (fault === "kill -9") process.kill(before.at(-1)?.pid ?? 0, "SIGKILL");
-        else await fetch(`http://127.0.0.1:${port}/crash`).catch(() => null);
-        await until(() => startsOf(starts).length > before.length, 60_000);
-        back.push((startsOf(starts).at(-1)?.at ?? 0) - since);
-        await rest(500);
-        const detectedAt = await manager.detectedAt(since);
-        if (detectedAt !== null) detection.push(detectedAt - since);
-      } finally {
-        await manager.stop();
-        rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-      }
-    }
-    console.log(
-      `${fault.padEnd(8)} ${name.padEnd(9)} detected ${detection.length === 0 ? "(does not say)" : shown(median(detection))}, answers again after ${shown(median(back))} (${back.map((each) => shown(each)).join(", ")})`,
-    );
+    const ours = await recoveryOf("Prunella", fault, pm2);
+    const theirs = await recoveryOf("PM2", fault, pm2);
+    console.log(`${fault.padEnd(8)} Prunella / PM2: answers again after ${ratio(ours, theirs)} of the time`);
   }
+}
+
+/** Median time until it answers again, ms. */
+async function recoveryOf(name: "Prunella" | "PM2", fault: "kill -9" | "crash", pm2: Pm2): Promise<number> {
+  const detection: number[] = [];
+  const back: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const folder = scratch("bench");
+    const starts = path.join(folder, "starts");
+    const [port = 0] = await freePorts(1);
+    writeFileSync(path.join(folder, "service.js"), service(starts, port));
+    const manager = name === "PM2" ? await withPm2(folder, pm2) : await withPrunella(folder, port);
+    try {
+      await until(() => startsOf(starts).length > 0, 60_000);
+      await rest(settledMs);
+      const before = startsOf(starts);
+      const since = Date.now();
+      if (fault === "kill -9") process.kill(before.at(-1)?.pid ?? 0, "SIGKILL");
+      else await fetch(`http://127.0.0.1:${port}/crash`).catch(() => null);
+      await until(() => startsOf(starts).length > before.length, 60_000);
+      back.push((startsOf(starts).at(-1)?.at ?? 0) - since);
+      await rest(500);
+      const detectedAt = await manager.detectedAt(since);
+      if (detectedAt !== null) detection.push(detectedAt - since);
+    } finally {
+      await manager.stop();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    }
+  }
+  console.log(
+    `${fault.padEnd(8)} ${name.padEnd(9)} detected ${detection.length === 0 ? "(does not say)" : shown(median(detection))}, answers again after ${shown(median(back))} (${back.map((each) => shown(each)).join(", ")})`,
+  );
+  return median(back) ?? Infinity;
 }
 
 async function withPrunella(folder: string, port: number): Promise<Manager> {
@@ -172,7 +204,21 @@ async function until(holds: () => boolean, withinMs: number): Promise<void> {
 
 const idler = "setInterval(() => {}, 1e6);\n";
 
-async function idlePrunella(count: number): Promise<void> {
+async function idle(count: number, pm2: Pm2): Promise<void> {
+  const ours = await idlePrunella(count);
+  const daemon = await idlePm2(count, pm2);
+  const of = (use: Use): string =>
+    `${ratio(use.rssBytes, daemon.rssBytes)} of the memory, ${ratio(use.cpuShare, daemon.cpuShare)} of the CPU`;
+  console.log(
+    `idle ${String(count).padStart(2)}  Prunella / PM2: agent alone ${of(ours.agent)}; both ${of(ours.both)}`,
+  );
+}
+
+function ratio(ours: number, theirs: number): string {
+  return theirs > 0 ? `${(ours / theirs).toFixed(2)} x` : "(theirs is too small to be seen)";
+}
+
+async function idlePrunella(count: number): Promise<{ readonly agent: Use; readonly both: Use }> {
   const folder = scratch("bench");
   writeFileSync(path.join(folder, "idle.js"), idler);
   const services = Array.from({ length: count }, (_, at) => `  idle-${at}: { command: node idle.js }`).join("\n");
@@ -183,15 +229,18 @@ async function idlePrunella(count: number): Promise<void> {
     const [agent, control] = [meter(product.agentPid), meter(product.controlPid())];
     await rest(idleMs);
     const [a, c] = [agent(), control()];
+    const both = { rssBytes: a.rssBytes + c.rssBytes, cpuShare: a.cpuShare + c.cpuShare };
+    const of = (use: Use): string => `${megabytes(use.rssBytes)}, ${cpu(use.cpuShare)}`;
     console.log(
-      `idle ${String(count).padStart(2)}  Prunella  agent ${megabytes(a.rssBytes)}, ${cpu(a.cpuShare)}; control plane ${megabytes(c.rssBytes)}, ${cpu(c.cpuShare)}; both ${megabytes(a.rssBytes + c.rssBytes)}, ${cpu(a.cpuShare + c.cpuShare)}`,
+      `idle ${String(count).padStart(2)}  Prunella  agent ${of(a)}; control plane ${of(c)}; both ${of(both)}`,
     );
+    return { agent: a, both };
   } finally {
     await product.stop();
   }
 }
 
-async function idlePm2(count: number, pm2: Pm2): Promise<void> {
+async function idlePm2(count: number, pm2: Pm2): Promise<Use> {
   const folder = scratch("bench");
   const home = path.join(folder, "home");
   mkdirSync(home);
@@ -206,6 +255,7 @@ async function idlePm2(count: number, pm2: Pm2): Promise<void> {
     await rest(idleMs);
     const use = daemon();
     console.log(`idle ${String(count).padStart(2)}  PM2       daemon ${megabytes(use.rssBytes)}, ${cpu(use.cpuShare)}`);
+    return use;
   } finally {
     pm2.run(home, "kill");
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
@@ -213,12 +263,23 @@ async function idlePm2(count: number, pm2: Pm2): Promise<void> {
 }
 
 function cpu(share: number): string {
-  return `${(share * 100).toFixed(1)} % CPU`;
+  return `${(share * 100).toFixed(2)} % CPU`;
 }
 
-/** A clone of what is committed, `npm ci`, and `prunella up` until it says where to look. */
-async function clone(): Promise<void> {
+/** A clone of what is committed, then what the README tells a newcomer, with the Node that is installed. */
+async function clone(isTested: boolean): Promise<void> {
   const folder = scratch("clone");
+  const own = path.join(root, "node_modules", ".bin");
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: (process.env["PATH"] ?? "")
+      .split(path.delimiter)
+      .filter((each) => each !== own && !each.includes("node-linux"))
+      .join(path.delimiter),
+    PRUNELLA_DATA: path.join(folder, ".prunella"),
+  };
+  // What npm hands down to its scripts would have the clone's npm believe that it is this one.
+  for (const name of Object.keys(env)) if (/^(npm_|NODE$|NODE_)/i.test(name)) delete env[name];
   try {
     let at = performance.now();
     const lap = (): string => {
@@ -228,40 +289,72 @@ async function clone(): Promise<void> {
     };
     execFileSync("git", ["clone", "--quiet", "--depth", "1", `file://${root}`, folder]);
     const cloned = lap();
-    execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: folder, stdio: "ignore" });
+    const node = execFileSync("node", ["--version"], { env, encoding: "utf8" }).trim();
+    execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: folder, stdio: "ignore", env });
     const installed = lap();
-    const [port = 0, own = 0] = await freePorts(2);
-    writeFileSync(path.join(folder, "service.js"), service(path.join(folder, "starts"), own));
-    const child = spawn(
-      process.execPath,
-      [
-        path.join(folder, "packages/prunella/bin/prunella.mjs"),
-        "run",
-        "--port",
-        String(port),
-        "--",
-        "node",
-        "service.js",
-      ],
-      {
-        cwd: folder,
-        stdio: ["ignore", "pipe", "inherit"],
-        env: { ...process.env, PRUNELLA_DATA: path.join(folder, "data") },
-      },
-    );
+    const child = spawn("npm", ["start"], { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "inherit"] });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    let said = "";
+    let ready = "";
     try {
       await new Promise<void>((resolve, reject) => {
-        child.stdout.setEncoding("utf8").on("data", (text: string) => void (/look:/.test(text) && resolve()));
-        child.once("exit", () => reject(new Error("it ended before it was ready")));
+        child.stdout.setEncoding("utf8").on("data", (text: string) => {
+          said += text;
+          if (/look:/.test(said)) resolve();
+        });
+        child.once("exit", () => reject(new Error(`it ended before it was ready:\n${said}`)));
       });
-      console.log(`fresh clone  cloned ${cloned}, npm ci ${installed}, first start to ready ${lap()}`);
+      ready = lap();
+      await shopIsHealthy(said);
     } finally {
-      child.kill("SIGTERM");
-      await new Promise((resolve) => child.once("exit", resolve));
+      // As Ctrl-C does it: to everybody in the foreground.
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGINT");
+      await ended;
     }
+    const healthy = lap();
+    await rest(500);
+    const left = processesOf(folder);
+    console.log(
+      `fresh clone, ${node}: cloned ${cloned}, npm ci ${installed}, npm start to "look" ${ready}, healthy and stopped ${healthy}; processes left ${left.length}`,
+    );
+    if (left.length > 0) throw new Error(`still running: ${left.join(", ")}`);
+    if (!isTested) return;
+    at = performance.now();
+    const { status } = spawnSync("npm", ["test"], { cwd: folder, env, stdio: "inherit" });
+    console.log(`fresh clone, ${node}: npm test ${status === 0 ? "passed" : `FAILED (exit ${status})`} in ${lap()}`);
+    if (status !== 0) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
+}
+
+/** Asks where it says to look. */
+async function shopIsHealthy(said: string): Promise<void> {
+  const url = /look:\s+(\S+)/.exec(said)?.[1] ?? "";
+  for (const end = performance.now() + 60_000; performance.now() < end; await rest(100)) {
+    const response = await fetch(new URL("/api/v1/targets?limit=100", url)).catch(() => null);
+    if (response?.ok !== true) continue;
+    const { items } = (await response.json()) as { items: { kind: string; state: string }[] };
+    if (items.every((target) => target.kind === "self" || target.state === "healthy")) return;
+  }
+  throw new Error("the shop was not healthy within 60 s");
+}
+
+/** Processes that work in a folder or were started from it. */
+function processesOf(folder: string): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      if (!(pid > 1) || pid === process.pid) return false;
+      try {
+        return (
+          readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) ||
+          readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder)
+        );
+      } catch {
+        return false;
+      }
+    });
 }
 
 await main();

@@ -1,7 +1,7 @@
 // `prunella up` and `prunella run`: make the plan in a process of its own (so that the agent stays small), then become the
 // agent. The agent runs the services and supervises the control plane as it does any service.
 import type { Plan } from "@prunella/adapters";
-import { startAgent } from "@prunella/agent";
+import { startAgent, type Agent } from "@prunella/agent";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -31,6 +31,17 @@ const controlFlags = ["--max-semi-space-size=2", "--optimize-for-size", "--no-op
 /** Exit status 2: the configuration is bad; 1: it could not start. Resolves when the agent has stopped. */
 export async function up(options: UpOptions): Promise<number> {
   const { folder } = options;
+  // From the first moment: a signal without a listener would end this process and leave behind what it has started.
+  let isAsked = false;
+  const asked = new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const)
+      process.on(signal, () => {
+        isAsked = true;
+        resolve();
+      });
+  });
+  let agent: Agent | null = null;
+  process.on("SIGHUP", () => void agent?.reload());
   mkdirSync(folder.path, { recursive: true, mode: 0o700 });
   // The probe's file is made there too: from a checkout that takes the stripper, which the agent shall not carry.
   const planArguments = ["--probe-into", folder.path, ...options.planArguments];
@@ -39,9 +50,10 @@ export async function up(options: UpOptions): Promise<number> {
     process.stderr.write(first.problems);
     return 2;
   }
+  if (isAsked) return 0;
   writePlan(folder, first.plan);
   const say = (line: string): void => void (options.quiet || process.stdout.write(`${line}\n`));
-  const agent = await startAgent({
+  const started = await startAgent({
     plan: first.plan,
     dataFolder: folder.path,
     controlCommand: [
@@ -62,37 +74,28 @@ export async function up(options: UpOptions): Promise<number> {
       if (!options.quiet || level !== "info") process.stdout.write(`${line(level, event, fields)}\n`);
     },
   });
-  const web = buildWeb();
-  void web.done.then((problem) => {
+  agent = started;
+  const web = isAsked ? null : buildWeb();
+  void web?.done.then((problem) => {
     if (problem !== null) say(`the web UI could not be built, the plain page answers instead: ${problem}`);
   });
-  await announce(folder, first.plan, say);
-
-  process.on("SIGHUP", () => void agent.reload());
-
-  return new Promise((resolve) => {
-    let asked = 0;
-    // The control plane may ask too (prunella down).
-    void agent.stopped.then(() => {
-      web.stop();
-      resolve(0);
-    });
-    const stop = (): void => {
-      asked += 1;
-      if (asked > 1) return;
-      say("stopping: services first, then the control plane");
-      web.stop();
-      agent.stop().then(
-        () => resolve(0),
-        (error: unknown) => {
-          process.stderr.write(`${String(error)}\n`);
-          resolve(1);
-        },
-      );
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
+  const stopped = asked.then(async () => {
+    say("stopping: services first, then the control plane");
+    web?.stop();
+    await started.stop();
   });
+  // The control plane may ask too (prunella down).
+  const ended = Promise.race([started.stopped, stopped]).then(
+    () => 0,
+    (error: unknown) => {
+      process.stderr.write(`${String(error)}\n`);
+      return 1;
+    },
+  );
+  await announce(folder, first.plan, say, () => isAsked);
+  const status = await ended;
+  web?.stop();
+  return status;
 }
 
 /** Told by `announce` or by the records already. */
@@ -135,10 +138,16 @@ function writePlan(folder: DataFolder, plan: Plan): void {
   renameSync(draft, folder.plan);
 }
 
-/** Says where to look, as soon as the control plane answers (at most 15 s are waited for it). */
-async function announce(folder: DataFolder, plan: Plan, say: (line: string) => void): Promise<void> {
+/** Says where to look, as soon as the control plane answers (at most 15 s are waited for it, and none when it is to stop). */
+async function announce(
+  folder: DataFolder,
+  plan: Plan,
+  say: (line: string) => void,
+  isAsked: () => boolean,
+): Promise<void> {
   const since = Date.now();
   while (Date.now() - since < 15_000) {
+    if (isAsked()) return;
     if (existsSync(folder.control) && statSync(folder.control).mtimeMs >= since - 1_000) {
       const { url } = JSON.parse(readFileSync(folder.control, "utf8")) as { url: string };
       say(`Prunella watches ${plan.targets.map((target) => target.key).join(", ")}`);
