@@ -18,7 +18,7 @@ interface Got {
 const nothing = (): Got => ({ asked: 0, ok: 0, limited: 0, withRetryAfter: 0, failed: 0 });
 
 function ask(tenant: string, into: Got): Promise<void> {
-  agents[tenant] ??= new Agent({ keepAlive: true, maxSockets: 100 });
+  agents[tenant] ??= new Agent({ keepAlive: true, maxSockets: 200 });
   into.asked += 1;
   return new Promise((resolve) => {
     const request = get(`${url}/work?tenant=${tenant}`, { agent: agents[tenant], timeout: 2_000 }, (response) => {
@@ -73,6 +73,7 @@ const announced = (await (
 const flooded = await phase(true);
 for (const agent of Object.values(agents)) agent.destroy();
 const share = (name: string): number => (flooded[name]?.ok ?? 0) / Math.max(1, calm[name]?.ok ?? 0);
+const limited = flooded["flood"]?.limited ?? 0;
 process.stdout.write(
   JSON.stringify({
     beganAt: announced.beganAt,
@@ -80,7 +81,8 @@ process.stdout.write(
     flooded,
     othersShareMin: Math.round(Math.min(share("anna"), share("bert")) * 1_000) / 1_000,
     timesQuota: Math.round((flooded["flood"]?.asked ?? 0) / (phaseMs / 1_000) / quota),
-    limitedWithoutRetryAfter: (flooded["flood"]?.limited ?? 0) - (flooded["flood"]?.withRetryAfter ?? 0),
-    limited: flooded["flood"]?.limited ?? 0,
+    // Of no refusal at all nothing can be said.
+    retryAfterShare: limited === 0 ? null : (flooded["flood"]?.withRetryAfter ?? 0) / limited,
+    limited,
   }),
 );

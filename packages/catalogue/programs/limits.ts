@@ -9,14 +9,15 @@ const serviceMs = 20;
 const quotas = rateLimiter({ name: "tenants", limit: quota, periodMs: 1_000, burst: quota });
 const limit = adaptiveLimit({ name: "backend", algorithm: "aimd", initial: 20, min: 4, max: 200 });
 
-/** Work that the service can do at once for all tenants together; a flood that is let in takes it from everybody. */
-const workersMax = 4;
+/** Fifty units a second for all tenants together, twice what their quotas are in use: a flood let in takes it from everybody. */
+const workersMax = 1;
+const workMs = 20;
 let working = 0;
 const line: (() => void)[] = [];
 async function work(): Promise<void> {
   if (working >= workersMax) await new Promise<void>((resolve) => void line.push(resolve));
   else working += 1;
-  await sleep(10);
+  await sleep(workMs);
   const next = line.shift();
   if (next === undefined) working -= 1;
   else next();
@@ -36,6 +37,8 @@ async function backend(): Promise<boolean> {
   }
 }
 
+/** Calls of the backend at once, when nothing limits them. */
+const callers = 120;
 let load = false;
 async function caller(): Promise<void> {
   while (load) {
@@ -69,18 +72,18 @@ serve({
   },
   "/load": ({ query }) => {
     load = query.get("on") !== "false";
-    if (load) for (let n = 0; n < 120; n += 1) void caller();
+    if (load) for (let n = 0; n < callers; n += 1) void caller();
     return { load };
   },
   "/capacity": ({ query }) => {
     capacity = Number(query.get("calls") ?? 40);
     return { capacity };
   },
-  /** The limit over the last samples, and how far it is from the capacity. */
+  /** How many calls are let to the backend at once, over the last samples, and how far that is from its capacity. */
   "/limit": async () => {
     const seen: number[] = [];
     for (let n = 0; n < 20; n += 1) {
-      seen.push(guardsOn ? limit.limit : inBackend);
+      seen.push(guardsOn ? limit.limit : load ? callers : 0);
       await sleep(50);
     }
     const mean = seen.reduce((sum, each) => sum + each, 0) / seen.length;

@@ -79,6 +79,41 @@ test("a service that reports a hundred thousand guard fields is cut off, and wha
   await it.close();
 });
 
+test("what a guard has counted stays when the guard is gone, and begins anew with the process", async () => {
+  let guards: readonly unknown[] = [];
+  const it = await api({
+    targets: [target({ key: "api" })],
+    server: {
+      agent: {
+        connected: () => true,
+        logs: async () => [],
+        drive: async () => null,
+        heartbeat: () => true,
+        guards: () => guards,
+      },
+    },
+  });
+  const queue = (refused: number): unknown => ({ guard: "queue", name: "jobs", state: "ok", counts: { refused } });
+  const runs = (pid: number): Promise<void> =>
+    it.engine.ingest([{ type: "process", target: "api", at: it.now(), running: true, pid, startedAt: it.now() }]);
+  const counted = async (...now: readonly unknown[]): Promise<number | undefined> => {
+    guards = now;
+    await it.advance(1_000);
+    const found = parse((await it.ask("/metrics")).text).filter(({ name }) => name === "prunella_guard_events_total");
+    assert.ok(found.length <= 1, "one series for one name");
+    return found[0]?.value;
+  };
+  await runs(1);
+  assert.equal(await counted(queue(100), queue(1_000)), 1_100, "two of one name are one counter");
+  assert.equal(await counted(queue(1_000)), 1_100, "one is gone: no fall, which would be taken for a restart");
+  assert.equal(await counted(queue(1_002)), 1_102);
+  assert.equal(await counted(), 1_102, "nobody is left: what was counted stands");
+  assert.equal(await counted(queue(5)), 1_107, "a new one of the name goes on from there");
+  await runs(2);
+  assert.equal(await counted(queue(3)), 3, "a new process is a new count");
+  await it.close();
+});
+
 test("kinds that never end to be new are summed under other", async () => {
   const it = await api();
   for (let batch = 0; batch < 3; batch += 1) {

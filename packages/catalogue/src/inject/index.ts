@@ -194,8 +194,7 @@ async function reachesFurther(api: ControlApi, target: string, before: ReadonlyS
     return (targets.find((each) => each.key === key)?.dependsOn ?? []).some((each) => needs(each, seen));
   };
   const hurt = targets.find(
-    (each) =>
-      each.kind !== "self" && before.has(each.key) && badStates.has(each.state) && !needs(each.key),
+    (each) => each.kind !== "self" && before.has(each.key) && badStates.has(each.state) && !needs(each.key),
   );
   return hurt?.key ?? null;
 }
