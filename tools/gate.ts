@@ -92,6 +92,8 @@ function endToEnd(files: readonly string[]): string[] {
   return [
     "--test",
     "--test-concurrency=1",
+    // Of a file: one that hangs fails, and the others are still run.
+    "--test-timeout=900000",
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
     "--test-reporter=./tools/failed-files-reporter.ts",
