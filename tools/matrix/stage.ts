@@ -86,6 +86,11 @@ export class Stage {
     return path.join(this.folder, name);
   }
 
+  /** Checks that a fault adds to the subject's. */
+  subjectChecks = "";
+  check(line: string): void {
+    this.subjectChecks += `      - ${line}\n`;
+  }
   configure(lines: string): void {
     this.subjectLines += `${lines}\n`;
   }
@@ -125,6 +130,11 @@ export class Stage {
     if (child === null) return;
     child.kill("SIGKILL");
     await new Promise((resolve) => child.once("exit", resolve));
+  }
+
+  /** Its connections stay open and nobody answers on them; the kernel still takes new ones. */
+  freezeDependency(frozen: boolean): void {
+    this.#dependency?.kill(frozen ? "SIGSTOP" : "SIGCONT");
   }
 
   async slowDependency(ms: number): Promise<void> {

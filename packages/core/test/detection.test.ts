@@ -30,13 +30,18 @@ interface Told {
 }
 
 /** Runs a script of so many seconds; the target runs and is spoken of each second. */
-function watch(spec: Partial<TargetSpec>, seconds: number, script: Script): Map<string, Told> {
+function watch(
+  spec: Partial<TargetSpec>,
+  seconds: number,
+  script: Script,
+  startedAt = start - 60_000,
+): Map<string, Told> {
   const view = newView(target({ key: "api", ...spec }));
   const told = new Map<string, Told>();
   const isService = (spec.kind ?? "service") === "service";
   for (let second = 0; second <= seconds; second += 1) {
     const at = start + second * 1_000;
-    const own: Seen[] = isService ? [{ type: "process", running: true, pid: 7, startedAt: start - 60_000 }] : [];
+    const own: Seen[] = isService ? [{ type: "process", running: true, pid: 7, startedAt }] : [];
     const given = script(second);
     const silent = given.some((signal) => signal["silent"] === true);
     for (const signal of silent ? [] : [...own, ...given])
@@ -328,6 +333,23 @@ test("a batch that takes memory and gives it back is no leak; steady growth is",
   check({ memoryBytesMax: limit }, 40, (s) => [sample({ rssBytes: batch(s) })], []);
   const leak = watch({ memoryBytesMax: limit }, 40, (s) => [sample({ rssBytes: s < 5 ? 80e6 : 80e6 + (s - 5) * 8e6 })]);
   assert.ok((leak.get("memory-leak")?.ripe ?? 99) <= 25, lines(leak).join());
+});
+
+test("what a process takes while it starts is no finding; a leak from its first second on is found well before the limit", () => {
+  const spec = { memoryBytesMax: 350e6 };
+  const grown = (rssBytes: (s: number) => number): Told | undefined =>
+    watch(spec, 90, (s) => [sample({ rssBytes: rssBytes(s) })], start).get("memory-leak");
+  // Settles at 220 MB within half a minute.
+  assert.equal(
+    grown((s) => 60e6 + 160e6 * (1 - Math.exp(-s / 10))),
+    undefined,
+  );
+  // Reaches the limit after 70 s.
+  const leak = grown((s) => Math.min(345e6, 70e6 + s * 4e6));
+  assert.ok(leak !== undefined && leak.found <= 55 && (leak.ripe ?? 99) <= 55, JSON.stringify(leak));
+  // Begins when the process has been up for half a minute: found as soon as ever.
+  const late = grown((s) => 70e6 + Math.max(0, s - 30) * 6e6);
+  assert.ok(late !== undefined && late.found <= 42, JSON.stringify(late));
 });
 
 test("children that nobody reaps and threads beyond the bound are found when they stay", () => {

@@ -56,6 +56,9 @@ const broken = {
   askElsewhere: false,
   skewMs: 0,
   consumer: false,
+  wrong: false,
+  everySecond: false,
+  saw: false,
   arrivals: 1,
 };
 const kept = [];
@@ -106,6 +109,7 @@ async function work() {
   if (broken.leakLeases) return;
   try {
     await ask(`http://127.0.0.1:${config.dependencyPort}/`);
+    if (child !== null) await askChild();
     if (broken.askName) await ask("http://prices.invalid/");
     if (broken.askElsewhere) await ask("http://127.0.0.1:9/");
   } finally {
@@ -116,6 +120,31 @@ async function work() {
 function computePrice() {
   throw new RangeError("the price is not a number");
 }
+
+// ---- a child that does a part of the work, where the stage asks for one
+
+const child = existsSync(at("run/with-child"))
+  ? spawn(process.execPath, ["-e", "process.on('message', (message) => process.send(message))"], {
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    })
+  : null;
+const asked = [];
+function askChild() {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the pricing child does not answer")), 700);
+    asked.push(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    if (child.connected) child.send(1);
+  });
+}
+child?.on("message", () => asked.shift()?.());
+child?.on("error", () => {});
+
+// ---- a table it keeps from one start to the next
+
+if (existsSync(at("cache/table.json"))) JSON.parse(readFileSync(at("cache/table.json"), "utf8"));
 
 // ---- jobs, one at a time under a lock, each a heartbeat; and a durable queue with its consumer
 
@@ -257,6 +286,24 @@ const faults = {
     spawn("python3", ["-c", "import os,time\nfor i in range(8):\n  if os.fork()==0: os._exit(0)\ntime.sleep(1000)"], {
       stdio: "ignore",
     }),
+  "wrong-answers": () => (broken.wrong = true),
+  "every-second": () => (broken.everySecond = true),
+  "child-dies": () => child.kill("SIGKILL"),
+  "corrupt-cache": () => {
+    writeFileSync(at("cache/table.json"), '{ "prices": [1, 2');
+    setImmediate(() => process.exit(1));
+  },
+  sawtooth: () => {
+    // Up for two seconds, in which its check fails, and down for three: never long, never a slope.
+    setInterval(() => {
+      const held = Array.from({ length: 10 }, () => Buffer.alloc(10_000_000, 1));
+      broken.checks = true;
+      setTimeout(() => {
+        held.length = 0;
+        broken.checks = false;
+      }, 2_300);
+    }, 5_000);
+  },
   "clock-skew": () => (broken.skewMs = 60_000),
   "name-resolution": () => (broken.askName = true),
   "dependency-elsewhere": () => (broken.askElsewhere = true),
@@ -280,6 +327,7 @@ function fill(name) {
 
 // ---- HTTP
 
+let turns = 0;
 const server = createServer((request, response) => {
   const url = request.url ?? "/";
   if (broken.skewMs !== 0) {
@@ -290,6 +338,13 @@ const server = createServer((request, response) => {
     const fault = faults[url.slice("/break/".length)];
     response.writeHead(fault === undefined ? 404 : 200).end("ok\n");
     fault?.();
+    return;
+  }
+  turns += 1;
+  // It is heard and never answered.
+  if (broken.everySecond && turns % 2 === 0) return;
+  if (url === "/price") {
+    response.end(broken.wrong ? "price: NaN\n" : "price: 42\n");
     return;
   }
   if (url === "/healthz") {

@@ -19,7 +19,7 @@ services:
     checks:
       - { name: certificate, expires: run/certificate.pem, every: 2s, before: 14d, role: readiness }
       - { name: token, expires: run/token.jwt, every: 2s, before: 1h, role: readiness }
-    after: [dependency]
+${stage.subjectChecks}    after: [dependency]
     heartbeat: 3s
     startup: 20s
     limits: { memory: 350MB, descriptors: 400, threads: 30 }

@@ -102,11 +102,14 @@ function attempt(
   });
 }
 
+/** Characters of a wrong body that are told. */
+const saidMax = 80;
+
 function judge(how: How<"http">, status: number, body: string, latencyMs: number, days: number | null): string | null {
   if (status < how.statusMin || status > how.statusMax)
     return `answered ${status}, expected ${how.statusMin} to ${how.statusMax}`;
   if (how.bodyIncludes !== null && !body.includes(how.bodyIncludes))
-    return `the first ${bodyBytesMax} bytes of the body do not contain ${JSON.stringify(how.bodyIncludes)}`;
+    return `answered ${status}, and the body does not contain ${JSON.stringify(how.bodyIncludes)}: ${JSON.stringify(body.slice(0, saidMax))}${body.length > saidMax ? "…" : ""}`;
   if (how.latencyMsMax !== null && latencyMs > how.latencyMsMax)
     return `took ${Math.round(latencyMs)} ms, at most ${how.latencyMsMax} ms expected`;
   if (how.certificateDaysMin !== null && days !== null && days < how.certificateDaysMin)

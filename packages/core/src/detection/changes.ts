@@ -47,6 +47,27 @@ export function changesBefore(view: TargetView, onset: TimeMs): Evidence[] {
       ];
 }
 
+/** A process that the service had started ended this soon before, or while it began, ms. */
+const childMs = 10_000;
+
+/** A child of the service that ended about when a fault began, while the service itself went on. */
+export function childrenEnded(view: TargetView, onset: TimeMs): Evidence[] {
+  for (let at = view.samples.length - 1; at > 0; at -= 1) {
+    const [before, after] = [view.samples[at - 1], view.samples[at]];
+    if (before === undefined || after === undefined || after.at < onset - childMs) break;
+    const [had, has] = [before.values["processes"], after.values["processes"]];
+    if (had === undefined || has === undefined || has >= had || after.at > onset + childMs) continue;
+    return [
+      {
+        at: after.at,
+        what: "sample",
+        summary: `${had - has} of its ${had} processes ended about then, and the service itself went on`,
+      },
+    ];
+  }
+  return [];
+}
+
 export function fileEvidence(file: FileFacts): Evidence {
   const cause = file.role === "release" ? "release-changed" : file.syntax !== null ? "config-syntax" : "config-changed";
   const what = file.role === "release" ? `the release ${file.path}` : file.path;

@@ -2,7 +2,7 @@
 // fail at the same time is probably sound itself, and gets as long.
 import type { TimeMs } from "../signal/index.ts";
 import { failingCalls } from "./calls.ts";
-import { changesBefore } from "./changes.ts";
+import { changesBefore, childrenEnded } from "./changes.ts";
 import type { Finding } from "./finding.ts";
 import { eventLoopBlocked } from "./loop.ts";
 import { establishes, finding, median } from "./make.ts";
@@ -21,9 +21,14 @@ export function checksFailing(view: TargetView, now: TimeMs): Finding[] {
   const findings: Finding[] = [];
   for (const role of view.spec.checks) {
     const check = view.checks.get(role.name);
-    if (check === undefined || !check.failing || role.role !== "liveness") continue;
+    if (check === undefined || role.role !== "liveness") continue;
     const external = view.spec.kind === "external";
-    const onset = check.failingSince ?? now;
+    // A service that answers every other time is of no more use than one that is silent for a while; of a dependency that
+    // blinks nobody is called.
+    const flapping = !check.failing && !external && check.flappingSince !== null;
+    if (!check.failing && !flapping) continue;
+    const failures = check.recent.filter((ok) => !ok).length;
+    const onset = (flapping ? check.flappingSince : check.failingSince) ?? now;
     const failingMs = now - onset;
     const calls = external ? [] : failingCalls(view, now);
     const ripe = failingMs >= dependencyRipeMs || !(external || calls.length > 0);
@@ -34,11 +39,13 @@ export function checksFailing(view: TargetView, now: TimeMs): Finding[] {
         severity: ripe ? "critical" : "medium",
         summary: external
           ? `${view.spec.key} does not answer: ${check.message}`
-          : `${view.spec.key} runs but fails its check ${role.name}: ${check.message}`,
+          : flapping
+            ? `${view.spec.key} runs but fails its check ${role.name} again and again: ${check.failure}`
+            : `${view.spec.key} runs but fails its check ${role.name}: ${check.message}`,
         beganAt: check.okAt ?? onset,
         ripe,
         evidence: [
-          ...(external ? [] : changesBefore(view, onset)),
+          ...(external ? [] : [...changesBefore(view, onset), ...childrenEnded(view, onset)]),
           ...calls.map((call) =>
             establishes(
               call.isName ? "name-resolution" : "dependency",
@@ -53,7 +60,9 @@ export function checksFailing(view: TargetView, now: TimeMs): Finding[] {
           {
             at: check.at,
             what: "check",
-            summary: `${role.name}: ${check.message} (${check.failuresInRow} failures in a row)`,
+            summary: flapping
+              ? `${role.name}: ${check.failure} (${failures} of the last ${check.recent.length} failed)`
+              : `${role.name}: ${check.message} (${check.failuresInRow} failures in a row)`,
           },
         ],
       }),

@@ -16,6 +16,8 @@ const slowRipeMs = 600_000;
 const horizonMs = 6 * 3_600_000;
 
 const startingMs = 20_000;
+/** Growth that began with the process is its start for this long, unless it has come near the limit already, ms. */
+const warmUpMs = 60_000;
 /** A worker thread of Node.js takes some 10 MB; more than twice that is no longer the thread's own. */
 const bytesPerThread = 24e6;
 
@@ -32,6 +34,10 @@ export function memoryLeak(view: TargetView, now: TimeMs): Finding[] {
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
   const rate = (perSecond: number): string =>
     perSecond >= 1e5 ? `${megabytes(perSecond)} MB/s` : `${megabytes(perSecond * 3_600)} MB/h`;
+  // Tables that are read in and code that is compiled take long to settle, and how fast it goes at first says nothing: that is
+  // no finding on a deploy.
+  const starts = now - view.process.since < warmUpMs && growth.since - view.process.since < startingMs;
+  if (starts && share < ripeShare) return [];
   const which = growth.resource;
   // A heap is the main thread's alone: other threads do not make it grow.
   const threads = which === "memory" ? threadsBehind(view, now, growth, bytesPerThread) : null;

@@ -1,7 +1,7 @@
 // Error rate and latency of a target's own requests, per route: all of them, one route, or only the tail. Judged over the last
 // five seconds against a promise (slo) or the target's own recent past; raised slowly, taken back quickly.
 import type { RouteFacts, TimeMs } from "../signal/index.ts";
-import { changesBefore } from "./changes.ts";
+import { changesBefore, childrenEnded } from "./changes.ts";
 import { failingCalls, slowCalls } from "./calls.ts";
 import type { Evidence, Finding } from "./finding.ts";
 import type { RouteInterval } from "./gathered.ts";
@@ -141,7 +141,7 @@ function requestsHang(view: TargetView, now: TimeMs): Finding | null {
 
 /** Since which change, through which call, with which exception; in the order in which they explain. */
 export function causesOfRequests(view: TargetView, since: TimeMs, now: TimeMs): Evidence[] {
-  const evidence = changesBefore(view, since);
+  const evidence = [...changesBefore(view, since), ...childrenEnded(view, since)];
   for (const call of failingCalls(view, now)) {
     evidence.push(
       establishes(

@@ -77,6 +77,12 @@ export interface CheckView {
   at: TimeMs;
   latencyMs: number;
   message: string;
+  /** The newest outcomes, oldest first, at most `recentMax`; true: passed. */
+  recent: boolean[];
+  /** It fails again and again without ever failing often enough in a row; since when. */
+  flappingSince: TimeMs | null;
+  /** What the newest failure said. */
+  failure: string;
 }
 
 export interface LastExit {
@@ -181,7 +187,7 @@ export function observe(view: TargetView, signal: Signal): void {
         view.gapEndedAt = signal.at;
         // Failures while it was blocked were the block's; the checks are counted anew.
         for (const check of view.checks.values())
-          Object.assign(check, { failing: false, failuresInRow: 0, failingSince: null });
+          Object.assign(check, { failing: false, failuresInRow: 0, failingSince: null, recent: [], flappingSince: null });
       }
       return;
     case "heartbeat":
@@ -279,6 +285,21 @@ function setProcess(view: TargetView, next: ProcessView): void {
   }
 }
 
+/** Outcomes of a check that are kept. */
+const recentMax = 20;
+/** It flaps from this many failures among them, in this many stretches; one outage, however long, is one stretch… */
+const flapsFailures = 8;
+const flapsStretches = 4;
+/** …and until no more than this many are left. */
+const flapsUntil = 2;
+
+function flaps({ recent, flappingSince }: CheckView): boolean {
+  const failures = recent.filter((ok) => !ok).length;
+  if (flappingSince !== null) return failures > flapsUntil;
+  const stretches = recent.filter((ok, at) => !ok && recent[at - 1] !== false).length;
+  return recent.length === recentMax && failures >= flapsFailures && stretches >= flapsStretches;
+}
+
 function observeCheck(view: TargetView, signal: Extract<Signal, { type: "check" }>): void {
   const role = view.spec.checks.find((check) => check.name === signal.check);
   if (role === undefined) return;
@@ -292,9 +313,16 @@ function observeCheck(view: TargetView, signal: Extract<Signal, { type: "check" 
     at: signal.at,
     latencyMs: 0,
     message: "",
+    recent: [],
+    flappingSince: null,
+    failure: "",
   };
   view.checks.set(signal.check, check);
   if (signal.at < check.at) return;
+  if (!signal.ok) check.failure = signal.message;
+  // Before it has passed once it starts up.
+  if (check.okAt !== null || signal.ok) check.recent = [...check.recent, signal.ok].slice(-recentMax);
+  check.flappingSince = flaps(check) ? (check.flappingSince ?? signal.at) : null;
   check.at = signal.at;
   check.latencyMs = signal.latencyMs;
   check.message = signal.message;

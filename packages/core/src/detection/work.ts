@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts";
 import { deadLocks, heldLock, lockEvidence } from "./locks.ts";
 import { eventLoopBlocked } from "./loop.ts";
 import { finding, seconds } from "./make.ts";
-import { changesBefore } from "./changes.ts";
+import { changesBefore, childrenEnded } from "./changes.ts";
 import type { TargetView } from "./view.ts";
 
 /** The agent speaks of every service once a second; beyond this nothing is known of it, ms. */
@@ -30,6 +30,7 @@ export function heartbeatMissed(view: TargetView, now: TimeMs): Finding[] {
       beganAt: told,
       evidence: [
         ...changesBefore(view, last),
+        ...childrenEnded(view, last),
         ...deadLocks(view).map(lockEvidence),
         {
           at: now,
