@@ -159,17 +159,13 @@ export async function shop(options: ShopOptions = {}): Promise<Shop> {
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-100_000)));
   const control = path.join(data, "control.json");
+  const otherwise = (): string => `prunella up did not start:\n${output}`;
   try {
-    await until(
-      () => existsSync(control) || child.exitCode !== null,
-      60_000,
-      () => "no answer within a minute",
-    );
-    if (!existsSync(control)) throw new Error(`it ended with ${child.exitCode}`);
+    await until(() => existsSync(control) || child.exitCode !== null, 60_000, otherwise);
+    if (!existsSync(control)) throw new Error(otherwise());
   } catch (error) {
-    // Left alive it would keep the test run alive too.
     await end(child);
-    throw new Error(`prunella up did not start:\n${output}`, { cause: error });
+    throw error;
   }
   const { url } = JSON.parse(readFileSync(control, "utf8")) as { url: string };
   const ask = async <T>(asked: string, body?: unknown): Promise<T> => {

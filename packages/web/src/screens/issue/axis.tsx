@@ -31,6 +31,11 @@ export function useWidth(): readonly [React.RefObject<HTMLDivElement | null>, nu
   return [box, width];
 }
 
+/** Longest name of a mark, characters, and what stands around it, px. */
+const labelMax = 38;
+const labelPaddingPx = 12;
+const widthOf = (text: string): number => text.length * characterPx + labelPaddingPx;
+
 /** Space at the left for the charts' scales, px, shared so that axis and charts line up. */
 export const gutterPx = 64;
 
@@ -50,16 +55,14 @@ export function Axis({
   const span = Math.max(1, width - left - 12);
   const x = (at: number): number => left + ((Math.min(Math.max(at, from), to) - from) / (to - from)) * span;
   const marks = named(story.marks).filter((mark) => mark.at >= from && mark.at <= to);
-  const labels = marks.map((mark) => ({
-    x: x(mark.at),
-    width: Math.min(260, clipped(mark.label, 38).length * characterPx + 12),
-  }));
-  // A name near the right edge is written to the left of its mark.
-  const placed = labels.map((label) => ({
-    ...label,
-    flip: label.x + label.width > width,
-    start: label.x + label.width > width ? label.x - label.width : label.x,
-  }));
+  const placed = marks.map((mark) => {
+    const at = x(mark.at);
+    // A name that does not fit to the right of its mark is written to the left where there is more room, and cut to the room.
+    const flip = at + widthOf(clipped(mark.label, labelMax)) > width && at > width / 2;
+    const room = Math.floor(((flip ? at : width - at) - labelPaddingPx) / characterPx);
+    const text = clipped(mark.label, Math.max(1, Math.min(labelMax, room - 1)));
+    return { x: at, flip, text, start: flip ? at - widthOf(text) : at, width: widthOf(text) };
+  });
   const levels = levelsOf(
     placed.map(({ start, width: w }) => ({ x: start, width: w })),
     levelsMax,
@@ -104,7 +107,7 @@ export function Axis({
                 <line x1={place.x} x2={place.x} y1={level === null ? barTop - 4 : y - 10} y2={barTop + barPx} />
                 {level !== null && (
                   <text x={place.flip ? place.x - 5 : place.x + 5} y={y} textAnchor={place.flip ? "end" : "start"}>
-                    {clipped(mark.label, 38)}
+                    {place.text}
                   </text>
                 )}
                 <title>{`${clock(mark.at)} ${mark.label}`}</title>

@@ -20,8 +20,8 @@ export interface Sort {
 /** Height of a row in the table and as a card on a narrow screen, px. Rows are all alike, so that scrolling never jumps. */
 const rowPx = { wide: 56, narrow: 104 } as const;
 const narrowPx = 860;
-/** The header and the borders, px. */
-const headPx = 44;
+/** The header, which a narrow table has not, and the borders, px. */
+const headPx = { wide: 42, narrow: 2 } as const;
 /** Trends are asked for when the rows have stood still for so long, ms; trends held at most. */
 const settleMs = 150;
 const trendsMax = 2_000;
@@ -129,7 +129,7 @@ export function IssueTable({
       aria-label="Issues"
       aria-rowcount={(total ?? issues.length) + 1}
       aria-busy={isBusy}
-      style={{ maxHeight: issues.length * height + headPx }}
+      style={{ maxHeight: issues.length * height + (isNarrow ? headPx.narrow : headPx.wide) }}
     >
       <Head
         by={sort.by}

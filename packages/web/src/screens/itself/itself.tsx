@@ -63,8 +63,9 @@ function Agents() {
         <ul className="list">
           {page.items.map((agent) => (
             <li key={agent.machine} className="row between">
-              <strong className="cut">{agent.machine}</strong>
-              <span className="small muted">{plural(agent.targets, "target")}</span>
+              <span className="cut">
+                <strong>{agent.machine}</strong> <span className="small muted">{plural(agent.targets, "target")}</span>
+              </span>
               <span className={`state ${agent.connected ? "tone-ok" : "tone-bad"}`}>
                 <Icon name={agent.connected ? "check-circle" : "cross-circle"} />
                 {agent.connected ? "connected" : "not connected"}

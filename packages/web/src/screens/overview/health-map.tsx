@@ -88,13 +88,13 @@ function Map({ targets }: { readonly targets: readonly Target[] }) {
             >
               <span className="row">
                 <Icon name={look.icon} className={item.state === "healing" ? "healing-icon" : ""} />
-                <strong className={w > 56 ? "cut" : "visually-hidden"}>{item.key}</strong>
+                <strong className={w > 130 ? "cut" : w > 56 ? "cut small" : "visually-hidden"}>{item.key}</strong>
               </span>
               <span className={w > 90 && h > 52 ? "tiny cut" : "visually-hidden"}>{look.label}</span>
               {w > 110 && h > 76 && memory !== undefined && (
                 <span className="tiny tile-values">
                   {bytes(memory)}
-                  {cpu === undefined ? "" : ` · ${share(Math.round(cpu * 1000) / 1000)} cpu`}
+                  {cpu === undefined || w < 150 ? "" : ` · ${share(Math.round(cpu * 1000) / 1000)} cpu`}
                 </span>
               )}
             </Link>

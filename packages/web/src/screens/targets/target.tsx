@@ -71,6 +71,7 @@ function Whole({ target }: { readonly target: Target }) {
             from="/targets/$key"
             search={(old) => ({ ...old, tab: each === "overview" ? undefined : each }) as never}
             activeOptions={exactly}
+            aria-current={each === tab ? "page" : undefined}
             replace
           >
             {each === "overview" ? "Overview" : each === "logs" ? "Logs" : "Guards"}
