@@ -44,7 +44,10 @@ const textMax = 1_000;
 
 export function readIssues(text: string): ReadIssues {
   // U+0000 becomes U+FFFD, as CommonMark (2.3) wants it.
-  const plain = text.replace(/^\ufeff/, "").replaceAll(/\r\n?/g, "\n").replaceAll("\0", "\ufffd");
+  const plain = text
+    .replace(/^\ufeff/, "")
+    .replaceAll(/\r\n?/g, "\n")
+    .replaceAll("\0", "\ufffd");
   const mended = mendEncoding(plain);
   const lines = mended.text.split("\n");
   const sections = readSections(lines);
