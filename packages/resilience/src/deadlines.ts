@@ -74,6 +74,7 @@ export class Lane {
 
   readonly #tick = (): void => {
     this.#timer = undefined;
+    this.#soon = false;
     const now = this.#system.now();
     const dated = this.#dated;
     for (let entry = this.#fresh.next as Deadline; entry !== this.#fresh; entry = this.#fresh.next as Deadline) {
@@ -87,10 +88,9 @@ export class Lane {
         entry.onDue();
       }
     } finally {
-      this.#soon = false;
+      // What was added meanwhile has seen to a tick within a grain, which is soon enough for all.
       const first = dated.next as Deadline;
-      if (this.#fresh.next !== this.#fresh) this.#sleep(grainMs);
-      else if (first !== dated) this.#sleep(Math.max(grainMs, first.at - now));
+      if (!this.#soon && first !== dated) this.#sleep(Math.max(grainMs, first.at - now));
     }
   };
 }

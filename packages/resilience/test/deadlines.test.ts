@@ -181,6 +181,29 @@ test("an entry added or removed by another entry's alarm is treated as any other
   assert.equal(system.pending, 0);
 });
 
+test("deadlines armed by alarms are kept, also where ticks follow each other within a grain", async () => {
+  const system = manualSystem();
+  const lane = new Lane(system, 100, false);
+  const late: number[] = [];
+  const arm = (again: number): void => {
+    const planned = system.now() + 100;
+    lane.add(
+      new Alarm(() => {
+        late.push(system.now() - planned);
+        if (again > 0) arm(again - 1);
+      }),
+    );
+  };
+  for (const gapMs of [0, 6, 6, 1]) {
+    await system.advance(gapMs);
+    arm(3);
+  }
+  await system.advance(1000);
+  assert.equal(late.length, 16);
+  assert.ok(late.every((ms) => ms >= 0 && ms <= 2 * grainMs));
+  assert.equal(system.pending, 0);
+});
+
 test("an alarm that throws does not cost the others theirs", async () => {
   const system = manualSystem();
   const lane = new Lane(system, 100, false);

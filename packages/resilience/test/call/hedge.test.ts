@@ -159,3 +159,17 @@ test("a success of any attempt earns for the budget, a caller that gave up befor
   assert.ok(gone.call.error instanceof AbortedError);
   assert.deepEqual([gone.attempts.length, gone.policy.snapshot().counts["calls"]], [0, 1]);
 });
+
+test("a hedged call that has ended listens to its caller's signal no more", async () => {
+  const { signal } = new AbortController();
+  let listening = 0;
+  const counted = Object.assign(signal, {
+    addEventListener: () => void (listening += 1),
+    removeEventListener: () => void (listening -= 1),
+  });
+  const won = hedged({}, counted);
+  assert.equal(listening, 1);
+  won.attempts[0]?.resolve("fine");
+  await settle();
+  assert.equal(listening, 0);
+});

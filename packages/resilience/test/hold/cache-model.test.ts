@@ -212,6 +212,21 @@ test("a stale value is answered also when no further load may begin", async () =
   assert.equal(await own.fetch("a"), "new");
 });
 
+test("a stale value that is answered counts as used: another one is evicted", async () => {
+  const system = manualSystem();
+  const own = cache<string, number>({
+    ...{ system, entriesMax: 2, ttlMs: 10, staleMs: 100 },
+    load: () => Promise.reject(new Error("down")),
+  });
+  own.set("a", 1);
+  own.set("b", 2, { ttlMs: Infinity });
+  await system.advance(10);
+  assert.equal(await own.fetch("a"), 1);
+  own.set("c", 3);
+  assert.equal(own.has("b"), false);
+  assert.equal(await own.fetch("a"), 1);
+});
+
 test("a clear forgets what is being loaded, too; its callers are answered", async () => {
   const { own, end } = slow();
   const asked = own.fetch("a");

@@ -135,8 +135,10 @@ test("a leak is told once, with how long and by whom; its lease still works wher
   lease.release();
   assert.equal(value("idle"), 1);
   await own.acquire();
-  await system.advance(1500);
-  assert.equal(own.snapshot().counts["leaks"], 2, "its next borrower is watched anew");
+  await system.advance(999);
+  assert.equal(own.snapshot().counts["leaks"], 1, "its next borrower is watched anew");
+  await system.advance(501);
+  assert.equal(own.snapshot().counts["leaks"], 2);
 });
 
 test("exhaustion is told with who waits, and relief when nobody does any more", async () => {
@@ -250,6 +252,15 @@ test("a bad check or an unfriendly end is counted and told", async () => {
   assert.equal(told.filter((each) => each === 'destroy-failed:trip {"why":"failed"}').length, 3);
   const { invalid, destroyed, destroyFailures } = own.snapshot().counts;
   assert.deepEqual([invalid, destroyed, destroyFailures], [3, 3, 3]);
+});
+
+test("a pool that checks what it has is not exhausted by it", async () => {
+  const { own, system, told } = numbered({ max: 1, validate: () => true });
+  (await own.acquire()).release();
+  const asked = own.acquire();
+  await system.advance(0);
+  await asked;
+  assert.deepEqual(told, []);
 });
 
 test("the bound moved down lets idle ones go at once and lent ones when they return; moved up it serves who waits", async () => {
