@@ -112,7 +112,7 @@ function create(
   });
   draft.noteSystem(command.by, id, "token-created", `${name}, ${scope}`);
   const until = endsAt === null ? "until it is revoked" : `until ${new Date(endsAt).toISOString()}`;
-  return { id, changed: true, message: `token ${id} of ${name} may ${scope} ${until}` };
+  return { id, changed: true, message: `token ${id} of ${name} holds ${until}, with the scope ${scope}` };
 }
 
 function find(draft: Draft, wanted: string): Token {

@@ -30,14 +30,14 @@ test("a token is made, printed once, opens what its scope says, and is revoked",
     const made = cli(own, "tokens", "create", "anna", "--scope", "read", "--for", "90d");
     assert.equal(made.status, 0, made.stderr);
     assert.match(made.stdout, /^prunella_[\w-]{43}\n$/, "the output is the token and nothing else");
-    assert.match(made.stderr, /token K1 of anna may read until \d{4}-.*; it is not shown again/);
+    assert.match(made.stderr, /token K1 of anna holds until \d{4}-.*, with the scope read; it is not shown again/);
     const hers = path.join(folder, "anna.token");
     writeFileSync(hers, made.stdout, { mode: 0o600 });
 
     assert.equal(cli(hers, "targets").status, 0);
     const refused = cli(hers, "pause", "lunch");
     assert.equal(refused.status, 1);
-    assert.match(refused.stderr, /takes a token that may operate, and the one of anna may read/);
+    assert.match(refused.stderr, /takes a token with the scope operate, and the one of anna has read/);
     assert.match(cli(own, "tokens").stdout, /^K1 +anna +read +until \d{4}-\S+ +used \d{4}-\S+ +made by person:/m);
     assert.equal(cli(own, "tokens", "create", "anna").status, 1, "the name is taken");
     assert.equal(cli(own, "tokens", "create", "bert", "--scope", "root").status, 2);

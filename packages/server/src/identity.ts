@@ -75,7 +75,7 @@ export function demand(identity: Identity, scope: Scope): void {
   if (includesScope(identity.scope, scope)) return;
   throw new RequestError(
     403,
-    `authorization: this takes a token that may ${scope}, and the one of ${identity.token?.name ?? "nobody"} may ${identity.scope}; use another, or ask for one (prunella tokens create NAME --scope ${scope})`,
+    `authorization: this takes a token with the scope ${scope}, and the one of ${identity.token?.name ?? "nobody"} has ${identity.scope}; use another, or ask for one (prunella tokens create NAME --scope ${scope})`,
     { field: "authorization", scope },
   );
 }

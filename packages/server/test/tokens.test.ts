@@ -66,7 +66,7 @@ for (const scope of scopes)
       assert.equal(answer.status, 403, `${method} ${url}: ${answer.text}`);
       assert.match(String(answer.headers["content-type"]), /application\/problem\+json/);
       assert.deepEqual([answer.json.scope, answer.json.field], [needed, "authorization"]);
-      assert.match(answer.json.detail, new RegExp(`may ${needed}, and the one of anna may ${scope}`));
+      assert.match(answer.json.detail, new RegExp(`the scope ${needed}, and the one of anna has ${scope}`));
     }
   });
 

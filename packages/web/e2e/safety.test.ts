@@ -72,13 +72,13 @@ test(
     const pause = page.getByRole("button", { name: "Pause healing" });
     await pause.click({ force: true });
     assert.equal(await pause.getAttribute("aria-disabled"), "true");
-    assert.match((await pause.getAttribute("title")) ?? "", /may read; this takes one that may operate/);
+    assert.match((await pause.getAttribute("title")) ?? "", /has the scope read; this takes operate/);
     assert.equal(await page.getByRole("dialog").count(), 0);
 
     await page.goto(`${running.url}/issues?q=is%3Aopen%20kind%3Aworn-out`);
     await page.getByRole("link", { name: "to look at" }).waitFor({ timeout: 20_000 });
     await page.keyboard.press("e");
-    await page.getByText("Your token may read; this takes one that may operate").first().waitFor();
+    await page.getByText("Your token has the scope read; this takes operate").first().waitFor();
     await page.keyboard.press("s");
     assert.equal(await page.getByRole("dialog").count(), 0, "the key for snooze opens nothing");
     await page.getByRole("link", { name: "to look at" }).click();
@@ -87,7 +87,7 @@ test(
       assert.equal(await page.getByRole("button", { name, exact: true }).getAttribute("aria-disabled"), "true", name);
 
     await page.goto(`${running.url}/itself`);
-    await page.getByText("Your token may read; this takes one that may admin.").waitFor({ timeout: 20_000 });
+    await page.getByText("Your token has the scope read; this takes admin.").waitFor({ timeout: 20_000 });
     await page.getByText("wall, by token").waitFor();
     assert.deepEqual(orders, []);
     assert.deepEqual(faults, []);

@@ -9,7 +9,7 @@ const order: readonly Scope[] = ["read", "operate", "admin"];
 /** Why something that takes a scope is not allowed; null: it is, or that is not known yet and the server will say. */
 function lackOf(access: Access | undefined, needs: Scope): string | null {
   if (access === undefined || order.indexOf(access.scope) >= order.indexOf(needs)) return null;
-  return `Your token may ${access.scope}; this takes one that may ${needs}`;
+  return `Your token has the scope ${access.scope}; this takes ${needs}`;
 }
 
 export function useLack(needs: Scope): string | null {

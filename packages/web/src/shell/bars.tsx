@@ -28,7 +28,7 @@ export function HoldBars({ status }: { readonly status: Status | undefined }) {
           <Icon name="lock" />
           <strong>You look on.</strong>
           <span className="wrap">
-            The token of {actor(access.data.by)} may read; what takes one that may operate is shut.
+            The token of {actor(access.data.by)} has the scope read; what takes operate is shut.
           </span>
         </div>
       )}

@@ -78,6 +78,8 @@ export function Axis({
             const start = x(stretch.from);
             const end = x(stretch.to ?? now);
             const text = `${stretch.name} ${duration((stretch.to ?? now) - stretch.from)}`;
+            // Where a mark would go through the words they stand at the other end.
+            const isCrossed = placed.some((mark) => mark.x > start + 2 && mark.x < start + widthOf(text));
             return (
               <g key={`${stretch.name}-${stretch.from}`}>
                 <rect
@@ -90,7 +92,12 @@ export function Axis({
                   <title>{text}</title>
                 </rect>
                 {end - start > text.length * characterPx + 8 && (
-                  <text className="stretch-text" x={start + 6} y={barTop + 14}>
+                  <text
+                    className="stretch-text"
+                    x={isCrossed ? end - 6 : start + 6}
+                    y={barTop + 14}
+                    textAnchor={isCrossed ? "end" : "start"}
+                  >
                     {text}
                   </text>
                 )}
