@@ -1,11 +1,11 @@
 // `npm run mutate -- PACKAGE [FILE…] [--sample=N] [--seed=N] [--list]`: does a test notice when the code is wrong? Changes one
 // operator, condition, boolean or statement at a time in a copy of the package, runs the tests that mutation.json names for the
 // file, and counts what survives. Strings, numbers and types are left alone. Exit 1 when a file is below the package's floor.
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import ts from "typescript";
+import { Runner } from "./mutate-runner.ts";
 import { requireNode } from "./node-version.ts";
 
 requireNode();
@@ -22,9 +22,6 @@ interface Mutant {
   readonly end: number;
   readonly text: string;
 }
-
-/** A run of tests is given up after this long; the mutant counts as noticed (it made something endless). */
-const runMsMax = 15_000;
 
 const swaps: Readonly<Record<string, string>> = {
   "<": "<=",
@@ -72,42 +69,40 @@ let all = 0;
 let noticedOfAll = 0;
 for (const [file, tests] of Object.entries(settings.files)) {
   if (only.length > 0 && !only.some((each) => file.includes(each))) continue;
-  const target = path.join(copy, file);
-  const text = readFileSync(target, "utf8");
-  const mutants = chosen(mutantsOf(file, text));
-  if (!passes(tests, 4 * runMsMax)) {
+  const text = readFileSync(path.join(copy, file), "utf8");
+  const possible = mutantsOf(file, text);
+  const mutants = chosen(possible);
+  if (flags.includes("--list")) {
+    for (const each of mutants) console.log(`${file} ${describe(text, each)}`);
+    continue;
+  }
+  const runner = new Runner(copy, file, tests);
+  if (!(await runner.passesUnchanged(text))) {
     console.error(`${file}: its tests fail without any change`);
+    runner.close();
     process.exit(2);
   }
   const survivors: string[] = [];
   for (const mutant of mutants) {
-    writeFileSync(target, text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end));
-    if (passes(tests)) survivors.push(describe(text, mutant));
+    const changed = text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end);
+    if (await runner.passes(changed)) survivors.push(describe(text, mutant));
   }
-  writeFileSync(target, text);
+  runner.close();
   const noticed = mutants.length - survivors.length;
   all += mutants.length;
   noticedOfAll += noticed;
   const share = (100 * noticed) / Math.max(1, mutants.length);
   if (share < settings.floor) below += 1;
-  console.log(`${file}: ${noticed} of ${mutants.length} noticed (${share.toFixed(0)} %)`);
+  const sampled = mutants.length < possible.length ? `, a sample of ${possible.length}` : "";
+  console.log(`${file}: ${noticed} of ${mutants.length} noticed (${share.toFixed(0)} %)${sampled}`);
   for (const each of survivors) console.log(`  survived ${each}`);
 }
 rmSync(copy, { recursive: true, force: true });
+if (flags.includes("--list")) process.exit(0);
 console.log(
   `in all ${noticedOfAll} of ${all} noticed (${((100 * noticedOfAll) / Math.max(1, all)).toFixed(1)} %), floor ${settings.floor} %`,
 );
 process.exit(below > 0 ? 1 : 0);
-
-function passes(tests: readonly string[], timeout = runMsMax): boolean {
-  const { status } = spawnSync(process.execPath, ["--test", "--test-isolation=none", "--test-reporter=dot", ...tests], {
-    cwd: copy,
-    stdio: "ignore",
-    timeout,
-    killSignal: "SIGKILL",
-  });
-  return status === 0;
-}
 
 function mutantsOf(file: string, text: string): Mutant[] {
   const found: Mutant[] = [];

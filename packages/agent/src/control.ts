@@ -1,7 +1,7 @@
 // Keeps the control plane running: started again at once when it ends, with a growing wait (0, 100 ms, 200 ms … 5 s) while it
 // fails to stay up, replaced when it is silent. It is a process like any other: in its own session, output to a log file.
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { sleep, trySignal, writersOf } from "./group.ts";
 import { rotate, sizeOf } from "./log-file.ts";
 import { isAlive, readStat } from "./proc/read.ts";
@@ -34,6 +34,17 @@ const waitMsMax = 5_000;
 const logBytesMax = 10_000_000;
 const logFiles = 3;
 
+/** Of what it wrote before it ended, for the reason. */
+const lastBytes = 4_096;
+const ownWord = "prunella: ";
+
+/** The line that says why a process ended: the last one of ours ("prunella: …"), or else of an error. Empty: none does. */
+export function reasonIn(output: string): string {
+  const lines = output.split("\n");
+  const own = lines.findLast((line) => line.startsWith(ownWord))?.slice(ownWord.length);
+  return (own ?? lines.findLast((line) => /^\w*Error\b/.test(line)) ?? "").slice(0, 500);
+}
+
 /** Wait before start number `failures` in a row, in ms: 0, 100, 200, 400 … 5,000. */
 export function restartWaitMs(failures: number): number {
   return failures === 0 ? 0 : Math.min(waitMsMax, 100 * 2 ** (failures - 1));
@@ -51,6 +62,7 @@ export async function superviseControl(
   let timer: NodeJS.Timeout | undefined;
   let why = "";
   let rotating = false;
+  let logFrom = 0;
 
   if (before !== null && isAlive(before.pid, before.startTicks)) {
     trySignal(-before.pid, "SIGTERM");
@@ -62,6 +74,7 @@ export async function superviseControl(
   function start(replaces: string | null): void {
     const [program = "", ...args] = options.command;
     startedAt = performance.now();
+    logFrom = sizeOf(options.logFile);
     let descriptor: number | null = null;
     try {
       descriptor = openSync(options.logFile, "a", 0o600);
@@ -87,6 +100,15 @@ export async function superviseControl(
     }
   }
 
+  /** What it wrote since it was started; its log is small enough to be read whole. */
+  function lastOutput(): string {
+    try {
+      return readFileSync(options.logFile).subarray(logFrom).subarray(-lastBytes).toString();
+    } catch {
+      return "";
+    }
+  }
+
   function ended(which: ChildProcess, how: string): void {
     if (child !== which) return;
     child = null;
@@ -100,7 +122,8 @@ export async function superviseControl(
     if (performance.now() - startedAt >= steadyMs) failures = 0;
     const waitMs = restartWaitMs(failures);
     failures += 1;
-    options.log("error", "control-ended", { how, waitMs });
+    const why = reasonIn(lastOutput());
+    options.log("error", "control-ended", { how, ...(why === "" ? {} : { why }), waitMs });
     options.remember(null);
     if (waitMs === 0) start(how);
     else timer = setTimeout(() => start(how), waitMs);

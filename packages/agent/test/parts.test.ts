@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import type { ServicePlan } from "@prunella/adapters";
 import { latencyBoundsMs, type Stats } from "@prunella/probe";
-import { restartWaitMs } from "../src/control.ts";
+import { reasonIn, restartWaitMs } from "../src/control.ts";
 import { logTimes } from "../src/log-times.ts";
 import { eventsMax, outbox } from "../src/outbox.ts";
 import { boundsMs, probeValues, quantile } from "../src/probe-values.ts";
@@ -170,4 +170,10 @@ test("several probes of a target: rates add up, the worst lag and the fullest he
   assert.deepEqual([values["heapUsedBytes"], values["latencyMsP95"], values["gcShare"]], [90, boundsMs[1], 0.01]);
   assert.equal(probeValues([stats({})])["latencyMsP95"], undefined);
   assert.deepEqual(probeValues([]), {});
+});
+
+test("why a control plane ended is its own last word, or else the error that it died of", () => {
+  assert.equal(reasonIn("ready\nprunella: http.port: 1 is taken\nTypeError: late\n"), "http.port: 1 is taken");
+  assert.equal(reasonIn("node:net:1\n\nTypeError: no\n    at here\n"), "TypeError: no");
+  assert.equal(reasonIn("ready\n"), "");
 });

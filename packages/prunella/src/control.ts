@@ -12,9 +12,23 @@ const folder = dataFolder(named, null);
 // Compiled code is kept between starts: the control plane is back sooner. From a checkout there is a place for it already.
 enableCompileCache(folder.cache);
 const { control } = await import("./app.ts");
-const running = await control(folder);
+const running = await control(folder).catch(async (error: unknown) => {
+  console.error(error);
+  // The last line is for the person at the terminal: the agent repeats it there.
+  console.error(`prunella: ${await inPlainWords(error)}`);
+  process.exit(1);
+});
 // Now, for who is killed at its end keeps nothing.
 flushCompileCache();
+
+/** A port that is taken is what a newcomer meets first: who has it, and what to do. */
+async function inPlainWords(error: unknown): Promise<string> {
+  const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code !== "EADDRINUSE" || port === undefined) return message.replaceAll("\n", " ");
+  const [owner] = (await import("@prunella/agent")).portFacts(port).owners;
+  const by = owner === undefined ? "another process" : `process ${owner.pid} (${owner.command.slice(0, 100)})`;
+  return `http.port: ${address ?? ""}:${port} is taken by ${by}; end it, or choose another port: http: { port: … } in prunella.yaml, --port of prunella run; 0 takes any that is free`;
+}
 
 let stopping = false;
 async function stop(code: number): Promise<void> {

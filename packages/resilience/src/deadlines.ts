@@ -39,8 +39,7 @@ export class Lane {
   readonly #fresh = new Head();
   readonly #dated = new Head();
   #timer: Timer | undefined = undefined;
-  #wakeAt = 0;
-  /** True when a tick comes within a grain, or is running. */
+  /** True when a tick comes within a grain. */
   #soon = false;
 
   constructor(system: System, lengthMs: number, keepAlive: boolean) {
@@ -51,7 +50,7 @@ export class Lane {
 
   add(entry: Deadline): void {
     link(entry, this.#fresh);
-    if (!this.#soon) this.#hurry();
+    if (!this.#soon) this.#sleep(grainMs);
   }
 
   /** Disarms; an entry that is not armed is left alone. */
@@ -67,23 +66,14 @@ export class Lane {
     this.#timer = undefined;
   }
 
-  /** Sees to a tick within a grain, without putting off one that is due sooner. */
-  #hurry(): void {
-    const now = this.#system.now();
-    if (this.#timer !== undefined && this.#wakeAt <= now + grainMs) this.#soon = true;
-    else this.#sleep(grainMs, now);
-  }
-
-  #sleep(delayMs: number, now: number): void {
+  #sleep(delayMs: number): void {
     this.#stop();
     this.#soon = delayMs <= grainMs;
-    this.#wakeAt = now + delayMs;
     this.#timer = this.#system.setTimer(this.#tick, delayMs, this.#keepAlive);
   }
 
   readonly #tick = (): void => {
     this.#timer = undefined;
-    this.#soon = true;
     const now = this.#system.now();
     const dated = this.#dated;
     for (let entry = this.#fresh.next as Deadline; entry !== this.#fresh; entry = this.#fresh.next as Deadline) {
@@ -99,8 +89,8 @@ export class Lane {
     } finally {
       this.#soon = false;
       const first = dated.next as Deadline;
-      if (this.#fresh.next !== this.#fresh) this.#sleep(grainMs, now);
-      else if (first !== dated) this.#sleep(Math.max(grainMs, first.at - now), now);
+      if (this.#fresh.next !== this.#fresh) this.#sleep(grainMs);
+      else if (first !== dated) this.#sleep(Math.max(grainMs, first.at - now));
     }
   };
 }

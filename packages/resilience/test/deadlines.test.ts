@@ -24,11 +24,25 @@ test("deadlines are never early and at most two grains late, whatever is added a
       fc.array(fc.record({ after: fc.nat(40), removeAfter: fc.option(lengths) }), { maxLength: 40 }),
       async (length, plans) => {
         const system = manualSystem();
-        const lane = new Lane(system, length, false);
+        const timers = manualSystem();
         const fired: { planned: number; at: number }[] = [];
         let left = 0;
+        // The lane's timers are counted apart from those of this test.
+        const lane = new Lane(
+          {
+            ...system,
+            setTimer(fire, ms) {
+              const counted = timers.setTimer(() => {}, ms);
+              const timer = system.setTimer(() => (counted.cancel(), fire()), ms);
+              return { cancel: () => (counted.cancel(), timer.cancel()) };
+            },
+          },
+          length,
+          false,
+        );
         for (const plan of plans) {
           await system.advance(plan.after);
+          assert.ok(timers.pending <= 1, `${timers.pending} timers at a time`);
           const planned = system.now() + length;
           const alarm = new Alarm(() => {
             left -= 1;
@@ -67,6 +81,40 @@ test("a lane that waits for something far away sleeps instead of ticking", async
   await system.advance(3_600_010);
   assert.equal(fired, true);
   assert.ok(timers <= 3, `${timers} timers for an hour`);
+});
+
+test("a deadline that is alone is late by the one grain in which it was dated", async () => {
+  for (const gapMs of [0, 3]) {
+    const system = manualSystem();
+    const lane = new Lane(system, 1000, false);
+    let at = 0;
+    await system.advance(gapMs);
+    lane.add(new Alarm(() => (at = system.now())));
+    await system.advance(2000);
+    assert.equal(at, gapMs + 1000 + grainMs);
+  }
+});
+
+test("a lane keeps the process alive when its owner asks for it, and not otherwise", async () => {
+  for (const keepAlive of [true, false]) {
+    const system = manualSystem();
+    const asked = new Set<boolean | undefined>();
+    const heard = {
+      ...system,
+      setTimer: (fire: () => void, ms: number, alive?: boolean) => (asked.add(alive), system.setTimer(fire, ms)),
+    };
+    laneOf(heard, 1000, keepAlive)?.add(new Alarm(() => {}));
+    await system.advance(2000);
+    assert.deepEqual([...asked], [keepAlive]);
+  }
+});
+
+test("what is out of its lane holds on to nobody who was beside it", () => {
+  const lane = new Lane(manualSystem(), 1000, false);
+  const alarms = [1, 2, 3].map(() => new Alarm(() => {}));
+  for (const alarm of alarms) lane.add(alarm);
+  for (const alarm of alarms) lane.remove(alarm);
+  for (const { next, previous } of alarms) assert.deepEqual([next, previous], [undefined, undefined]);
 });
 
 test("calls that end before the next tick share one timer, and the last one leaves none", async () => {
@@ -157,7 +205,10 @@ test("owners of one length share a lane, short and endless ones have none, and t
   assert.notEqual(laneOf(system, 1000, true), laneOf(manualSystem(), 1000, true));
   assert.equal(laneOf(system, coarseMsMin - 1, true), undefined);
   assert.equal(laneOf(system, Infinity, true), undefined);
-  for (let length = 0; length < 1000; length += 1) laneOf(system, 10_000 + length, true);
+  assert.notEqual(laneOf(system, coarseMsMin, true), undefined);
+  // Four are there.
+  for (let length = 0; length < 995; length += 1) laneOf(system, 10_000 + length, true);
+  assert.equal(laneOf(system, 88_888, true), laneOf(system, 88_888, true), "the last one within the bound");
   assert.notEqual(laneOf(system, 99_999, true), laneOf(system, 99_999, true), "beyond the bound: one to itself");
   assert.equal(laneOf(system, 1000, true), laneOf(system, 1000, true));
 });

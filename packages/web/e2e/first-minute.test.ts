@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { browser, openPage, shop, skipReason, until, type Shop } from "./harness.ts";
+import { browser, freePorts, openPage, shop, skipReason, until, type Shop } from "./harness.ts";
 
 const skip = skipReason();
-const port = 20_000 + Math.floor(Math.random() * 20_000);
+// One that stays: the server is restarted under an open page.
+const [port] = await freePorts(1);
 let running: Shop;
 let chrome: Browser;
 const msMax = 30_000;

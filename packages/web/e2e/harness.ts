@@ -159,12 +159,14 @@ export async function shop(options: ShopOptions = {}): Promise<Shop> {
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-100_000)));
   const control = path.join(data, "control.json");
-  await until(
-    () => existsSync(control) || child.exitCode !== null,
-    30_000,
-    () => `prunella up did not start:\n${output}`,
-  );
-  if (!existsSync(control)) throw new Error(`prunella up did not start:\n${output}`);
+  const otherwise = (): string => `prunella up did not start:\n${output}`;
+  try {
+    await until(() => existsSync(control) || child.exitCode !== null, 30_000, otherwise);
+    if (!existsSync(control)) throw new Error(otherwise());
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
   const { url } = JSON.parse(readFileSync(control, "utf8")) as { url: string };
   const ask = async <T>(asked: string, body?: unknown): Promise<T> => {
     const authorization: Record<string, string> =
@@ -231,7 +233,7 @@ export async function until(
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(
       { length: count },

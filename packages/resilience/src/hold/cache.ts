@@ -98,7 +98,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     if (entry.older === undefined) oldest = entry.newer;
     else entry.older.newer = entry.newer;
     entries.delete(entry.key);
-    totalSize -= entry.size;
+    // An empty cache holds exactly nothing: what rounding leaves of fractions would keep out an entry as large as the bound, for ever.
+    totalSize = entries.size === 0 ? 0 : totalSize - entry.size;
   }
 
   /** SIEVE: the hand moves from the oldest towards the newest, clears marks, and evicts the first entry without one. */
@@ -164,12 +165,18 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     const { load } = options;
     const loading = bounded(guard, "a load", loadTimeoutMs, async (signal): Promise<Value> =>
       (load as NonNullable<typeof load>)(key, signal),
-    ).outcome.then((outcome) => {
+    ).outcome.then((loaded) => {
+      let outcome = loaded;
       // Only the load that is still wanted may store: `set`, `delete` and `clear` take it off the list.
       const wanted = loads.get(key) === loading;
       if (wanted) loads.delete(key);
+      try {
+        if (wanted && outcome.kind === "done") store(key, outcome.value, ttlMs);
+      } catch (error) {
+        // `sizeOf` threw. Behind a stale value nobody waits to hear it, and an unhandled rejection would end the process.
+        outcome = { kind: "failed", error };
+      }
       if (outcome.kind !== "done") count.loadFailures += 1;
-      else if (wanted) store(key, outcome.value, ttlMs);
       return outcome;
     });
     loads.set(key, loading);

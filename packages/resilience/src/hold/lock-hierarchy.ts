@@ -106,15 +106,23 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
   /** Grants whom it can, in order; forgets the lock when nobody wants it. */
   function settle(lock: Lock): void {
     for (let request = lock.waiting.peek(); request !== undefined; request = lock.waiting.peek()) {
-      if (!free(lock, request.mode)) return;
-      const waiter = lock.waiting.shift();
-      if (waiter === undefined) return;
+      // An owner may have asked twice before it got it once: then it holds it twice, and waits for itself never.
+      const again = holdAgain(request.owner, lock.name, request.mode);
+      if (!again && !free(lock, request.mode)) return;
       waits -= 1;
       request.owner.waits.delete(request);
-      hold(lock, request);
-      waiter.resolve();
+      if (!again) hold(lock, request);
+      lock.waiting.shift()?.resolve();
     }
     if (lock.held.size === 0) locks.delete(lock.name);
+  }
+
+  /** Counts one more hold for an owner that holds the lock in the same or a stronger mode. */
+  function holdAgain(owner: Request["owner"], name: string, mode: LockMode): boolean {
+    const held = owner.holds.get(name);
+    if (held === undefined || (held.mode === "read" && mode === "write")) return false;
+    held.times += 1;
+    return true;
   }
 
   function hold(lock: Lock, request: Request): void {
@@ -171,12 +179,9 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
 
   async function acquire(owner: Request["owner"], name: string, own: AcquireOptions): Promise<() => void> {
     refuseAborted(own.signal, guard.name);
+    const limitMs = guard.check("timeoutMs", own.timeoutMs ?? timeoutMs, 0, Infinity);
     const { mode = "write" } = own;
-    const before = owner.holds.get(name);
-    if (before !== undefined && (before.mode === "write" || mode === "read")) {
-      before.times += 1;
-      return releaser(owner, name);
-    }
+    if (holdAgain(owner, name, mode)) return releaser(owner, name);
     const request: Request = {
       lock: name,
       owner,
@@ -200,7 +205,6 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     waits += 1;
     count.waited += 1;
     owner.waits.add(request);
-    const limitMs = guard.check("timeoutMs", own.timeoutMs ?? timeoutMs, 0, Infinity);
     await lock.waiting.wait(request, {
       signal: own.signal,
       timeoutMs: limitMs,

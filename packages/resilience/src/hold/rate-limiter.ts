@@ -178,7 +178,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
           count.allowed += 1;
           return;
         }
-        if (waitMs > waitMsMax || waiting >= waitersMax) {
+        if (waitMs === Infinity || waitMs > waitMsMax || waiting >= waitersMax) {
           refuse(key, waitMs, now);
           throw new RateLimitedError(guard.name, waitMs);
         }

@@ -96,13 +96,35 @@ test("a control plane sets and reads the level", () => {
 
 test("what belongs to a level, or to the nearest better one, is picked", () => {
   const service = degrade({ ...options, system: manualSystem() });
+  assert.equal(service.pick({ "read-only": "c" }), undefined, "nothing of a worse level");
   service.hold("me", "read-only");
   assert.equal(service.pick({ full: "a", "no-recommendations": "b" }), "b");
+  assert.equal(service.pick({ full: "a" }), "a", "also the best one");
   assert.equal(service.pick({}), undefined);
+});
+
+test("a hold that is taken back leaves no timer, and getting worse is a trip while getting better is none", () => {
+  const system = manualSystem();
+  const service = degrade({ ...options, system });
+  const levels: string[] = [];
+  service.listen(({ event, level, detail }) => levels.push(`${event}:${level} ${detail["was"]} to ${detail["level"]}`));
+  service.hold("breaker", "no-recommendations", 1000);
+  service.hold("breaker", "read-only", 1000);
+  assert.equal(service.letGo("breaker"), true);
+  assert.equal(system.pending, 0);
+  assert.deepEqual(levels, [
+    "degraded:trip full to no-recommendations",
+    "degraded:trip no-recommendations to read-only",
+    "restored:info read-only to full",
+  ]);
+  assert.deepEqual(service.snapshot().counts, { changes: 3, trips: 2 });
 });
 
 test("unknown levels, doubled levels and too many holders are refused by name", () => {
   assert.throws(() => degrade({ levels: ["a", "a"] }), /levels is "a, a"/);
+  const named = (count: number) => Array.from({ length: count }, (_, at) => `level ${at}`) as [string, string];
+  for (const count of [0, 1, 21]) assert.throws(() => degrade({ levels: named(count) }), /2 to 20 different names/);
+  assert.equal(degrade({ levels: named(20) }).level, "level 0");
   assert.throws(
     () => degrade({ levels: ["a", "b"], features: { x: "c" as "a" } }),
     /features.x is "c", but must be one of a, b/,
@@ -112,4 +134,5 @@ test("unknown levels, doubled levels and too many holders are refused by name", 
   service.hold("first", "b");
   assert.throws(() => service.hold("second", "b"), /one of at most 1/);
   assert.throws(() => service.controls["set-level"]?.("c"), /level is "c"/);
+  for (const forMs of [-1, Number.NaN]) assert.throws(() => service.hold("first", "b", forMs), /forMs/);
 });

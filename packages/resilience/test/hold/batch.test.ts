@@ -313,6 +313,39 @@ test("reset makes a new one; one being made then is answered and not kept; makin
   await rejected;
 });
 
+test("lazy tells how often it was made, joined and given up, and a failure that a reset gave up is nobody's later", async () => {
+  const system = manualSystem();
+  const events: string[] = [];
+  let fail = true;
+  const own = lazy(
+    async () => {
+      await after(system, 10);
+      if (fail) throw new Error("not yet");
+      return "ready";
+    },
+    { system, failureGapMs: 1000 },
+  );
+  own.listen(({ event, level, detail }) =>
+    events.push(`${event}:${level} ${detail["why"] ?? detail["ms"] ?? ""}`.trim()),
+  );
+  const given = Promise.allSettled([own.get(), own.get()]);
+  assert.equal(own.snapshot().values["making"], 1);
+  own.reset();
+  await system.advance(10);
+  assert.deepEqual(
+    (await given).map(({ status }) => status),
+    ["rejected", "rejected"],
+  );
+  fail = false;
+  const second = own.get();
+  await system.advance(10);
+  assert.equal(await second, "ready", "no gap for it");
+  const { values, counts } = own.snapshot();
+  assert.equal(values["making"], 0);
+  assert.deepEqual(counts, { made: 1, failed: 1, joined: 1, resets: 1, trips: 1 });
+  assert.deepEqual(events, ["reset:info", "failed:trip Error: not yet", "made:info 10"]);
+});
+
 test("a raised limit starts waiting items at once", async () => {
   const system = manualSystem();
   const own = batch({ system, limit: 1 });

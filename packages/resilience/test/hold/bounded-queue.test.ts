@@ -202,7 +202,11 @@ test("LOW-002: a list whose length is found by walking visits every item per tak
 
 // The model: plain arrays, one per level, the policy written out naively.
 const policies: readonly QueuePolicy[] = ["backpressure", "refuse", "drop-oldest", "drop-newest", "priority"];
-type Command = { readonly op: "offer"; readonly priority: number } | { readonly op: "take" | "drain" | "takeAll" };
+type Command =
+  | { readonly op: "offer"; readonly priority: number }
+  | { readonly op: "take" }
+  | { readonly op: "drain"; readonly share: number }
+  | { readonly op: "takeAll"; readonly max: number };
 
 test("any sequence of commands agrees with a naive model", () => {
   const command: fc.Arbitrary<Command> = fc.oneof(
@@ -211,7 +215,8 @@ test("any sequence of commands agrees with a naive model", () => {
       arbitrary: fc.record({ op: fc.constant("offer" as const), priority: fc.integer({ min: 0, max: 2 }) }),
     },
     { weight: 4, arbitrary: fc.record({ op: fc.constant("take" as const) }) },
-    { weight: 1, arbitrary: fc.record({ op: fc.constantFrom("drain" as const, "takeAll" as const) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("drain" as const), share: fc.constantFrom(0, 0.3, 0.5, 1) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("takeAll" as const), max: fc.constantFrom(0, 2, Infinity) }) },
   );
   fc.assert(
     fc.property(
@@ -228,8 +233,29 @@ test("any sequence of commands agrees with a naive model", () => {
         });
         let model: { item: number; level: number }[] = [];
         const modelShed: number[] = [];
+        const events: string[] = [];
+        queue.listen(({ event, level }) => events.push(`${event}:${level}`));
+        const expectedEvents: string[] = [];
+        const counts = { in: 0, out: 0, shed: 0, refused: 0, alerts: 0 };
+        let [alerted, overflowed] = [false, false];
+        const tell = (event: string): void => void expectedEvents.push(event);
+        const overflow = (): void => {
+          if (!overflowed) tell("overflow:trip");
+          overflowed = true;
+        };
+        const watermark = (): void => {
+          if (!alerted && model.length >= 0.8 * capacity) {
+            alerted = true;
+            counts.alerts += 1;
+            tell("high-water:trip");
+          } else if (alerted && model.length <= 0.5 * capacity) {
+            alerted = overflowed = false;
+            tell("relieved:info");
+          }
+        };
         const next = (): number | undefined => {
           if (model.length === 0) return undefined;
+          counts.out += 1;
           const top = Math.max(...model.map(({ level }) => level));
           return model.splice(
             model.findIndex(({ level }) => level === top),
@@ -242,6 +268,7 @@ test("any sequence of commands agrees with a naive model", () => {
               const level = policy === "priority" ? each.priority : 0;
               let expected = "accepted";
               if (model.length >= capacity) {
+                overflow();
                 if (policy === "drop-oldest") modelShed.push((model.shift() as { item: number }).item);
                 else if (policy === "priority") {
                   const lowest = Math.min(...model.map((held) => held.level));
@@ -250,8 +277,10 @@ test("any sequence of commands agrees with a naive model", () => {
                   else expected = "shed";
                 } else expected = policy === "drop-newest" ? "shed" : "refused";
               }
+              counts.in += 1;
               if (expected === "accepted") model.push({ item, level });
               else if (expected === "shed") modelShed.push(item);
+              else counts.refused += 1;
               assert.equal(queue.offer(item, each.priority), expected);
               break;
             }
@@ -259,17 +288,29 @@ test("any sequence of commands agrees with a naive model", () => {
               assert.equal(queue.tryTake(), next());
               break;
             case "takeAll": {
-              const all = Array.from({ length: model.length }, next);
-              assert.deepEqual(queue.takeAll(), all);
+              const all = Array.from({ length: Math.min(each.max, model.length) }, next);
+              assert.deepEqual(queue.takeAll(each.max), all);
               break;
             }
-            case "drain":
-              for (let level = 0; level < 3; level += 1)
-                modelShed.push(...model.filter((held) => held.level === level).map((held) => held.item));
-              model = [];
-              queue.drain();
+            case "drain": {
+              const drained = Math.max(0, model.length - Math.floor(each.share * capacity));
+              for (let left = drained; left > 0; left -= 1) {
+                const lowest = Math.min(...model.map(({ level }) => level));
+                const victim = model.findIndex(({ level }) => level === lowest);
+                modelShed.push((model.splice(victim, 1)[0] as { item: number }).item);
+              }
+              if (drained > 0) tell("drained:trip");
+              assert.equal(queue.drain(each.share), drained);
               break;
+            }
           }
+          watermark();
+          counts.shed = modelShed.length + counts.refused;
+          assert.deepEqual(events, expectedEvents);
+          const { state, values, counts: told } = queue.snapshot();
+          assert.equal(state, overflowed ? "full" : alerted ? "high" : "ok");
+          assert.deepEqual(values, { size: model.length, capacity, producersWaiting: 0, consumersWaiting: 0 });
+          assert.deepEqual(told, { ...counts, trips: events.filter((event) => event.endsWith(":trip")).length });
           assert.equal(queue.size, model.length);
           balanced(queue);
         });
@@ -340,6 +381,110 @@ test("any mix of waiting, aborting and timing out delivers every accepted item e
       assert.equal(system.pending, 0);
     }),
   );
+});
+
+test("an overflow that drains below the low water ends its own alert", () => {
+  const queue = boundedQueue<number>({ capacity: 10, policy: "drop-oldest", drainTo: 0.3, system: manualSystem() });
+  const events: string[] = [];
+  queue.listen(({ event, detail }) => events.push(`${event} ${detail["shed"] ?? ""}`.trim()));
+  for (let at = 0; at < 11; at += 1) queue.offer(at);
+  assert.deepEqual(events, ["high-water", "overflow 7", "relieved"]);
+  assert.equal(queue.snapshot().state, "ok");
+});
+
+test("a priority beyond the levels counts as the nearest one, and one that is no number as the lowest", () => {
+  const queue = boundedQueue<string>({ policy: "priority", levels: 2, system: manualSystem() });
+  for (const priority of [-1, 0.9, Number.NaN, undefined]) queue.offer(`low ${priority}`, priority);
+  for (const priority of [1, 1.9, 7]) queue.offer(`high ${priority}`, priority);
+  assert.deepEqual(queue.takeAll(), ["high 1", "high 1.9", "high 7", "low -1", "low 0.9", "low NaN", "low undefined"]);
+});
+
+test("close answers waiting consumers, is told once, and what comes after it is refused as closed", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  const events: string[] = [];
+  queue.listen(({ event }) => events.push(event));
+  const waiting = assert.rejects(queue.take(), ClosedError);
+  queue.close();
+  queue.close();
+  await waiting;
+  await assert.rejects(queue.put(1), ClosedError);
+  await assert.rejects(queue.take({ timeoutMs: 10 }), ClosedError);
+  assert.equal(queue.snapshot().state, "closed");
+  assert.equal(events.filter((event) => event === "closed").length, 1);
+});
+
+test("a full queue that closes refuses a producer at once instead of letting it wait", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  queue.offer(1);
+  queue.close();
+  await assert.rejects(queue.put(2), ClosedError);
+});
+
+test("an item for a waiting consumer does not pass through the queue, and is accounted for", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, highWater: 0.5, lowWater: 0, system: manualSystem() });
+  const taking = [queue.take(), queue.take()];
+  assert.equal(queue.snapshot().values["consumersWaiting"], 2);
+  assert.deepEqual([queue.offer(1), queue.offer(2)], ["accepted", "accepted"]);
+  assert.deepEqual(await Promise.all(taking), [1, 2]);
+  assert.deepEqual(queue.accounts, { in: 2, out: 2, shed: 0 });
+  assert.equal(queue.snapshot().counts["alerts"], 0);
+});
+
+test("each policy turns away in its own words: what is full, and who waits", async () => {
+  const refusing = boundedQueue<number>({ capacity: 1, policy: "refuse", waitersMax: 7, system: manualSystem() });
+  refusing.offer(1);
+  await assert.rejects(refusing.put(2), /1/);
+  const waiting = boundedQueue<number>({ capacity: 1, waitersMax: 0, system: manualSystem() });
+  waiting.offer(1);
+  await assert.rejects(waiting.put(2), /waiting producers/);
+  waiting.takeAll();
+  await assert.rejects(waiting.take(), /waiting consumers/);
+});
+
+test("a control plane drains to a share; an argument that makes no sense is taken as the nearest that does", () => {
+  const queue = boundedQueue<number>({ capacity: 10, system: manualSystem() });
+  const drain = (share?: number | string): number => {
+    for (let at = queue.size; at < 10; at += 1) queue.offer(at);
+    queue.controls?.["drain"]?.(share);
+    return queue.size;
+  };
+  assert.deepEqual([drain(0.5), drain("0.2"), drain(7), drain(-1), drain("x"), drain()], [5, 2, 10, 0, 0, 0]);
+});
+
+test("a listener of shed items that throws breaks nothing", () => {
+  const queue = boundedQueue<number>({
+    capacity: 1,
+    policy: "drop-oldest",
+    system: manualSystem(),
+    onShed: () => {
+      throw new Error("bad listener");
+    },
+  });
+  queue.offer(1);
+  assert.equal(queue.offer(2), "accepted");
+  assert.equal(queue.tryTake(), 2);
+});
+
+test("producers that are let in over several turns keep one timer, however often the queue is emptied meanwhile", async () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1000, system });
+  for (let at = 0; at < 1000; at += 1) queue.offer(at);
+  const puts = Array.from({ length: 2000 }, (_, at) => queue.put(1000 + at));
+  assert.equal(queue.snapshot().values["producersWaiting"], 2000);
+  const taken = queue.takeAll();
+  taken.push(...queue.takeAll());
+  assert.equal(system.pending, 1);
+  for (let round = 0; round < 10; round += 1) {
+    await system.advance(1);
+    taken.push(...queue.takeAll());
+  }
+  await Promise.all(puts);
+  assert.deepEqual(
+    taken,
+    Array.from({ length: 3000 }, (_, at) => at),
+  );
+  assert.equal(system.pending, 0);
+  balanced(queue);
 });
 
 test("takeAll and tryTake of an empty queue change nothing; a bounded line of producers refuses one more", async () => {

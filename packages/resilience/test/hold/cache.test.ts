@@ -85,6 +85,28 @@ test("a stale value is served while a fresh one loads, and for no longer than al
   assert.equal(await own.fetch("a"), 3, "too old to serve");
 });
 
+test("a value whose size cannot be told is a failed load, also behind a stale value where nobody waits for it", async () => {
+  const system = manualSystem();
+  let version = 0;
+  const own = cache<string, number>({
+    system,
+    ttlMs: 100,
+    staleMs: 100,
+    load: async () => (version += 1),
+    sizeOf: (value) => {
+      if (value > 1) throw new Error("no size");
+      return 1;
+    },
+  });
+  await own.fetch("a");
+  await system.advance(100);
+  assert.equal(await own.fetch("a"), 1, "stale");
+  await system.advance(0);
+  assert.equal(own.snapshot().counts["loadFailures"], 1);
+  await system.advance(100);
+  await assert.rejects(own.fetch("a"), /no size/);
+});
+
 test("a value set or deleted during a load is not overwritten by it", async () => {
   const system = manualSystem();
   const own = cache<string, string>({
@@ -128,6 +150,15 @@ test("what is larger than the cache is not stored and pushes nothing out", () =>
   assert.equal(own.get("a"), "12345");
   assert.equal(own.get("b"), undefined);
   assert.equal(own.snapshot().counts["tooBig"], 1);
+});
+
+test("sizes that are fractions leave no rest: an entry as large as the bound still fits an emptied cache", () => {
+  const own = cache<string, number>({ sizeMax: 0.3, sizeOf: (value) => value, system: manualSystem() });
+  for (const [at, size] of [0.2, 0.15, 0.07, 0.05, 0.07, 0.1].entries()) own.set(`${at}`, size);
+  for (let at = 0; at < 6; at += 1) own.delete(`${at}`);
+  assert.equal(own.snapshot().values["size"], 0);
+  own.set("whole", 0.3);
+  assert.equal(own.get("whole"), 0.3);
 });
 
 test("any sequence keeps both bounds, answers only what was set last, and forgets at the right time", async () => {

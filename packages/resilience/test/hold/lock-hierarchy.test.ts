@@ -282,3 +282,35 @@ test("who holds what, and for how long, can be read", async () => {
   assert.deepEqual(locks.holders(), [{ lock: "a", owner: "job", mode: "read", site: "here", heldMs: 30 }]);
   assert.equal(locks.snapshot().state, "ok");
 });
+
+test("an owner that asked twice before it got a lock once holds it until both are released", async () => {
+  for (const mode of ["read", "write"] as const) {
+    const system = manualSystem();
+    const locks = lockHierarchy({ system });
+    const release = await locks.owner("before").acquire("table");
+    const owner = locks.owner("asks twice");
+    const asked = Promise.all([owner.acquire("table", { mode }), owner.acquire("table", { mode })]);
+    const after = locks.owner("after").acquire("table");
+    let served = false;
+    void after.then(() => (served = true));
+    release();
+    await system.advance(0);
+    const [one, two] = await asked;
+    one();
+    await system.advance(0);
+    assert.equal(served, false, "one of two is still held");
+    two();
+    (await after)();
+    assert.deepEqual(locks.snapshot().values, { locks: 0, waits: 0 });
+    assert.equal(system.pending, 0);
+  }
+});
+
+test("a bad limit is refused before anything waits, whether the lock is free or not", async () => {
+  const locks = lockHierarchy({ system: manualSystem() });
+  const owner = locks.owner("x");
+  await assert.rejects(owner.acquire("a", { timeoutMs: -1 }), /timeoutMs is -1/);
+  await locks.owner("y").acquire("a");
+  await assert.rejects(owner.acquire("a", { timeoutMs: -1 }), /timeoutMs is -1/);
+  assert.deepEqual(locks.snapshot().values, { locks: 1, waits: 0 });
+});

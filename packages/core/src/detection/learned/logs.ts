@@ -142,10 +142,12 @@ export function newLogs(options: LogsOptions, saver: Saver, saved: ReadonlyMap<s
     const id = `lines ${target}`;
     const limits = { learnMs: Math.max(1, options.learnMs()), templatesMax: share };
     const state = saved.get(id)?.state;
+    // Templates that the miner merges go on as one: their rates are one rate, and neither is missed.
+    const currentId = (template: string): string | undefined => minerFor(target)?.currentId(template);
     const watch = restored(
       state,
-      (from: SavedStream) => TemplateWatch.restore(from.watch, limits),
-      () => new TemplateWatch(limits),
+      (from: SavedStream) => TemplateWatch.restore(from.watch, limits, currentId),
+      () => new TemplateWatch(limits, currentId),
     );
     const seen = restored(
       state,
