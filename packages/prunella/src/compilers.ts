@@ -2,7 +2,7 @@
 // plane starts without them (up.ts) and takes them, for good, when it has work for them.
 import { setFlagsFromString } from "node:v8";
 
-/** Share of a core over that many seconds in a row: 50 idle services take 3 % without them, 200 findings a second 12 % (with them 7 %). */
+/** Share of a core over that many seconds in a row: 50 idle services take 3 %, 200 findings a second more than 10 %. */
 const busyShare = 0.08;
 const busySeconds = 5;
 
