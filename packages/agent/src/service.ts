@@ -228,6 +228,8 @@ export class Service {
    * graceful), then a sweep for members that moved to another session. `wanted` is not touched.
    */
   async stop(graceful: boolean, timeoutMs = this.plan.stop.timeoutMs): Promise<StopOutcome> {
+    // A process that is about to be would come after its end.
+    if (this.#starting !== null) await this.#starting;
     const run = this.#run;
     if (run === null) {
       await this.#tidying;
