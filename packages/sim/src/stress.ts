@@ -80,17 +80,19 @@ async function stress(hours: number, seed: number, data: string | null): Promise
   const samples: Sample[] = [];
   const archived = { incidents: 0, recovered: 0, escalated: 0, repairs: 0 };
   const breakages = mixed(seed, lengthMs);
+  let repairs = 0;
   console.log(`stress: ${hours} simulated hours, seed ${seed}, ${breakages.length} breakages`);
 
   function hourly(hour: Hour): void {
     archive(hour, archived);
+    repairs = archived.repairs + hour.disk.repairs.size;
     lookIn(hour);
     globalThis.gc?.();
     const sample = { hour: Math.round(hour.nowMs / hourMs), heapBytes: process.memoryUsage().heapUsed };
     samples.push(sample);
     if (sample.hour % 6 === 0 || sample.hour === hours)
       console.log(
-        `  ${String(sample.hour).padStart(4)} h  heap ${(sample.heapBytes / 1e6).toFixed(1)} MB  incidents ${archived.incidents + hour.disk.incidents.size}  repairs ${archived.repairs + hour.disk.repairs.size}  crashes survived ${hour.crashes}  events ${hour.events}  (${((performance.now() - startedAt) / 1000).toFixed(0)} s)`,
+        `  ${String(sample.hour).padStart(4)} h  heap ${(sample.heapBytes / 1e6).toFixed(1)} MB  incidents ${archived.incidents + hour.disk.incidents.size}  repairs ${repairs}  crashes survived ${hour.crashes}  events ${hour.events}  (${((performance.now() - startedAt) / 1000).toFixed(0)} s)`,
       );
   }
 
@@ -121,12 +123,14 @@ async function stress(hours: number, seed: number, data: string | null): Promise
     ["incidents", String(incidents)],
     ["recovered", String(recovered)],
     ["handed to a person", String(escalated)],
+    ["repairs, up to the last full hour", String(repairs)],
     ["crashes of the control plane survived", String(result.crashes)],
     ["faults of store and network met", String(result.faults.length)],
     ["heap in the second quarter, median", `${(early / 1e6).toFixed(1)} MB`],
     ["heap in the last quarter, median", `${(late / 1e6).toFixed(1)} MB`],
     ["events", String(result.events)],
     ["took", `${((performance.now() - startedAt) / 1000).toFixed(0)} s`],
+    ["CPU time", `${((process.cpuUsage().user + process.cpuUsage().system) / 1e6).toFixed(0)} s`],
   ].map(([name = "", value = ""]) => ({ name, value }));
   const command = `npm run stress -- --hours ${hours} --seed ${seed}`;
   const at = Date.now();
