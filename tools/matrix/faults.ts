@@ -535,7 +535,9 @@ export const faults: readonly Fault[] = [
     ends: "heal",
     cause: /fails its check content.*price: 42/,
     prepare: (stage) =>
-      stage.check(`{ name: content, http: "http://127.0.0.1:${stage.ports.subject}/price", body: "price: 42", every: 1s }`),
+      stage.check(
+        `{ name: content, http: "http://127.0.0.1:${stage.ports.subject}/price", body: "price: 42", every: 1s }`,
+      ),
     inject: breaks("wrong-answers"),
     isOver: (stage) => stage.wasReplaced("subject"),
   },
