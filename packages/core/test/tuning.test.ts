@@ -149,7 +149,7 @@ test("a pool that is merely busy is what its size is tuned for: its incident hol
     const gauge = {
       guard: "pool",
       name: "db",
-      state: null,
+      state: "ok",
       values: { max: 5, lent: 5, waiting: 3 },
       counts: { released: second },
     };
