@@ -43,7 +43,12 @@ const textMax = 1_000;
 // ---- reading
 
 export function readIssues(text: string): ReadIssues {
-  const mended = mendEncoding(text.replace(/^\ufeff/, "").replaceAll(/\r\n?/g, "\n"));
+  // U+0000 becomes U+FFFD, as CommonMark (2.3) wants it.
+  const plain = text
+    .replace(/^\ufeff/, "")
+    .replaceAll(/\r\n?/g, "\n")
+    .replaceAll("\0", "\ufffd");
+  const mended = mendEncoding(plain);
   const lines = mended.text.split("\n");
   const sections = readSections(lines);
   const rows: ReadRow[] = [];
@@ -223,7 +228,7 @@ function readSections(lines: readonly string[]): { byId: Map<string, Section>; l
   return { byId, lines: headings };
 }
 
-/** Marks text on the line of its name, which is not the start of a line; never in a file. */
+/** Marks text on the line of its name, which is not the start of a line; no file that was read holds it. */
 const inlineMark = "\u0000";
 
 function trimBody(lines: readonly string[]): string {
