@@ -60,8 +60,9 @@ const hasPython = (): string | null => {
 
 const hasMemoryGroups = (): string | null => {
   const groups = controlGroups(`matrix-${process.pid}`);
+  const { absent, controllers } = groups;
   groups.close();
-  return groups.controllers.memory === null ? `no control group of memory: ${groups.absent ?? "only the CPU's"}` : null;
+  return controllers.memory === null ? `no control group of memory: ${absent ?? "only the CPU's"}` : null;
 };
 const mayMount = (): string | null => {
   const folder = mkdtempSync(path.join(tmpdir(), "prunella-mount-"));
