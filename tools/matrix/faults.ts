@@ -60,8 +60,9 @@ const hasPython = (): string | null => {
 
 const hasMemoryGroups = (): string | null => {
   const groups = controlGroups(`matrix-${process.pid}`);
+  const { absent, controllers } = groups;
   groups.close();
-  return groups.controllers.memory === null ? `no control group of memory: ${groups.absent ?? "only the CPU's"}` : null;
+  return controllers.memory === null ? `no control group of memory: ${absent ?? "only the CPU's"}` : null;
 };
 const mayMount = (): string | null => {
   const folder = mkdtempSync(path.join(tmpdir(), "prunella-mount-"));
@@ -535,7 +536,9 @@ export const faults: readonly Fault[] = [
     ends: "heal",
     cause: /fails its check content.*price: 42/,
     prepare: (stage) =>
-      stage.check(`{ name: content, http: "http://127.0.0.1:${stage.ports.subject}/price", body: "price: 42", every: 1s }`),
+      stage.check(
+        `{ name: content, http: "http://127.0.0.1:${stage.ports.subject}/price", body: "price: 42", every: 1s }`,
+      ),
     inject: breaks("wrong-answers"),
     isOver: (stage) => stage.wasReplaced("subject"),
   },

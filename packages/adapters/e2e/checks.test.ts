@@ -77,7 +77,10 @@ test("http: status, body and latency are judged, redirects are not followed", as
   assert.equal((await check(get(`${base}/moved`))).ok, true);
   assert.match((await check(get(`${base}/broken`))).message, /answered 500, expected 200 to 399/);
   assert.equal((await check(get(base, { bodyIncludes: "well" }))).ok, true);
-  assert.match((await check(get(base, { bodyIncludes: "bad" }))).message, /answered 200, and the body does not contain "bad": "/);
+  assert.match(
+    (await check(get(base, { bodyIncludes: "bad" }))).message,
+    /answered 200, and the body does not contain "bad": "/,
+  );
   assert.match((await check(get(`${base}/slow`, { latencyMsMax: 20 }))).message, /at most 20 ms/);
   assert.equal((await check(get(`${base}/endless`, { bodyIncludes: "start" }))).ok, true);
 });

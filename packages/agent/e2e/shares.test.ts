@@ -9,8 +9,8 @@ import { test, type TestContext } from "node:test";
 import { isRunning, stage, until, type Stage } from "./harness.ts";
 
 const probe = controlGroups(`probe-${process.pid}`);
-probe.close();
 const skip = probe.absent === null ? false : `no control groups to be had here: ${probe.absent}`;
+probe.close();
 
 const resources: ResourcesPlan = { cpu: 10, cpuMost: 80, memoryHigh: null, memoryMax: null, memoryMost: null };
 

@@ -1,6 +1,6 @@
 // The SQL action against a real PostgreSQL: values stay values, what failed is told from what never began, and a password is in
 // no list of processes. The server is started by the test; without one it is skipped.
-import { postgresBin, startCluster, type Cluster } from "../../resilience/e2e/postgres.ts";
+import { postgresBin, startCluster, type Cluster } from "../../../tools/product/postgres.ts";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -56,22 +56,26 @@ test("what failed before anything happened is told from what may have left trace
   assert.deepEqual(await sql("select 1", "$UNSET"), ["failed", "none"]);
 });
 
-test("a statement that does not end in its time is unknown, and its password was in no list of processes", { skip }, async (t) => {
-  const { link } = await staged(t);
-  const database = url("tester:s3cret%21");
-  const order = link.order(
-    "api",
-    { type: "sql", database, statement: "select pg_sleep(30)", values: [] },
-    { timeoutMs: 2_000 },
-  );
-  let seen = "";
-  while (!seen.includes("psql")) {
-    seen = commandLines();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.ok(!seen.includes("s3cret"), "the password is in a command line");
-  assert.equal((await order).kind, "unknown");
-});
+test(
+  "a statement that does not end in its time is unknown, and its password was in no list of processes",
+  { skip },
+  async (t) => {
+    const { link } = await staged(t);
+    const database = url("tester:s3cret%21");
+    const order = link.order(
+      "api",
+      { type: "sql", database, statement: "select pg_sleep(30)", values: [] },
+      { timeoutMs: 2_000 },
+    );
+    let seen = "";
+    while (!seen.includes("psql")) {
+      seen = commandLines();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(!seen.includes("s3cret"), "the password is in a command line");
+    assert.equal((await order).kind, "unknown");
+  },
+);
 
 /** What every process of ours was started with, this test's own left out. */
 function commandLines(): string {

@@ -173,7 +173,7 @@ async function run(
   const preload = await preloadFile(plan, dataFolder, log);
 
   const groups = controlGroups(folder);
-  if (groups.absent !== null && plan.services.some((each) => each.resources !== undefined))
+  if (plan.services.some((each) => each.resources !== undefined) && groups.absent !== null)
     log("warn", "shares-absent", { reason: groups.absent });
 
   const context: ServiceContext = {

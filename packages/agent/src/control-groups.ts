@@ -43,14 +43,38 @@ const threadsMax = 256;
 /** Weight of a service that names none. */
 export const usualWeight = 100;
 
-/** @param root where the group of this process is looked for: tests give folders of their own. */
+/**
+ * Nothing is looked for or made before the first service that declares resources needs it.
+ * @param root where the group of this process is looked for: tests give folders of their own.
+ */
 export function controlGroups(
   folder: string,
-  root: { readonly mounts: string; readonly own: string } = {
-    mounts: readText("/proc/self/mountinfo") ?? "",
-    own: readText("/proc/self/cgroup") ?? "",
-  },
+  root: Root = { mounts: readText("/proc/self/mountinfo") ?? "", own: readText("/proc/self/cgroup") ?? "" },
 ): ControlGroups {
+  let opened: ControlGroups | null = null;
+  const open = (): ControlGroups => (opened ??= openGroups(folder, root));
+  return {
+    get absent() {
+      return open().absent;
+    },
+    get controllers() {
+      return open().controllers;
+    },
+    place: (target, pids, plan, shares) => open().place(target, pids, plan, shares),
+    set: (target, resource, to) => open().set(target, resource, to),
+    values: (target, elapsedMs) => opened?.values(target, elapsedMs) ?? {},
+    kills: (target) => opened?.kills(target) ?? null,
+    remove: (target) => opened?.remove(target),
+    close: () => opened?.close(),
+  };
+}
+
+interface Root {
+  readonly mounts: string;
+  readonly own: string;
+}
+
+function openGroups(folder: string, root: Root): ControlGroups {
   const name = `prunella-${folder}`;
   const reasons: string[] = [];
   const found = { cpu: controllerOf("cpu"), memory: controllerOf("memory") };

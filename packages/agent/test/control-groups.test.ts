@@ -84,6 +84,18 @@ test("version 2: a group that others live in stays as it is, and the reason says
   assert.deepEqual(groups.values("web", 1_000), {});
 });
 
+test("where nobody declares resources nothing is made, moved or asked", (t) => {
+  const tree = unified(t, "77\n");
+  const groups = controlGroups("f", tree);
+  assert.deepEqual([groups.kills("web"), groups.values("web", 1_000)], [null, {}]);
+  groups.remove("web");
+  groups.close();
+  assert.deepEqual(
+    ["prunella-f", "prunella-agent"].map((name) => existsSync(path.join(tree.base, name))),
+    [false, false],
+  );
+});
+
 test("without any mount nothing is made and nothing fails", () => {
   const groups = controlGroups("f", { mounts: "", own: "" });
   assert.match(groups.absent ?? "", /the kernel offers no cpu controller here; the kernel offers no memory controller/);

@@ -146,7 +146,13 @@ test("a knob never leaves its bounds, and turns round at them", async () => {
 test("a pool that is merely busy is what its size is tuned for: its incident holds nothing back", async () => {
   const test = await tunable();
   for (let second = 0; second < 150; second += 1) {
-    const gauge = { guard: "pool", name: "db", values: { max: 5, lent: 5, waiting: 3 }, counts: { released: second } };
+    const gauge = {
+      guard: "pool",
+      name: "db",
+      state: "ok",
+      values: { max: 5, lent: 5, waiting: 3 },
+      counts: { released: second },
+    };
     const gauges = { type: "gauges", target: "api", at: startAt + test.system.now(), gauges: [gauge] } as const;
     await test.engine.ingest([gauges]);
     await test.advance(1_000);

@@ -1,6 +1,6 @@
 // A remedy of the configuration on a real PostgreSQL, with a person's word in its middle: the run waits through a kill -9 of the
 // control plane; yes goes on where it stopped, no undoes what was done, last step first.
-import { postgresBin, startCluster } from "../../resilience/e2e/postgres.ts";
+import { postgresBin, startCluster } from "../../../tools/product/postgres.ts";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -79,15 +79,31 @@ http: { port: 0 }
     query,
     newest,
     async askedThroughKill() {
-      await until("the worker is well", () => api("/api/v1/targets"), ({ items }) => items[0]?.state === "healthy");
+      await until(
+        "the worker is well",
+        () => api("/api/v1/targets"),
+        ({ items }) => items[0]?.state === "healthy",
+      );
       query("update jobs set state = 'stuck'");
-      const asks = await until("it asks", () => runOf(api), (run) => run?.state === "proposed");
+      const asks = await until(
+        "it asks",
+        () => runOf(api),
+        (run) => run?.state === "proposed",
+      );
       const { pid } = known();
       process.kill(pid, "SIGKILL");
-      await until("the control plane is back", async () => known().pid, (now) => now !== pid);
+      await until(
+        "the control plane is back",
+        async () => known().pid,
+        (now) => now !== pid,
+      );
       // Long enough for a restarted control plane to have looked at everything anew.
       await new Promise((resolve) => setTimeout(resolve, 5_000));
-      const still = await until("it answers", () => runOf(api), (run) => run !== undefined);
+      const still = await until(
+        "it answers",
+        () => runOf(api),
+        (run) => run !== undefined,
+      );
       assert.deepEqual([still?.id, still?.state], [asks?.id, "proposed"], "the same run still asks");
       assert.equal(query("select string_agg(what, ', ' order by at) from audit"), "began", "nothing was done twice");
       return still as Run;
@@ -110,35 +126,43 @@ async function fetchJson(url: string, body?: unknown): Promise<any> {
   return response.json();
 }
 
-test("a run that asks in its middle survives a kill of the control plane, and yes lets it go on", { skip, timeout: 180_000 }, async (t) => {
-  const { it, query, askedThroughKill, say } = await world(t);
-  const run = await askedThroughKill();
-  await say(run, "approve");
-  const incident = await until(
-    "the incident is recovered",
-    async () => (await it.api("/api/v1/incidents")).items[0],
-    (found) => found?.outcome === "recovered",
-  );
-  assert.equal(incident.remedy, "release-job");
-  assert.equal(query("select state from jobs"), "ready");
-  assert.equal(query("select string_agg(what, ', ' order by at) from audit"), "began");
-});
+test(
+  "a run that asks in its middle survives a kill of the control plane, and yes lets it go on",
+  { skip, timeout: 180_000 },
+  async (t) => {
+    const { it, query, askedThroughKill, say } = await world(t);
+    const run = await askedThroughKill();
+    await say(run, "approve");
+    const incident = await until(
+      "the incident is recovered",
+      async () => (await it.api("/api/v1/incidents")).items[0],
+      (found) => found?.outcome === "recovered",
+    );
+    assert.equal(incident.remedy, "release-job");
+    assert.equal(query("select state from jobs"), "ready");
+    assert.equal(query("select string_agg(what, ', ' order by at) from audit"), "began");
+  },
+);
 
-test("no in the middle of a run undoes what was done, last step first, and a person is called", { skip, timeout: 180_000 }, async (t) => {
-  const { it, query, askedThroughKill, say } = await world(t);
-  const run = await askedThroughKill();
-  await say(run, "refuse");
-  await until(
-    "a person is called",
-    async () => (await it.api("/api/v1/incidents")).items[0],
-    (found) => found?.outcome === "escalated",
-  );
-  assert.equal(query("select string_agg(what, ', ' order by at) from audit"), "began, held undone, began undone");
-  assert.equal(query("select state from jobs"), "stuck");
-  const { items } = await it.api("/api/v1/repairs");
-  const runs = items.filter((each: Run) => each.remedy === "release-job");
-  assert.deepEqual(
-    runs.map((each: Run) => each.outcome),
-    ["refused"],
-  );
-});
+test(
+  "no in the middle of a run undoes what was done, last step first, and a person is called",
+  { skip, timeout: 180_000 },
+  async (t) => {
+    const { it, query, askedThroughKill, say } = await world(t);
+    const run = await askedThroughKill();
+    await say(run, "refuse");
+    await until(
+      "a person is called",
+      async () => (await it.api("/api/v1/incidents")).items[0],
+      (found) => found?.outcome === "escalated",
+    );
+    assert.equal(query("select string_agg(what, ', ' order by at) from audit"), "began, held undone, began undone");
+    assert.equal(query("select state from jobs"), "stuck");
+    const { items } = await it.api("/api/v1/repairs");
+    const runs = items.filter((each: Run) => each.remedy === "release-job");
+    assert.deepEqual(
+      runs.map((each: Run) => each.outcome),
+      ["refused"],
+    );
+  },
+);

@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { RollbackError, sqlTransaction, TransactionOverError } from "@prunella/resilience";
 import { postgresConnection, sqliteConnection } from "./databases.ts";
-import { type Cluster, postgresBin, startCluster } from "./postgres.ts";
+import { type Cluster, postgresBin, startCluster } from "../../../tools/product/postgres.ts";
 import { sqlSuite } from "./sql-suite.ts";
 
 test("node:sqlite: a statement prepared inside a transaction is of no use after it", async () => {

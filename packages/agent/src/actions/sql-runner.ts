@@ -50,18 +50,7 @@ function postgres(order: Order): void {
   const { address, password } = apartFrom(order.database);
   const done = spawnSync(
     "psql",
-    [
-      "--no-psqlrc",
-      "--no-password",
-      "--quiet",
-      "--csv",
-      "-v",
-      "ON_ERROR_STOP=1",
-      ...variables,
-      "-f",
-      "-",
-      address,
-    ],
+    ["--no-psqlrc", "--no-password", "--quiet", "--csv", "-v", "ON_ERROR_STOP=1", ...variables, "-f", "-", address],
     {
       input: `${statement.replace(/;\s*$/, "")};\n`,
       encoding: "utf8",

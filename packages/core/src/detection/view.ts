@@ -187,7 +187,13 @@ export function observe(view: TargetView, signal: Signal): void {
         view.gapEndedAt = signal.at;
         // Failures while it was blocked were the block's; the checks are counted anew.
         for (const check of view.checks.values())
-          Object.assign(check, { failing: false, failuresInRow: 0, failingSince: null, recent: [], flappingSince: null });
+          Object.assign(check, {
+            failing: false,
+            failuresInRow: 0,
+            failingSince: null,
+            recent: [],
+            flappingSince: null,
+          });
       }
       return;
     case "heartbeat":

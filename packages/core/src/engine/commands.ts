@@ -5,7 +5,15 @@ import { carryOutAlert, takeOutside, type AlertCommand, type OutsideCommand } fr
 import { bookDrills, boundedRun, type DrillRun, type RemedyProof } from "../drill.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../errors.ts";
 import { dismiss, importClaims, move, type Claim, type ClaimResult, type Issue, type Snooze } from "../issue/index.ts";
-import { bookVerdict, createRepair, decline, endRepair, manualRemedy, transition, type Repair } from "../repair/index.ts";
+import {
+  bookVerdict,
+  createRepair,
+  decline,
+  endRepair,
+  manualRemedy,
+  transition,
+  type Repair,
+} from "../repair/index.ts";
 import type { TargetSpec } from "../signal/index.ts";
 import { carryOutToken, type TokenCommand } from "../token.ts";
 import type { Draft } from "../world.ts";

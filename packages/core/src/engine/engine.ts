@@ -26,21 +26,19 @@ import {
   whyGone,
   type Detection,
   type Detector,
-  type Finding,
   type LearnedFace,
   type Learner,
   type LogLine,
   type TargetView,
 } from "../detection/index.ts";
 import { InvalidInputError, StoreError } from "../errors.ts";
-import { fold, notification, type DrillMark } from "../issue/index.ts";
+import { fold, notification } from "../issue/index.ts";
 import type { Ports } from "../ports.ts";
 import type { Remedy, Repair, Safety, StepOutcome } from "../repair/index.ts";
 import {
   isEvent,
   ownTarget,
   type EventSignal,
-  type ReportedFinding,
   type Signal,
   type TargetKey,
   type TargetSpec,
@@ -50,9 +48,12 @@ import { newAdjusting, type AdjustingRules } from "../tuning/index.ts";
 import { Draft, type World } from "../world.ts";
 import { carryOut, type Command, type Done } from "./commands.ts";
 import { hourMs, newBooks } from "./books.ts";
+import { drillMark, unexplained } from "./intake.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
+import { message, ownFaults } from "./own-faults.ts";
 import { recallSlos, sloPoints } from "./slo-books.ts";
 import { learn, reconcile, resume, take, type Context, type Effect } from "./reconcile.ts";
+import { repeat, within } from "./timers.ts";
 import { watchWeather } from "./weather.ts";
 
 export interface EngineOptions extends Partial<AdjustingRules> {
@@ -158,6 +159,7 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   };
   let configured = rulesOf(options);
   const adjust = newAdjusting();
+  const own = ownFaults(clock, () => views.get(ownTarget));
   const views = new Map<TargetKey, TargetView>(configured.targets.map((target) => [target.key, newView(target)]));
   const ledger: Ledger = await openLedger(ports.store, clock, log, configured.targets);
   const learner: Learner = newLearner(await ports.store.learned());
@@ -490,14 +492,16 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
   async function perform(effect: Effect): Promise<unknown> {
     switch (effect.type) {
       case "order":
-        return within(ports.actuator.perform(effect.order), effect.order.timeoutMs + 4_000).catch(
+        return within(system, ports.actuator.perform(effect.order), effect.order.timeoutMs + 4_000).catch(
           (error: unknown): StepOutcome => ({ kind: "unknown", reason: message(error) }),
         );
       case "outcome-of":
         // No answer is no knowledge: the key is asked about again until the step's own deadline.
-        return within(ports.actuator.outcomeOf(effect.key), 5_000).catch(() => "running" as const);
+        return within(system, ports.actuator.outcomeOf(effect.key), 5_000).catch(() => "running" as const);
       case "question":
-        return within(ports.examiner.examine(effect.question), effect.question.timeoutMs + 500).catch(() => null);
+        return within(system, ports.examiner.examine(effect.question), effect.question.timeoutMs + 500).catch(
+          () => null,
+        );
       default:
         return effect satisfies never;
     }
@@ -544,19 +548,12 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     loops.second.wake();
   }
 
-  function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = system.setTimer(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
-      work.then(resolve, reject).finally(() => timer.cancel());
-    });
-  }
-
   function loopFailed(name: string, error: unknown): void {
     log.write("error", "iteration-failed", { loop: name, message: message(error) });
     if (error instanceof StoreError) {
-      fileOwn("store-failing", "", `the store does not take commits: ${error.message}`);
+      own.file("store-failing", "", `the store does not take commits: ${error.message}`);
       alarmOfStore(error);
-    } else fileOwn("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
+    } else own.file("loop-stalled", name, `an iteration of the ${name} loop ended badly: ${message(error)}`);
   }
 
   /**
@@ -588,52 +585,10 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
     );
   }
 
-  /** Faults of Prunella itself become findings on its own target, seen by the next iteration that works. */
-  function fileOwn(kind: string, distinguisher: string, summary: string): void {
-    const finding: ReportedFinding = {
-      kind,
-      distinguisher,
-      state: "firing",
-      severity: "critical",
-      summary: summary.slice(0, 500),
-    };
-    const view = views.get(ownTarget);
-    if (view !== undefined) observe(view, { id: "", type: "reported", target: ownTarget, at: clock.now(), finding });
-    ownFaultAt.set(`${kind} ${distinguisher}`, clock.now());
-  }
-  const ownFaultAt = new Map<string, TimeMs>();
-
   const stopListening = [loops.first, loops.second].map((loop) =>
-    loop.listen((event: GuardEvent) => event.event === "completed" && clearOwn()),
+    loop.listen((event: GuardEvent) => event.event === "completed" && own.clear()),
   );
-  const clearTimer = repeat(5_000, clearOwn);
-  /** An own fault is over when it has not happened for half a minute. */
-  function clearOwn(): void {
-    for (const [key, at] of ownFaultAt) {
-      if (clock.now() - at < 30_000) continue;
-      ownFaultAt.delete(key);
-      const [kind = "", distinguisher = ""] = key.split(" ");
-      const view = views.get(ownTarget);
-      if (view !== undefined)
-        observe(view, {
-          id: "",
-          type: "reported",
-          target: ownTarget,
-          at: clock.now(),
-          finding: { kind, distinguisher, state: "cleared", severity: "critical", summary: "" },
-        });
-    }
-  }
-
-  function repeat(everyMs: number, work: () => void): { cancel(): void } {
-    let timer = system.setTimer(ring, everyMs);
-    function ring(): void {
-      work();
-      timer = system.setTimer(ring, everyMs);
-    }
-    return { cancel: () => timer.cancel() };
-  }
-
+  const clearTimer = repeat(system, 5_000, own.clear);
   loops.start();
 
   return {
@@ -740,28 +695,4 @@ export async function engine(ports: Ports, options: EngineOptions): Promise<Engi
       }).catch((error: unknown) => log.write("warn", "learned-not-saved", { message: message(error) }));
     },
   };
-}
-
-/** That a target is down while our own repair is restarting it is no fault; if it stays down the next look says so. */
-function unexplained(draft: Draft, target: TargetKey, findings: readonly Finding[]): readonly Finding[] {
-  if (findings.length === 0) return findings;
-  const state = draft.liveRepairOf(target)?.state.name;
-  return state === "acting" || state === "undoing"
-    ? findings.filter(
-        (finding) =>
-          !finding.down ||
-          draft.incidentsOf(target).some((incident) => incident.kind === finding.kind && incident.firing),
-      )
-    : findings;
-}
-
-/** Whether a drill is at work on a target: announced for this time, or the target is there for nothing else. */
-function drillMark(view: TargetView | undefined, now: TimeMs): DrillMark | null {
-  const drill = view?.drill ?? null;
-  if (drill !== null && drill.beganAt <= now && now <= drill.untilAt) return { beganAt: drill.beganAt };
-  return view?.spec.labels["prunella.drill"] === "true" ? { beganAt: null } : null;
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

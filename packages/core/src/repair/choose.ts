@@ -46,7 +46,8 @@ export function chooseRemedy(
   const first = fitting[0] ?? null;
   const last = endedFor(draft, incident).at(-1);
   if (last === undefined || last.state.name !== "ended") return first;
-  if (last.state.declined !== true && last.state.outcome === "cancelled") return remedies.find((remedy) => remedy.name === last.remedy.name) ?? first;
+  if (last.state.declined !== true && last.state.outcome === "cancelled")
+    return remedies.find((remedy) => remedy.name === last.remedy.name) ?? first;
   // More is known now than when the last one was chosen: what fits the established cause comes first.
   const tried = new Set(endedFor(draft, incident).map((repair) => repair.remedy.name));
   const better = fitting.find((each) => !tried.has(each.name) && specificity(each) > specificity(last.remedy));
