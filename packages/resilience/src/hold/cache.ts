@@ -80,8 +80,9 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
   });
   /** Oldest first. */
   const entries = new Map<Key, Entry<Key, Value>>();
-  /** SIEVE's hand, from the oldest towards the newest. A map's iterator stays right when entries come and go. */
+  /** SIEVE's hand, from the oldest towards the newest (a map's iterator stays right when entries come and go), and what it points at. */
   let hand = entries.values();
+  let pointedAt: Entry<Key, Value> | undefined;
   const loads = new Map<Key, Promise<Outcome<Value>>>();
   const count = { staleHits: 0, sets: 0, expired: 0, tooBig: 0, loads: 0, loadFailures: 0, loadsJoined: 0 };
   let totalSize = 0;
@@ -91,22 +92,24 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
 
   function remove(entry: Entry<Key, Value> | undefined): void {
     if (entry === undefined || !entries.delete(entry.key)) return;
+    if (entry === pointedAt) pointedAt = hand.next().value;
     // An empty cache holds exactly nothing: what rounding leaves of fractions would keep out an entry as large as the bound, for ever.
     totalSize = entries.size === 0 ? 0 : totalSize - entry.size;
   }
 
-  /** SIEVE: the hand clears marks on its way, begins anew at the end, and evicts the first entry without a mark. */
+  /**
+   * SIEVE: the hand clears marks on its way and evicts the first entry without one. Past the newest it begins anew at the oldest,
+   * also when something newer has come meanwhile. Asked only while there is an entry.
+   */
   function evict(): void {
     for (;;) {
-      const { value: entry, done } = hand.next();
-      if (done === true) hand = entries.values();
-      else if (entry.visited) entry.visited = false;
-      else {
-        remove(entry);
-        alerts.evicted();
-        return;
-      }
+      pointedAt ??= (hand = entries.values()).next().value as Entry<Key, Value>;
+      if (!pointedAt.visited) break;
+      pointedAt.visited = false;
+      pointedAt = hand.next().value;
     }
+    remove(pointedAt);
+    alerts.evicted();
   }
 
   function store(key: Key, value: Value, lifeMs: number): void {
@@ -175,6 +178,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
   function clear(): void {
     loads.clear();
     entries.clear();
+    pointedAt = undefined;
     totalSize = 0;
   }
 
