@@ -26,7 +26,7 @@ setInterval(() => (go = existsSync(process.argv[2])), 100);
 
 interface Target {
   readonly key: string;
-  readonly pid: number;
+  readonly pid: number | null;
   readonly values: Readonly<Record<string, number>>;
 }
 
@@ -56,7 +56,14 @@ http: { port: 0 }
     const target = async (key: string): Promise<Target> =>
       (await it.api("/api/v1/targets")).items.find((each: Target) => each.key === key);
     const weight = async (): Promise<number | undefined> => (await target("web")).values["cpuWeight"];
-    const pids = { web: (await target("web")).pid, batch: (await target("batch")).pid };
+    const running = async (key: string): Promise<number> =>
+      (await until(
+        `${key} runs`,
+        async () => (await target(key)).pid,
+        (pid) => pid !== null,
+        30,
+      )) ?? 0;
+    const pids = { web: await running("web"), batch: await running("batch") };
     /** How often batch's time web had of the processor while both were busy. */
     async function ratio(): Promise<number> {
       const before = [ticks(pids.web), ticks(pids.batch)] as const;
