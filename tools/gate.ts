@@ -69,6 +69,8 @@ const steps: readonly Step[] = [
     args: [
       "--test",
       "--test-isolation=none",
+      // A test that hangs fails by name.
+      "--test-timeout=120000",
       "--test-reporter=dot",
       "--test-reporter-destination=stdout",
       "--test-reporter=./tools/summary-reporter.ts",
