@@ -53,7 +53,7 @@ await new Promise((resolve) => setTimeout(resolve, Math.random() < 0.3 ? seconds
 await import(entry);
 console.log("started in", Math.round(performance.now()), "ms");
 setTimeout(function pause() {
-  // At most 400 of 80 kB are held: garbage is no fault, more than the limit of the service would be.
+  // At most 400 of 80 kB are held. What V8 keeps for them is some 340 MB: garbage is no fault, so the limit lies well above.
   const kept = [];
   let made = 0;
   const until = performance.now() + 100 + Math.random() * 700;
@@ -79,7 +79,7 @@ export async function soak({ minutes, seed, learn, say }: SoakOptions): Promise<
       service(
         "api",
         { PORT: api, STOCK_PORT: stock },
-        `check: "http://127.0.0.1:${api}/healthz", after: [stock], limits: { memory: 300MB }`,
+        `check: "http://127.0.0.1:${api}/healthz", after: [stock], limits: { memory: 1GB }`,
       ),
       service("web", { PORT: web, API_PORT: api }, `check: "http://127.0.0.1:${web}/healthz", after: [api]`),
       service("worker", { PORT: worker, STOCK_PORT: stock }, "heartbeat: 5s, after: [stock]"),
