@@ -90,3 +90,8 @@ export function lookOf(of: Readonly<Record<string, Look>>, word: string): Look {
 export function actor(by: string): string {
   return by.startsWith("person:") ? by.slice("person:".length) : by;
 }
+
+/** What an incident came to; while it is open, its state. */
+export function lookOfIncident({ outcome, state }: { readonly outcome: string | null; readonly state: string }): Look {
+  return outcome === null ? lookOf(incidentStates, state) : lookOf(outcomes, outcome);
+}

@@ -6,7 +6,7 @@ import { useMemo } from "react";
 import { queries } from "../../api/queries.ts";
 import { duration } from "../../format/time.ts";
 import { clipped } from "../../format/text.ts";
-import { incidentStates, lookOf, outcomes } from "../../format/words.ts";
+import { lookOf, lookOfIncident, outcomes } from "../../format/words.ts";
 import { Chip, LookChip, Panel, useNow, When } from "../../ui/parts.tsx";
 import { exactly } from "../../ui/exactly.ts";
 import { Series } from "../../ui/series.tsx";
@@ -74,11 +74,7 @@ export function StoryPanel({ issue, incident }: { readonly issue: Issue; readonl
     >
       <div className="stack">
         <div className="row folding wide small">
-          <LookChip
-            look={
-              incident.outcome === null ? lookOf(incidentStates, incident.state) : lookOf(outcomes, incident.outcome)
-            }
-          />
+          <LookChip look={lookOfIncident(incident)} />
           {incident.recoveredBy !== null && <span className="muted">by {incident.recoveredBy}</span>}
           <span className="muted">
             detected within <strong className="ink">{duration(incident.detectionMs)}</strong>
@@ -189,13 +185,7 @@ export function IncidentTable({ issue, current }: { readonly issue: Issue; reado
                 </Link>
               </td>
               <td>
-                <LookChip
-                  look={
-                    incident.outcome === null
-                      ? lookOf(incidentStates, incident.state)
-                      : lookOf(outcomes, incident.outcome)
-                  }
-                />
+                <LookChip look={lookOfIncident(incident)} />
               </td>
               <td>{incident.remedy ?? "–"}</td>
               <td className="number">{duration(incident.detectionMs)}</td>

@@ -6,7 +6,7 @@ import { useMemo } from "react";
 import { queries } from "../../api/queries.ts";
 import { duration } from "../../format/time.ts";
 import { clipped } from "../../format/text.ts";
-import { incidentStates, lookOf, outcomes } from "../../format/words.ts";
+import { lookOfIncident } from "../../format/words.ts";
 import { exactly } from "../../ui/exactly.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { LookChip, Panel, useNow, When } from "../../ui/parts.tsx";
@@ -105,13 +105,7 @@ export function OverviewTab({ target }: { readonly target: Target }) {
                   </td>
                   <td>{clipped(incident.summary, 160)}</td>
                   <td>
-                    <LookChip
-                      look={
-                        incident.outcome === null
-                          ? lookOf(incidentStates, incident.state)
-                          : lookOf(outcomes, incident.outcome)
-                      }
-                    />
+                    <LookChip look={lookOfIncident(incident)} />
                   </td>
                   <td className="number">{incident.repairMs === null ? "–" : duration(incident.repairMs)}</td>
                   <td className="number">
