@@ -4,7 +4,7 @@ import { type Remedy, type StepOutcome } from "@prunella/core";
 import { memoryDisk } from "@prunella/core/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { world, type TestWorld } from "./harness.ts";
+import { remedy, world, type TestWorld } from "./harness.ts";
 
 const minute = 60_000;
 const exec = (name: string) => ({ type: "exec", argv: [name], cwd: null }) as const;
@@ -12,25 +12,17 @@ const exec = (name: string) => ({ type: "exec", argv: [name], cwd: null }) as co
 /** Two steps that can be undone, a question, and what heals. */
 function failOver(of: Partial<Remedy> = {}): Remedy {
   const timeoutMs = 5_000;
-  return {
+  return remedy({
     name: "fail-over",
-    when: { kinds: ["unhealthy"], target: "api", labels: {} },
     steps: [
       { action: exec("drain"), timeoutMs, undo: exec("undrain") },
       { action: exec("stage"), timeoutMs, undo: exec("unstage") },
       { action: { type: "approve", text: "fail over?" }, timeoutMs: minute, undo: null },
       { action: exec("switch"), timeoutMs, undo: exec("switch back") },
     ],
-    mode: "auto",
-    budgets: [{ scope: "target", runs: 3, windowMs: 60 * minute }],
-    backoff: { firstMs: 1_000, factor: 2, maxMs: 60_000 },
-    verify: { windowMs: 5_000, withinMs: 30_000 },
-    recurrence: { windowMs: 60 * minute, max: 3, then: "stop" },
-    next: null,
-    source: "configuration",
     solution: "failed over",
     ...of,
-  };
+  });
 }
 
 async function asked(of: Partial<Remedy> = {}, disk = memoryDisk(), healthy = true): Promise<TestWorld> {

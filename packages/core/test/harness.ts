@@ -360,3 +360,21 @@ function matches(line: string, expected: string): boolean {
   if (timed === null) return words.join(" ") === expected;
   return words.join(" ") === timed[2] && Math.abs(Number(time) - Number(timed[1])) <= 1;
 }
+
+/** A remedy of the configuration's kind: it reaches beyond our own processes, so its record may stop it. */
+export function remedy(of: Partial<Remedy> = {}): Remedy {
+  return {
+    name: "fix",
+    when: { kinds: ["unhealthy"], target: "api", labels: {} },
+    steps: [{ action: { type: "exec", argv: ["fix"], cwd: null }, timeoutMs: 5_000, undo: null }],
+    mode: "auto",
+    budgets: [{ scope: "target", runs: 3, windowMs: 3_600_000 }],
+    backoff: { firstMs: 1_000, factor: 2, maxMs: 60_000 },
+    verify: { windowMs: 5_000, withinMs: 30_000 },
+    recurrence: { windowMs: 3_600_000, max: 3, then: "stop" },
+    next: null,
+    source: "configuration",
+    solution: "fixed by the script",
+    ...of,
+  };
+}

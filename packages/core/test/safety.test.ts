@@ -13,27 +13,9 @@ import {
 import { memoryDisk } from "@prunella/core/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { check, httpCheck, startAt, world, type TestWorld } from "./harness.ts";
+import { check, httpCheck, remedy, startAt, world, type TestWorld } from "./harness.ts";
 
 const minute = 60_000;
-
-/** A remedy of the configuration's kind: it reaches beyond our own processes, so its record may stop it. */
-function remedy(of: Partial<Remedy> = {}): Remedy {
-  return {
-    name: "fix",
-    when: { kinds: ["unhealthy"], target: "api", labels: {} },
-    steps: [{ action: { type: "exec", argv: ["fix"], cwd: null }, timeoutMs: 5_000, undo: null }],
-    mode: "auto",
-    budgets: [{ scope: "target", runs: 3, windowMs: 60 * minute }],
-    backoff: { firstMs: 1_000, factor: 2, maxMs: 60_000 },
-    verify: { windowMs: 5_000, withinMs: 30_000 },
-    recurrence: { windowMs: 60 * minute, max: 3, then: "stop" },
-    next: null,
-    source: "configuration",
-    solution: "fixed by the script",
-    ...of,
-  };
-}
 
 const onlyIssue = (world: TestWorld): Issue => {
   const issues = [...world.disk.issues.values()];
