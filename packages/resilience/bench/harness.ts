@@ -1,6 +1,7 @@
 // Measures cases in interleaved rounds, by CPU time, as multiples of a bare await in the same run: the only figures
 // that survive a shared machine. What a case does once per call is `run`; a promise that it gives is awaited.
 import process from "node:process";
+import { compileFunction } from "node:vm";
 
 export interface Case {
   readonly name: string;
@@ -11,8 +12,8 @@ export interface Case {
   readonly gate?: number;
   /** The figure to aim at. */
   readonly stretch?: number;
-  /** Calls per round (default 20,000; fewer for slow ones). */
-  readonly calls?: number;
+  /** Too slow for its bytes to be told from what happens beside it. */
+  readonly slow?: boolean;
   /** Called in a plain loop, nothing awaited. */
   readonly sync?: boolean;
   /** Calls started at once and then awaited together (default 1). */
@@ -31,49 +32,87 @@ export interface Result {
   readonly bytes: number | undefined;
 }
 
+/** CPU time that one round of a case takes, in ms: long enough that a collection or a compilation is spread thin. */
+const roundMs = 15;
+
 const bare: Case = { name: "await fn()", group: "floor", run: async () => 1 };
 
 export async function measure(cases: readonly Case[], rounds: number): Promise<Result[]> {
   const all = [bare, ...cases];
-  const samples = new Map<Case, number[]>(all.map((each) => [each, []]));
-  for (let round = -1; round < rounds; round += 1) {
+  const times = new Map<Case, number[]>(all.map((each) => [each, []]));
+  const ratios = new Map<Case, number[]>(all.map((each) => [each, []]));
+  const calls = new Map<Case, number>();
+  for (const each of all) calls.set(each, await callsPerRound(each));
+  const cost = (each: Case): Promise<number> => cpuPerCall(each, calls.get(each) ?? 1);
+  for (let round = 0; round < rounds; round += 1) {
     for (const each of all) {
-      const ns = await cpuPerCall(each, round < 0 ? 0.3 : 1);
-      if (round >= 0) samples.get(each)?.push(ns);
+      // Between two of the bare await: a machine that is slow for a while is slow for both.
+      const before = await cost(bare);
+      const ns = await cost(each);
+      times.get(each)?.push(ns);
+      ratios.get(each)?.push((2 * ns) / (before + (await cost(bare))));
     }
   }
-  const medians = new Map(all.map((each) => [each, median(samples.get(each) ?? [])]));
   const results: Result[] = [];
   for (const each of all) {
-    const ns = medians.get(each) ?? 0;
-    results.push({ each, ns, ratio: ns / (medians.get(bare) ?? 1), bytes: await bytesPerCall(each) });
+    const [ns, ratio] = [median(times.get(each) ?? []), median(ratios.get(each) ?? [])];
+    results.push({ each, ns, ratio, bytes: await bytesPerCall(each) });
   }
   return results;
 }
 
-async function cpuPerCall(each: Case, share: number): Promise<number> {
-  const calls = Math.ceil((each.calls ?? 20_000) * share);
+/** Warms a case up and finds how many calls fill a round. */
+async function callsPerRound(each: Case): Promise<number> {
+  const { inFlight = 1, operations = 1 } = each;
+  for (let calls = 50; ; calls *= 4) {
+    const ns = (await cpuPerCall(each, calls)) * operations;
+    if (ns * calls > roundMs * 250_000) return Math.ceil((roundMs * 1e6) / ns / inFlight) * inFlight;
+  }
+}
+
+async function cpuPerCall(each: Case, calls: number): Promise<number> {
   const before = process.cpuUsage();
   await repeat(each, calls);
   const used = process.cpuUsage(before);
   return ((used.user + used.system) * 1000) / calls / (each.operations ?? 1);
 }
 
-async function repeat(each: Case, calls: number): Promise<void> {
-  const { run, inFlight = 1 } = each;
-  if (each.sync === true) {
-    for (let call = 0; call < calls; call += 1) run();
-  } else if (inFlight > 1) {
-    for (let call = 0; call < calls; call += inFlight) await Promise.all(Array.from({ length: inFlight }, run));
-  } else {
-    for (let call = 0; call < calls; call += 1) await run();
+type Loop = (run: Case["run"], calls: number, inFlight: number) => Promise<void>;
+
+const loops = new WeakMap<Case, Loop>();
+
+/**
+ * The loop of a case, compiled for it alone. In a loop that all cases share, what the engine has learnt from one decides how
+ * it runs the next, and the price of the bare await, by which all are divided, doubles from one run to another.
+ */
+function loopOf(each: Case): Loop {
+  let loop = loops.get(each);
+  if (loop === undefined) {
+    const body =
+      each.sync === true
+        ? "for (let call = 0; call < calls; call += 1) run();"
+        : each.inFlight === undefined
+          ? "for (let call = 0; call < calls; call += 1) await run();"
+          : "for (let call = 0; call < calls; call += inFlight) await Promise.all(Array.from({ length: inFlight }, run));";
+    // The name keeps the engine from taking the loop of another case from its cache.
+    loop = compileFunction(`// ${each.name}\nreturn (async () => { ${body} })();`, [
+      "run",
+      "calls",
+      "inFlight",
+    ]) as Loop;
+    loops.set(each, loop);
   }
+  return loop;
+}
+
+function repeat(each: Case, calls: number): Promise<void> {
+  return loopOf(each)(each.run, calls, each.inFlight ?? 1);
 }
 
 /** Heap growth over a run without a collection in between: the least of several, as a collection only hides bytes. */
 async function bytesPerCall(each: Case): Promise<number | undefined> {
   const collect = (globalThis as { gc?: () => void }).gc;
-  if (collect === undefined || (each.calls ?? 20_000) < 2000) return undefined;
+  if (collect === undefined || each.slow === true) return undefined;
   const calls = 2000;
   const grown: number[] = [];
   for (let turn = 0; turn < 5; turn += 1) {

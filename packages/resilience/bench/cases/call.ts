@@ -26,7 +26,6 @@ const swallowed = (call: () => Promise<unknown>) => async (): Promise<void> => {
   }
 };
 const many = 1_000_000_000;
-const slow = 4000;
 
 const floors: Case[] = [
   {
@@ -61,15 +60,13 @@ const breakers: Case[] = [
     name: "breaker, permits, nothing awaited",
     group: "breaker",
     sync: true,
-    calls: 1_000_000,
     run: () => measuredBreaker.recordSuccess(measuredBreaker.tryAcquire()),
   },
   { name: "cockatiel ConsecutiveBreaker", group: "breaker", run: () => theirBreaker.execute(work) },
-  { name: "opossum", group: "breaker", run: () => opossum.fire(), calls: slow },
+  { name: "opossum", group: "breaker", run: () => opossum.fire() },
   {
     name: "mollitia, count window 10",
     group: "breaker",
-    calls: slow,
     run: circuit(() => [new mollitia.SlidingCountBreaker({ slidingWindowSize: 10 })]),
   },
 ];
@@ -82,8 +79,8 @@ const theirRetry = cockatiel.retry(cockatiel.handleAll, {
 const retries: Case[] = [
   { name: "retry", group: "retry", run: () => ourRetry.execute(work), gate: 2.3, stretch: 1.9 },
   { name: "cockatiel retry", group: "retry", run: () => theirRetry.execute(work) },
-  { name: "mollitia retry", group: "retry", calls: slow, run: circuit(() => [new mollitia.Retry({ attempts: 3 })]) },
-  { name: "p-retry", group: "retry", run: () => pRetry(work, { retries: 3 }), calls: slow },
+  { name: "mollitia retry", group: "retry", run: circuit(() => [new mollitia.Retry({ attempts: 3 })]) },
+  { name: "p-retry", group: "retry", run: () => pRetry(work, { retries: 3 }) },
 ];
 
 const ourBulkhead = bulkhead({ concurrentMax: 100, queueMax: 100 });
@@ -96,9 +93,9 @@ const bulkheads: Case[] = [
   { name: "bulkhead", group: "bulkhead", run: () => ourBulkhead.execute(work), gate: 2.3, stretch: 1.9 },
   { name: "cockatiel bulkhead", group: "bulkhead", run: () => theirBulkhead.execute(work) },
   { name: "p-limit", group: "bulkhead", run: () => limit(work) },
-  { name: "p-queue", group: "bulkhead", run: () => queue.add(work), calls: slow },
-  { name: "async-mutex Semaphore", group: "bulkhead", run: () => semaphore.runExclusive(work), calls: slow },
-  { name: "bottleneck", group: "bulkhead", run: () => bottleneck.schedule(work), calls: 50 },
+  { name: "p-queue", group: "bulkhead", run: () => queue.add(work) },
+  { name: "async-mutex Semaphore", group: "bulkhead", run: () => semaphore.runExclusive(work) },
+  { name: "bottleneck", group: "bulkhead", run: () => bottleneck.schedule(work), slow: true },
 ];
 
 const early = timeout(10_000);
@@ -111,16 +108,14 @@ const timeouts: Case[] = [
   {
     name: "timeout, early, signal read",
     group: "timeout",
-    calls: slow,
     run: () => early.execute((c) => (c.signal, work())),
   },
-  { name: "cockatiel, aggressive", group: "timeout", run: () => aggressive.execute(work), calls: slow },
-  { name: "cockatiel, cooperative", group: "timeout", run: () => kind.execute(work), calls: slow },
-  { name: "p-timeout", group: "timeout", run: () => pTimeout(work(), { milliseconds: 10_000 }), calls: slow },
+  { name: "cockatiel, aggressive", group: "timeout", run: () => aggressive.execute(work) },
+  { name: "cockatiel, cooperative", group: "timeout", run: () => kind.execute(work) },
+  { name: "p-timeout", group: "timeout", run: () => pTimeout(work(), { milliseconds: 10_000 }) },
   {
     name: "mollitia timeout",
     group: "timeout",
-    calls: slow,
     run: circuit(() => [new mollitia.Timeout({ delay: 10_000 })]),
   },
 ];
@@ -166,7 +161,6 @@ const policies: Case[] = [
   {
     name: "pipeline, signal read",
     group: "composed",
-    calls: slow,
     run: () => composed.execute((c) => (c.signal, work())),
   },
   {
@@ -179,28 +173,25 @@ const policies: Case[] = [
   },
   { name: "four policies nested", group: "composed", run: nested, gate: 9, stretch: 7 },
   { name: "bare, 100 in flight", group: "composed", inFlight: 100, run: work },
-  { name: "cockatiel wrap, default", group: "composed", run: () => theirs.execute(work), calls: slow },
-  { name: "cockatiel wrap, cooperative", group: "composed", run: () => theirsKind.execute(work), calls: slow },
+  { name: "cockatiel wrap, default", group: "composed", run: () => theirs.execute(work) },
+  { name: "cockatiel wrap, cooperative", group: "composed", run: () => theirsKind.execute(work) },
   {
     name: "cockatiel wrap, cooperative, 100 in flight",
     group: "composed",
     inFlight: 100,
-    calls: slow,
     run: () => theirsKind.execute(work),
   },
   {
     name: "opossum + p-retry",
     group: "composed",
     run: () => pRetry(() => opossumFull.fire(), { retries: 3 }),
-    calls: slow,
   },
   {
     name: "p-timeout + p-retry + p-limit",
     group: "composed",
-    calls: slow,
     run: () => pRetry(() => pLimited(() => pTimeout(work(), { milliseconds: 10_000 })), { retries: 3 }),
   },
-  { name: "mollitia, 4 modules", group: "composed", run: mollitiaFull, calls: slow },
+  { name: "mollitia, 4 modules", group: "composed", run: mollitiaFull },
 ];
 
 const openBreaker = breaker();
@@ -237,7 +228,6 @@ const failures: Case[] = [
     name: "refused by an open breaker",
     group: "refusals and failures",
     run: swallowed(() => openBreaker.execute(work)),
-    calls: slow,
     gate: 25,
     stretch: 15,
   },
@@ -252,7 +242,6 @@ const failures: Case[] = [
     name: "refused, permits, nothing awaited",
     group: "refusals and failures",
     sync: true,
-    calls: 1_000_000,
     run: () => openBreaker.tryAcquire(),
     gate: 1.5,
     stretch: 1.1,
@@ -261,14 +250,12 @@ const failures: Case[] = [
     name: "cockatiel, refused",
     group: "refusals and failures",
     run: swallowed(() => theirOpen.execute(work)),
-    calls: slow,
   },
-  { name: "opossum, refused", group: "refusals and failures", run: swallowed(() => opossumOpen.fire()), calls: slow },
+  { name: "opossum, refused", group: "refusals and failures", run: swallowed(() => opossumOpen.fire()) },
   {
     name: "failing call, breaker",
     group: "refusals and failures",
     run: swallowed(() => tolerant.execute(failing)),
-    calls: slow,
     gate: 22,
     stretch: 16,
   },
@@ -276,7 +263,6 @@ const failures: Case[] = [
     name: "failing call, pipeline of four",
     group: "refusals and failures",
     run: swallowed(() => failingPolicy.execute(failing)),
-    calls: slow,
     gate: 20,
     stretch: 15,
   },
@@ -284,13 +270,11 @@ const failures: Case[] = [
     name: "cockatiel, failing call",
     group: "refusals and failures",
     run: swallowed(() => theirTolerant.execute(failing)),
-    calls: slow,
   },
   {
     name: "opossum, failing call",
     group: "refusals and failures",
     run: swallowed(() => opossumTolerant.fire()),
-    calls: slow,
   },
 ];
 
@@ -298,8 +282,8 @@ const hedged = hedge({ delayMs: 1000 });
 const covered = fallback<number>({ chain: [() => 2] });
 const rest: Case[] = [
   { name: "fallback, not needed", group: "others", run: () => covered.execute(work) },
-  { name: "fallback, used", group: "others", run: () => covered.execute(failing), calls: slow },
-  { name: "hedge, not needed", group: "others", run: () => hedged.execute(work), calls: slow },
+  { name: "fallback, used", group: "others", run: () => covered.execute(failing) },
+  { name: "hedge, not needed", group: "others", run: () => hedged.execute(work) },
 ];
 
 function circuit(modules: () => object[]): () => Promise<unknown> {
