@@ -86,10 +86,10 @@ export class Breaker extends Guard {
   /** Failures in a row while closed; failed trials while half-open. */
   #failures = 0;
   #openings = 0;
-  #openUntil = 0;
+  /** While open: until when. While half-open: when the latest trial has had its time. */
+  #dueAt = 0;
   #admitted = 0;
   #trialSuccesses = 0;
-  #trialAt = 0;
   #lastError: unknown = undefined;
   /** Reactions of the current generation, made when first needed. */
   #reactions: Reactions | undefined = undefined;
@@ -116,7 +116,7 @@ export class Breaker extends Guard {
 
   /** Time until a call may pass, in ms: 0 when one may now, undefined when isolated or when trials are under way. */
   get retryAfterMs(): number | undefined {
-    if (this.#state === "open") return Math.max(0, this.#openUntil - this.system.now());
+    if (this.#state === "open") return Math.max(0, this.#dueAt - this.system.now());
     return this.wouldPass() ? 0 : undefined;
   }
 
@@ -222,7 +222,7 @@ export class Breaker extends Guard {
     this.#become(state.state, "imported");
     if (state.state === "closed") this.#failures = failures;
     this.#openings = openings;
-    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
+    this.#dueAt = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
   }
 
   protected look(): Look {
@@ -249,9 +249,8 @@ export class Breaker extends Guard {
 
   /** True when a call may pass as a trial: it has been open for long enough, or a trial is free or has had its time. */
   #mayTry(): boolean {
-    const now = this.system.now();
-    if (this.#state === "open") return now >= this.#openUntil;
-    return this.#state === "half-open" && (this.#admitted < this.#trials || now - this.#trialAt >= this.#trialMsMax);
+    const isDue = this.system.now() >= this.#dueAt;
+    return this.#state === "open" ? isDue : this.#state === "half-open" && (isDue || this.#admitted < this.#trials);
   }
 
   #acquireTrial(): number {
@@ -262,7 +261,7 @@ export class Breaker extends Guard {
     }
     if (this.#state === "half-open" && this.#admitted < trials) {
       this.#admitted += 1;
-      this.#trialAt = this.system.now();
+      this.#dueAt = this.system.now() + this.#trialMsMax;
       return this.#generation;
     }
     this.#refused += 1;
@@ -291,7 +290,7 @@ export class Breaker extends Guard {
     const openMs = forMs ?? Math.min(this.#openMs * grown, this.#openMsMax);
     const failures = this.#failures;
     this.#openings = Math.min(this.#openings + 1, openingsMax);
-    this.#openUntil = this.system.now() + openMs;
+    this.#dueAt = this.system.now() + openMs;
     this.count("opened");
     this.#become("open", "opened", "trip", { why, openMs, failures, openings: this.#openings });
   }

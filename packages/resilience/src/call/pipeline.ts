@@ -51,7 +51,7 @@ export class Pipeline<Ours = unknown> extends Guard {
   readonly hedge: Hedge | undefined;
   readonly fallback: Fallback<Ours> | undefined;
   readonly #timeout: PipelineOptions["timeout"];
-  readonly #totalMs: number;
+  readonly #totalMs: number | undefined;
   readonly #limiter: CallLimiter | undefined;
   readonly #measures: boolean;
   readonly #discard: ((value: unknown) => void) | undefined;
@@ -71,7 +71,8 @@ export class Pipeline<Ours = unknown> extends Guard {
     this.fallback = options.fallback;
     this.#timeout = timeout;
     this.check("timeout", boundOf(timeout)?.timeoutMs ?? Infinity, 0, Infinity);
-    this.#totalMs = this.number(options, "totalTimeoutMs", Infinity, 0, Infinity);
+    this.number(options, "totalTimeoutMs", Infinity, 0, Infinity);
+    this.#totalMs = options.totalTimeoutMs;
     this.#limiter = options.limiter;
     this.#measures = options.measure === true;
     this.#discard = options.discard;

@@ -37,7 +37,6 @@ export class Retry extends Guard {
   readonly #options: RetryOptions;
   readonly #attemptsMax: number;
   readonly #retryAfterMsMax: number;
-  readonly totalMsMax: number;
   /** Whether it wants to see the values that calls give. */
   readonly judgesResults: boolean;
 
@@ -47,10 +46,14 @@ export class Retry extends Guard {
     this.judgesResults = options.isFailedResult !== undefined || options.budget !== undefined;
     this.#attemptsMax = this.integer(options, "attemptsMax", 3, 1);
     this.#retryAfterMsMax = this.number(options, "retryAfterMsMax", 60_000, 0, Infinity);
-    this.totalMsMax = this.number(options, "totalMsMax", Infinity, 0, Infinity);
+    this.number(options, "totalMsMax", Infinity, 0, Infinity);
     this.number(options, "delayMs", 200, 0);
     this.number(options, "factor", 2, 1, 1000);
     this.number(options, "delayMsMax", 30_000, 0);
+  }
+
+  get totalMsMax(): number {
+    return this.#options.totalMsMax ?? Infinity;
   }
 
   /** Rejects with the last error, or with AbortedError at once when `cancel` aborts during a wait. */
