@@ -163,13 +163,13 @@ export class Breaker extends Guard {
 
   /** The call of this permit failed with `error`; an error that `isFailure` does not count gives the permit back. */
   recordFailure(permit: number, error: unknown, durationMs = 0): void {
-    if (this.#counts(error)) this.#fail(permit, error, durationMs);
+    if (judged(this.#options.isFailure, error) ?? !isRefusal(error)) this.#fail(permit, error, durationMs);
     else this.release(permit);
   }
 
   /** The call of this permit gave a value: a success, unless `isFailedResult` says otherwise. */
   recordResult(permit: number, value: unknown, durationMs = 0): void {
-    if (this.#options.isFailedResult?.(value) === true) this.#fail(permit, undefined, durationMs);
+    if (judged(this.#options.isFailedResult, value) === true) this.#fail(permit, undefined, durationMs);
     else this.recordSuccess(permit, durationMs);
   }
 
@@ -319,14 +319,6 @@ export class Breaker extends Guard {
     if (permit !== unrecorded) this.#count.late += 1;
   }
 
-  #counts(error: unknown): boolean {
-    try {
-      return this.#options.isFailure?.(error) ?? !isRefusal(error);
-    } catch {
-      return true;
-    }
-  }
-
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
     let ok = this.#ok;
     let bad = this.#bad;
@@ -352,6 +344,15 @@ export class Breaker extends Guard {
       }
     }
     return started(work, contextOf(cancel)).then(ok as (value: Value) => Value, bad);
+  }
+}
+
+/** What a classifier says; one that throws has found a failure. */
+function judged(classifier: ((subject: unknown) => boolean) | undefined, subject: unknown): boolean | undefined {
+  try {
+    return classifier?.(subject);
+  } catch {
+    return true;
   }
 }
 
