@@ -190,9 +190,17 @@ class Call extends Alarm {
     this.#runner.onTimeout(totalMs, true);
   }
 
-  /** Begins the next attempt. */
+  /** Begins the next attempt. A limiter that throws, or a priority that there is not, is its failure. */
   #next(): void {
     this.#attempt += 1;
+    try {
+      this.#admit();
+    } catch (thrown) {
+      this.#refuse(thrown);
+    }
+  }
+
+  #admit(): void {
     const { limiter, breaker, bulkhead, name } = this.#runner;
     if (limiter !== undefined && !limiter.tryTake()) {
       const decision = limiter.check?.();
@@ -272,7 +280,11 @@ class Call extends Alarm {
     this.disarm();
     breaker?.recordResult(this.#permit, value, this.#durationMs());
     bulkhead?.release();
-    if (retry?.succeeded(value) === false && this.#stopped === undefined) return this.#over(new FailedResult(value));
+    try {
+      if (retry?.succeeded(value) === false && this.#stopped === undefined) return this.#over(new FailedResult(value));
+    } catch (thrown) {
+      return this.#answer(thrown);
+    }
     this.#end();
     this.#resolve(value);
     this.#recycle();
@@ -297,7 +309,7 @@ class Call extends Alarm {
     bulkhead?.release();
   }
 
-  #refuse(refusal: GuardError): void {
+  #refuse(refusal: unknown): void {
     // The caller has not got its promise yet: see rejectSoon.
     this.#phase = "ending";
     void settled.then(() => this.#over(refusal));

@@ -121,13 +121,15 @@ export class Retry extends Guard {
         throw error;
       }
       if (lastMs > 0) await sleep(this.system, lastMs, this.name, cancel, true);
+      let value: Value;
       try {
-        const value = await work(attemptContext(cancel, attempt + 1));
-        if (this.succeeded(value)) return value;
-        error = new FailedResult(value);
+        value = await work(attemptContext(cancel, attempt + 1));
       } catch (thrown) {
         error = thrown;
+        continue;
       }
+      if (this.succeeded(value)) return value;
+      error = new FailedResult(value);
     }
   }
 }

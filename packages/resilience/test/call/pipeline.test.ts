@@ -458,3 +458,31 @@ test("an abort by whoever hears that a call is refused, queued, timed out or tri
     assert.deepEqual([policy.bulkhead?.active, policy.bulkhead?.queued, system.pending], [0, 0, 0], heard);
   }
 });
+
+test("a classifier, a limiter or a priority that is no good ends its own call and leaves nothing behind", async () => {
+  const broken = (): never => {
+    throw new Error("broken");
+  };
+  let taken = 0;
+  const secondTime = (): boolean => ((taken += 1) < 2 ? true : broken());
+  for (const [part, expected, work = fine] of [
+    [{ breaker: { failures: 1, isFailedResult: broken } }, "fine"],
+    [{ retry: { isFailedResult: broken } }, "Error: broken"],
+    [{ limiter: { tryTake: broken } }, "Error: broken"],
+    [{ limiter: { tryTake: () => false, check: broken } }, "Error: broken"],
+    [{ limiter: { tryTake: secondTime }, retry: { attemptsMax: 2, delayMs: 0 } }, "Error: broken", boom],
+  ] as const) {
+    const system = manualSystem();
+    const policy = pipeline({ ...part, bulkhead: { concurrentMax: 1 }, timeout: 100, totalTimeoutMs: 1000, system });
+    const call = watch(policy.execute<unknown>(work, new AbortController().signal));
+    await system.advance(0);
+    assert.equal(String(call.value ?? call.error), expected);
+    await system.advance(10);
+    assert.deepEqual([policy.bulkhead?.active, system.pending], [0, 0]);
+    if (policy.breaker !== undefined) assert.equal(policy.breaker.state, "open", "a broken classifier counts");
+  }
+  const policy = pipeline({ bulkhead: { concurrentMax: 1, queueMax: 1 }, system: manualSystem() });
+  void policy.execute(never);
+  await assert.rejects(policy.execute(fine, undefined, 7), /priority is 7/);
+  assert.equal(policy.bulkhead?.queued, 0);
+});

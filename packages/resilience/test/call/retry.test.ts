@@ -198,3 +198,23 @@ test("whatever happens, extra calls never exceed burst + ratio x successes", () 
     ),
   );
 });
+
+test("a classifier of results that throws ends the call, at the first attempt as at a later one", async () => {
+  for (const good of [1, 2]) {
+    let calls = 0;
+    const again = retry({
+      attemptsMax: 5,
+      delayMs: 0,
+      isFailedResult: () => {
+        if (calls === good) throw new Error("broken");
+        return true;
+      },
+      system: manualSystem(),
+    });
+    await assert.rejects(
+      again.execute(() => (calls += 1)),
+      /broken/,
+    );
+    assert.equal(calls, good);
+  }
+});
