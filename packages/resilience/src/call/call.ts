@@ -96,7 +96,8 @@ export class CallRunner implements AlarmPlan {
     this.measures = plan.breaker?.judgesDuration === true;
   }
 
-  run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number): Promise<Value> {
+  /** @param attempt number of the first attempt. */
+  run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number, attempt = 1): Promise<Value> {
     this.count.calls += 1;
     if (cancel?.aborted === true) {
       this.count.refused += 1;
@@ -104,7 +105,7 @@ export class CallRunner implements AlarmPlan {
     }
     const promise = new Promise<Value>(capture as never);
     const call = this.#spare.pop() ?? new Call(this);
-    call.begin(work, latestResolve as (value: unknown) => void, latestReject, abortable(cancel), priority);
+    call.begin(work, latestResolve as (value: unknown) => void, latestReject, abortable(cancel), priority, attempt);
     return promise;
   }
 
@@ -156,12 +157,13 @@ class Call extends Alarm {
     reject: (error: unknown) => void,
     cancel: Cancel | undefined,
     priority: number,
+    attempt: number,
   ): void {
     this.#work = work;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#priority = priority;
-    this.#attempt = 0;
+    this.#attempt = attempt - 1;
     if (this.#runner.clocked) this.#startedAt = this.#runner.system.now();
     if (cancel !== undefined) this.#follow(cancel);
     if (this.#runner.totalMs !== Infinity) (this.#total ??= new TotalAlarm(this, this.#runner)).begin();
