@@ -5,18 +5,19 @@ import type { Cancel, Work } from "../cancel.ts";
 import { isRefusal } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
-import { breaker, Breaker } from "./breaker.ts";
-import type { BreakerOptions, CallOutcome } from "./breaker.ts";
-import { bulkhead, Bulkhead } from "./bulkhead.ts";
-import type { BulkheadOptions } from "./bulkhead.ts";
+import { breaker } from "./breaker.ts";
+import type { Breaker, BreakerOptions, CallOutcome } from "./breaker.ts";
+import { bulkhead } from "./bulkhead.ts";
+import type { Bulkhead, BulkheadOptions } from "./bulkhead.ts";
 import { CallRunner } from "./call.ts";
 import type { CallLimiter } from "./call.ts";
 import type { Fallback } from "./fallback.ts";
-import { hedge, Hedge } from "./hedge.ts";
-import type { HedgeOptions } from "./hedge.ts";
+import { hedge } from "./hedge.ts";
+import type { Hedge, HedgeOptions } from "./hedge.ts";
 import { LatencyHistogram } from "./latency.ts";
-import { retry, Retry } from "./retry.ts";
-import type { RetryOptions } from "./retry.ts";
+import { retry } from "./retry.ts";
+import type { Retry, RetryOptions } from "./retry.ts";
+import { modes } from "./timeout.ts";
 import type { TimeoutOptions } from "./timeout.ts";
 
 /** A part is given as options, or ready-made to share it among policies. What is not named is left out. */
@@ -59,8 +60,13 @@ export class Pipeline<Ours = unknown> extends Guard {
   constructor(options: PipelineOptions<Ours>) {
     super("pipeline", options);
     const { breaker: guard, bulkhead: slots, retry: again, hedge: twice, limiter, discard, timeout = {} } = options;
-    const { timeoutMs, mode, precise, keepAlive }: Partial<TimeoutOptions> =
-      typeof timeout === "number" ? { timeoutMs: timeout } : timeout;
+    const {
+      timeoutMs,
+      mode = "early",
+      precise,
+      keepAlive,
+    }: Partial<TimeoutOptions> = typeof timeout === "number" ? { timeoutMs: timeout } : timeout;
+    this.oneOf("timeout.mode", mode, modes);
     const outside = {
       name: this.name,
       system: this.system,
@@ -76,10 +82,12 @@ export class Pipeline<Ours = unknown> extends Guard {
       limiter,
     };
     const inherited = { system: this.system, ...(options.name === undefined ? {} : { name: options.name }) };
-    this.breaker = guard instanceof Breaker ? guard : guard && breaker({ ...inherited, ...guard });
-    this.bulkhead = slots instanceof Bulkhead ? slots : slots && bulkhead({ ...inherited, ...slots });
-    this.retry = again instanceof Retry ? again : again && retry({ ...inherited, ...again });
-    this.hedge = twice instanceof Hedge ? twice : twice && hedge({ ...inherited, ...twice });
+    // Ready-made parts are known by what they do: `instanceof` would take one of another copy of this package for options.
+    this.breaker = guard && ("snapshot" in guard ? guard : breaker({ ...inherited, ...guard }));
+    this.bulkhead = slots && ("snapshot" in slots ? slots : bulkhead({ ...inherited, ...slots }));
+    this.retry = again && ("snapshot" in again ? again : retry({ ...inherited, ...again }));
+    this.hedge =
+      twice && ("snapshot" in twice ? twice : hedge({ ...inherited, ...(discard && { discard }), ...twice }));
     this.fallback = options.fallback;
     this.#latency = options.measure === true ? new LatencyHistogram() : undefined;
     const whole = { ...outside, retry: this.retry, latency: this.#latency };
@@ -133,7 +141,10 @@ export class Pipeline<Ours = unknown> extends Guard {
     const { hedge } = this;
     const inner = this.#inner;
     if (hedge === undefined || inner === undefined) return this.#runner.run(work, cancel, priority);
-    const hedged: Work<Value> = (outer) => hedge.execute((context) => inner.run(work, context, priority), outer);
+    // Numbered through, over hedges and retries: work may go to another replica by it.
+    let attempt = 0;
+    const hedged: Work<Value> = (outer) =>
+      hedge.execute((context) => inner.run(work, context, priority, (attempt += 1)), outer);
     return this.#runner.run(hedged, cancel, priority);
   }
 }

@@ -24,6 +24,8 @@ export interface TimeoutOptions extends GuardOptions {
   readonly discard?: (value: unknown) => void;
 }
 
+export const modes: readonly string[] = ["early", "cooperative"];
+
 /** @throws BadOptionError naming the option that is out of range. */
 export function timeout(options: TimeoutOptions | number): Timeout {
   const own = typeof options === "number" ? { timeoutMs: options } : options;
@@ -38,6 +40,8 @@ export class Timeout extends Guard {
   constructor(options: TimeoutOptions) {
     super("timeout", options);
     const timeoutMs = (this.timeoutMs = this.check("timeoutMs", options.timeoutMs, 0, Infinity));
+    const { mode = "early" } = options;
+    this.oneOf("mode", mode, modes);
     const plan = {
       name: this.name,
       system: this.system,
@@ -47,7 +51,7 @@ export class Timeout extends Guard {
       discard: options.discard,
       onTimeout: () => this.trip("timed-out", { timeoutMs }),
     };
-    this.#runner = options.mode === "cooperative" ? new CooperativeRunner(plan) : new CallRunner(plan);
+    this.#runner = mode === "cooperative" ? new CooperativeRunner(plan) : new CallRunner(plan);
   }
 
   /** Rejects with TimeoutError at the deadline (cooperative: when the work has ended badly after it), with AbortedError on abort. */

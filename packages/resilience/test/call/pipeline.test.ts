@@ -9,6 +9,7 @@ import {
   BulkheadFullError,
   callBudget,
   fallback,
+  hedge,
   pipeline,
   RateLimitedError,
   retry,
@@ -485,4 +486,62 @@ test("a classifier, a limiter or a priority that is no good ends its own call an
   void policy.execute(never);
   await assert.rejects(policy.execute(fine, undefined, 7), /priority is 7/);
   assert.equal(policy.bulkhead?.queued, 0);
+});
+
+test("the value of a hedge that lost is discarded, also one that came in the same turn or was waited for", async () => {
+  for (const mode of ["early", "cooperative"] as const) {
+    const system = manualSystem();
+    const discarded: unknown[] = [];
+    const policy = pipeline({
+      hedge: { delayMs: 10 },
+      timeout: { timeoutMs: 100, mode },
+      discard: (value) => discarded.push(value),
+      system,
+    });
+    const gates = [deferred(), deferred()];
+    const call = watch(policy.execute(({ attempt }) => gates[attempt - 1]?.promise));
+    await system.advance(10);
+    for (const [at, gate] of gates.entries()) gate.resolve(`value ${at + 1}`);
+    await settle();
+    assert.deepEqual([call.value, discarded], ["value 1", ["value 2"]], mode);
+  }
+});
+
+test("ready-made parts of another copy of this package are used, not copied", async () => {
+  // A copy's classes are not ours, what they do is.
+  const foreign = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      getPrototypeOf: () => null,
+      get: (target, key) => {
+        const value = Reflect.get(target, key, target) as unknown;
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+  const system = manualSystem();
+  const guard = breaker({ failures: 1, system });
+  const slots = bulkhead({ system });
+  const again = retry({ attemptsMax: 2, delayMs: 0, system });
+  const twice = hedge({ system });
+  const policy = pipeline({
+    breaker: foreign(guard),
+    bulkhead: foreign(slots),
+    retry: foreign(again),
+    hedge: foreign(twice),
+    system,
+  });
+  await assert.rejects(policy.execute(boom), BreakerOpenError);
+  assert.equal(guard.state, "open");
+  assert.deepEqual(
+    [slots.snapshot().counts["passed"], again.snapshot().counts["retried"], twice.snapshot().counts["calls"]],
+    [2, 1, 2],
+  );
+});
+
+test("attempts are numbered through, over retries and hedges", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ retry: { delayMs: 0, attemptsMax: 2 }, hedge: { delayMs: 10 }, timeout: 15, system });
+  const attempts: number[] = [];
+  void watch(policy.execute(({ attempt }) => (attempts.push(attempt), never())));
+  await system.advance(1000);
+  assert.deepEqual(attempts, [1, 2, 3, 4]);
 });
