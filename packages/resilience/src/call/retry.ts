@@ -46,6 +46,7 @@ export class Retry extends Guard {
     this.#attemptsMax = this.integer(options, "attemptsMax", 3, 1);
     this.#retryAfterMsMax = this.number(options, "retryAfterMsMax", 60_000, 0, Infinity);
     this.totalMsMax = this.number(options, "totalMsMax", Infinity, 0, Infinity);
+    this.oneOf("jitter", options.jitter ?? "full", ["full", "decorrelated", "none"]);
     this.number(options, "delayMs", 200, 0);
     this.number(options, "factor", 2, 1, 1000);
     this.number(options, "delayMsMax", 30_000, 0);
@@ -81,7 +82,9 @@ export class Retry extends Guard {
     const failed = error instanceof FailedResult;
     const { retryIf, retryAfter = retryAfterOf, budget, discard } = this.#options;
     if (!failed && !(retryIf === undefined ? !isRefusal(error) : retryIf(error, attempt))) return -1;
-    const askedMs = retryAfter(failed ? error.value : error) ?? 0;
+    const wish = retryAfter(failed ? error.value : error) ?? 0;
+    // What is no number, a date that cannot be read for instance, is no wish.
+    const askedMs = wish > 0 ? wish : 0;
     const delayMs = Math.max(askedMs, backoffMs(this.#options, attempt, lastMs, this.system.random));
     const why =
       attempt >= this.#attemptsMax
@@ -113,7 +116,10 @@ export class Retry extends Guard {
     let error = first;
     let lastMs = 0;
     for (let attempt = 1; ; attempt += 1) {
-      if (cancel?.aborted === true) throw new AbortedError(this.name, cancel.reason);
+      if (cancel?.aborted === true) {
+        if (error instanceof FailedResult) quietly(this.#options.discard, error.value);
+        throw new AbortedError(this.name, cancel.reason);
+      }
       const elapsedMs = this.totalMsMax === Infinity ? 0 : this.system.now() - startedAt;
       lastMs = this.delayAfter(error, attempt, lastMs, elapsedMs);
       if (lastMs < 0) {
