@@ -11,7 +11,7 @@ const alone = async (name: string): Promise<number> =>
 
 const bounds: readonly { readonly what: string; readonly code: string; readonly kBMax: number }[] = [
   { what: "whole package", code: `export * from ${JSON.stringify(src)}`, kBMax: 32.8 },
-  { what: "breaker alone", code: `export { breaker } from ${JSON.stringify(src)}`, kBMax: 3.5 },
+  { what: "breaker alone", code: `export { breaker } from ${JSON.stringify(src)}`, kBMax: 3.55 },
 ];
 
 let failed = false;

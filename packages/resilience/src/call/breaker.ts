@@ -158,7 +158,8 @@ export class Breaker extends Guard {
     if (this.#state === "closed") {
       this.#failures = 0;
       if (this.#tally !== undefined) this.#judge(this.#tally, false, durationMs);
-    } else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
+    } else if (this.#isSlow(durationMs)) this.#failTrial();
+    else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
   }
 
   /** The call of this permit failed with `error`; an error that `isFailure` does not count gives the permit back. */
@@ -222,10 +223,10 @@ export class Breaker extends Guard {
     const failures = this.integer(state, "failures", undefined, 0);
     const leftMs = this.number(state, "openMsLeft", undefined, 0);
     const passedMs = this.system.wallNow() - this.number(state, "wallAt", undefined, 0);
-    this.#become(state.state, "imported");
-    if (state.state === "closed") this.#failures = failures;
     this.#openings = openings;
     this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
+    this.#become(state.state, "imported");
+    if (state.state === "closed") this.#failures = failures;
   }
 
   protected look(): Look {
@@ -246,7 +247,7 @@ export class Breaker extends Guard {
       open: (forMs) => this.open(forMs === undefined ? undefined : Number(forMs)),
       close: () => this.close(),
       isolate: () => this.isolate(),
-      "metrics-only": (on = 1) => void (this.#metricsOnly = Number(on) !== 0),
+      "metrics-only": (on = 1) => void (this.#metricsOnly = this.check("metrics-only", Number(on), 0, 1) !== 0),
     };
   }
 
@@ -268,6 +269,8 @@ export class Breaker extends Guard {
       this.#trialAt = this.system.now();
       return this.#generation;
     }
+    // Closed meanwhile by whoever heard that it is half open.
+    if (this.#state === "closed") return this.#generation;
     this.#count.refused += 1;
     return this.#metricsOnly ? unrecorded : 0;
   }
@@ -275,17 +278,25 @@ export class Breaker extends Guard {
   #fail(permit: number, error: unknown, durationMs: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
     this.#count.failed += 1;
-    this.#failures += 1;
     this.#lastError = error;
-    if (this.#state === "half-open") {
-      if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
-    } else if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
+    if (this.#state === "half-open") return this.#failTrial();
+    this.#failures += 1;
+    if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
     else if (this.#failures >= this.#failuresMax) this.#open("failures");
   }
 
+  #failTrial(): void {
+    this.#failures += 1;
+    if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
+  }
+
   #judge(tally: Tally, failure: boolean, durationMs: number): void {
-    const why = tally.record(failure, durationMs >= (this.#options.window?.slowMs ?? Infinity), this.system);
+    const why = tally.record(failure, this.#isSlow(durationMs), this.system);
     if (why !== undefined) this.#open(why);
+  }
+
+  #isSlow(durationMs: number): boolean {
+    return durationMs >= (this.#options.window?.slowMs ?? Infinity);
   }
 
   #open(why: string, forMs?: number): void {
