@@ -274,3 +274,17 @@ test("a listener of displaced that comes with a call of its own does not push th
   assert.equal(urgent.value, "fine");
   assert.equal(slots.active, 0);
 });
+
+test("very many waiters that are aborted at once are all told so, and the next comes through", async () => {
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 20_001, system: manualSystem() });
+  const controller = new AbortController();
+  slots.tryAcquire();
+  const calls = Array.from({ length: 20_000 }, () => watch(slots.execute(fine, controller.signal)));
+  const last = watch(slots.execute(fine));
+  controller.abort();
+  slots.release();
+  await settle();
+  assert.ok(calls.every(({ error }) => error instanceof AbortedError));
+  assert.equal(last.value, "fine");
+  assert.deepEqual([slots.active, slots.queued], [0, 0]);
+});
