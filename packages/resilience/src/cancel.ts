@@ -42,6 +42,12 @@ export type Cancel = CallContext | CancelSignal;
 /** Work that a policy runs. */
 export type Work<Value> = (context: CallContext) => Value | PromiseLike<Value>;
 
+/** What a policy does when the work has ended; shared by many calls. */
+export interface Reactions {
+  readonly ok: (value: unknown) => unknown;
+  readonly bad: (error: unknown) => never;
+}
+
 export const nothing = (): void => {};
 
 /** A fresh AbortController of the host (every supported host has one). */

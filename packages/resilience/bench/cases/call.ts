@@ -232,8 +232,9 @@ const failures: Case[] = [
     stretch: 15,
   },
   {
-    name: "refused, tryExecute",
+    name: "refused, tryExecute, nothing awaited",
     group: "refusals and failures",
+    sync: true,
     run: () => openBreaker.tryExecute(work),
     gate: 1.5,
     stretch: 1.1,
