@@ -156,7 +156,6 @@ export class Bulkhead extends Guard {
     return this.#line(priority).join(priority, {
       signal: cancel,
       timeoutMs: this.#waitMsMax,
-      keepAlive: true,
       timeoutError: () => {
         this.#count.waitedOut += 1;
         this.trip("waited-out", { waitMsMax: this.#waitMsMax });

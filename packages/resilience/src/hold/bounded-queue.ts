@@ -138,10 +138,14 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       if (admitted === admitSlice) {
         if (!admitLater) {
           admitLater = true;
-          system.setTimer(() => {
-            admitLater = false;
-            admitWaiting();
-          }, 0);
+          system.setTimer(
+            () => {
+              admitLater = false;
+              admitWaiting();
+            },
+            0,
+            true,
+          );
         }
         return;
       }

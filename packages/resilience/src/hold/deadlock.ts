@@ -58,7 +58,8 @@ export function deadlockRetry(
           count.deadlocks += 1;
           guard.trip("deadlock", { attempt, attempts });
           if (attempt >= attempts) throw error;
-          await sleep(guard.system, backoffMs({ delayMs }, attempt, 0, guard.system.random), guard.name, cancel);
+          const waitMs = backoffMs({ delayMs }, attempt, 0, guard.system.random);
+          await sleep(guard.system, waitMs, guard.name, cancel, true);
         }
       }
     } finally {

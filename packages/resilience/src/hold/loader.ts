@@ -64,7 +64,7 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
       due = true;
       dispatch();
     };
-    if (windowMs > 0) timer = system.setTimer(ready, windowMs);
+    if (windowMs > 0) timer = system.setTimer(ready, windowMs, true);
     // Two jobs later: callers that were resolved by the same event have asked by then.
     else void Promise.resolve().then(() => Promise.resolve().then(ready));
   }

@@ -104,7 +104,8 @@ export function loop(options: LoopOptions): Loop {
     count.started += 1;
     const number = count.started;
     deadline = startedAt + timeoutMs;
-    const work = bounded(guard, "an iteration", timeoutMs, (signal) => options.run({ number, signal, deadline }));
+    const run = (signal: CancelSignal): unknown => options.run({ number, signal, deadline });
+    const work = bounded(guard, "an iteration", timeoutMs, run, undefined, keepAlive);
     current = work;
     void work.outcome.then((outcome) => {
       current = undefined;

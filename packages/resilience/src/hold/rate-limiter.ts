@@ -187,7 +187,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         arrivals.set(name, Math.max(arrivals.get(name) ?? now, now) + costMs);
         waiting += 1;
         try {
-          await sleep(system, waitMs, guard.name, signal);
+          await sleep(system, waitMs, guard.name, signal, true);
           count.allowed += 1;
         } catch (reason) {
           arrivals.set(name, (arrivals.get(name) ?? now) - costMs);
