@@ -3,6 +3,7 @@
 import type { Reporting } from "../report.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { textOf } from "../text.ts";
 
 export interface AutotuneOptions extends GuardOptions {
   readonly min: number;
@@ -69,7 +70,7 @@ export function autotune(options: AutotuneOptions): Autotune {
       apply(to);
     } catch (error) {
       count.applyFailures += 1;
-      guard.trip("apply-failed", { value: to, message: String(error) });
+      guard.trip("apply-failed", { value: to, message: textOf(error) });
       return;
     }
     count.moves += 1;

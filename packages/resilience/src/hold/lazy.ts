@@ -5,6 +5,7 @@ import type { Outcome } from "./bounded.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { CancelSignal } from "../cancel.ts";
+import { textOf } from "../text.ts";
 
 export interface LazyOptions extends GuardOptions {
   /** Bound of making it in ms (default 30,000), then TimeoutError. */
@@ -49,7 +50,7 @@ export function lazy<Value>(
       } else {
         count.failed += 1;
         if (wanted) failure = { outcome, until: system.now() + failureGapMs };
-        guard.trip("failed", { why: String(outcome.error) });
+        guard.trip("failed", { why: textOf(outcome.error) });
       }
       return outcome;
     });

@@ -7,6 +7,7 @@ import { ClosedError, GuardError, QueueFullError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { CancelSignal } from "../cancel.ts";
+import { textOf } from "../text.ts";
 
 export interface LoaderOptions<Key, Value> extends GuardOptions {
   /** Answers for each key, in the order of the keys: its value, or an Error for that key alone. */
@@ -100,7 +101,7 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
       });
     } catch (error) {
       count.failed += 1;
-      guard.trip("batch-failed", { keys: keys.length, message: String(error) });
+      guard.trip("batch-failed", { keys: keys.length, message: textOf(error) });
       for (const each of wanted) each.reject(error);
     } finally {
       batches -= 1;

@@ -8,6 +8,7 @@ import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { quietly } from "../cancel.ts";
 import type { CancelSignal } from "../cancel.ts";
+import { textOf } from "../text.ts";
 
 export interface Iteration {
   /** 1 for the first. */
@@ -119,7 +120,7 @@ export function loop(options: LoopOptions): Loop {
           break;
         case "failed":
           count.failed += 1;
-          guard.trip("failed", { iteration: number, message: String(outcome.error) });
+          guard.trip("failed", { iteration: number, message: textOf(outcome.error) });
           quietly(options.onError, outcome.error, number);
           break;
         case "overrun":

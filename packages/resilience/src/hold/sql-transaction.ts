@@ -10,6 +10,7 @@ import type { Outcome } from "./bounded.ts";
 import { deadlockRetry } from "./deadlock.ts";
 import type { DeadlockOptions } from "./deadlock.ts";
 import { openGuard } from "./guard.ts";
+import { textOf } from "../text.ts";
 
 /** As much of a connection as is needed; statements run one after another in the order of the calls. */
 export interface SqlConnection {
@@ -124,13 +125,13 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
   async function undo(connection: SqlConnection, error: unknown, attempt: number): Promise<never> {
     const outcome = await finish(connection, "ROLLBACK");
     // SQLite rolls back by itself after some errors and then has nothing left to roll back.
-    if (outcome.kind === "done" || /no transaction is active/.test(String(outcome.error))) {
+    if (outcome.kind === "done" || /no transaction is active/.test(textOf(outcome.error))) {
       count.rolledBack += 1;
-      guard.tell("rolled-back", { attempt, why: String(error) });
+      guard.tell("rolled-back", { attempt, why: textOf(error) });
       throw error;
     }
     count.rollbackFailures += 1;
-    guard.trip("rollback-failed", { attempt, why: String(error), failure: String(outcome.error) });
+    guard.trip("rollback-failed", { attempt, why: textOf(error), failure: textOf(outcome.error) });
     throw new RollbackError(guard.name, [outcome.error], error);
   }
 
