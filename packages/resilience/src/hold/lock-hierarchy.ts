@@ -83,6 +83,12 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     return levelA === levelB ? (a < b ? -1 : 1) : levelA - levelB;
   }
 
+  /** For taking many: those without an order come last, by their names. */
+  function inOrder(a: string, b: string): number {
+    const [levelA = levels.size, levelB = levels.size] = [levelOf(a), levelOf(b)];
+    return levelA - levelB || (a < b ? -1 : 1);
+  }
+
   function lockNamed(name: string): Lock {
     let lock = locks.get(name);
     if (lock === undefined) {
@@ -238,8 +244,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
         owners += 1;
         const self = owner(own.owner ?? `owner ${owners}`);
         try {
-          for (const name of [...names].sort((a, b) => compare(a, b) ?? (a < b ? -1 : 1)))
-            await self.acquire(name, own);
+          for (const name of [...names].sort(inOrder)) await self.acquire(name, own);
           return await work();
         } finally {
           self.releaseAll();
