@@ -117,7 +117,7 @@ const waits: Readonly<Record<string, (system: System) => Promise<unknown>>> = {
     return own.stop();
   },
   "an iteration of a loop that keeps the process alive": async (system) =>
-    void loop({ system, intervalMs: 1000, keepAlive: true, run: never }).start(),
+    loop({ system, intervalMs: 1000, keepAlive: true, run: never }).start(),
 };
 
 for (const [what, wait] of Object.entries(waits)) {

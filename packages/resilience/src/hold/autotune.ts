@@ -74,8 +74,9 @@ export function autotune(options: AutotuneOptions): Autotune {
       return;
     }
     count.moves += 1;
-    guard.tell("moved", { from: value, to, why });
+    const from = value;
     value = to;
+    guard.tell("moved", { from, to, why });
   }
 
   function turn(): void {
@@ -141,9 +142,11 @@ export function autotune(options: AutotuneOptions): Autotune {
           gain(mean, best.score) < -lossMax
         ) {
           count.wayBacks += 1;
-          guard.trip("way-back", { from: value, to: best.value, score: mean, best: best.score });
+          const known = best;
           turn();
-          move(best.value, "way back");
+          guard.trip("way-back", { from: value, to: known.value, score: mean, best: known.score });
+          // Whoever hears of it may have paused or reset it.
+          if (best === known && !paused) move(known.value, "way back");
         } else if (seen >= samples) decide(mean);
       },
       pause,

@@ -126,8 +126,9 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
         }
         if (gathered.size + sent >= keysMax) {
           count.refused += 1;
-          if (!full) guard.trip("refused", { keysMax });
+          const first = !full;
           full = true;
+          if (first) guard.trip("refused", { keysMax });
           throw new QueueFullError(guard.name, keysMax, "keys");
         }
         const wanted = { resolve: (_value: Value) => {}, reject: (_error: unknown) => {} };

@@ -234,3 +234,16 @@ test("who gives up its turn does not shorten a block that came meanwhile", async
   await system.advance(51);
   assert.equal(limiter.tryTake("a"), true);
 });
+
+test("a store that answers texts is understood; one that answers nonsense is lost, and nothing is thrown", async () => {
+  const answers: unknown[] = [{ taken: 1, arrival: "1700000001000" }, undefined, { taken: true }, { arrival: "soon" }];
+  let asked = 0;
+  const own = sharedQuota({
+    system: manualSystem(),
+    ...{ limit: 2, periodMs: 1000, burst: 10, fallbackShare: 0 },
+    store: { take: async () => answers[asked++] as { taken: boolean; arrival: number } },
+  });
+  assert.deepEqual(await own.check("a"), { allowed: true, retryAfterMs: 0, remaining: 8, limit: 10 });
+  for (const _ of answers.slice(1)) assert.equal((await own.check("a")).allowed, false);
+  assert.deepEqual([own.snapshot().state, own.snapshot().counts["storeFailures"]], ["alone", 3]);
+});
