@@ -59,6 +59,9 @@ export interface LockHierarchy extends Reporting {
   holders(): readonly (LockSite & { readonly heldMs: number })[];
 }
 
+/** Holders that an error names at most. */
+const holdersShown = 10;
+
 /** A set of named locks with one order. Locks need not be declared. @throws BadOptionError for an option out of its range. */
 export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy {
   const guard = openGuard("lock-hierarchy", options);
@@ -107,8 +110,11 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     return lock;
   }
 
-  const free = (lock: Lock, mode: LockMode): boolean =>
-    lock.held.size === 0 || (mode === "read" && [...lock.held.values()].every((held) => held.mode === "read"));
+  /** A writer holds it alone, so any one of its holders speaks for all. */
+  function free({ held }: Lock, mode: LockMode): boolean {
+    const [holder] = held.values();
+    return holder === undefined || (mode === "read" && holder.mode === "read");
+  }
 
   /** Grants whom it can, in order; forgets the lock when nobody wants it. */
   function settle(lock: Lock): void {
@@ -215,7 +221,9 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       timeoutMs: limitMs,
       timeoutError: () => {
         count.timeouts += 1;
-        const holders = [...lock.held.values()].map((held) => `\n  held by ${held.owner.name}: ${siteOf(held).site}`);
+        const holders = [...lock.held.values()]
+          .slice(0, holdersShown)
+          .map((held) => `\n  held by ${held.owner.name}: ${siteOf(held).site}`);
         guard.trip("timed-out", { wanted: name, waitedMs: limitMs });
         return new WaitTimeoutError(guard.name, `lock "${name}"`, limitMs, holders.join(""));
       },

@@ -418,3 +418,19 @@ test("a cycle is found behind a crowd at one lock, also when the owner stands in
   await assert.rejects((crowd[10] as LockOwner).acquire("own 99"), DeadlockError);
   assert.equal(typeof (await own.owner("newcomer").acquire("free")), "function");
 });
+
+test("thousands of readers hold together; who waits in vain hears of the first ten by name", async () => {
+  const system = manualSystem();
+  const own = lockHierarchy({ system, stacks: false });
+  const release = await own.owner("writer").acquire("page");
+  const asked = Array.from({ length: 9000 }, (_, at) => own.owner(`reader ${at}`).acquire("page", { mode: "read" }));
+  release();
+  await Promise.all(asked);
+  assert.equal(own.holders().length, 9000);
+  const late = assert.rejects(
+    own.owner("late").acquire("page", { timeoutMs: 100 }),
+    (error) => error instanceof WaitTimeoutError && error.message.match(/held by reader/g)?.length === 10,
+  );
+  await system.advance(100);
+  await late;
+});
