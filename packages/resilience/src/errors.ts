@@ -1,5 +1,6 @@
 // Every error that this package makes itself: one family, told apart by `code`, `name` or class. A RefusalError says that
 // the work was not started or was given up by its caller: it tells nothing about a dependency, so no breaker counts it.
+import { textOf } from "./text.ts";
 
 /** Where V8 keeps the stack depth; a plain object where the host has none or has frozen it. */
 const depth: { stackTraceLimit?: number | undefined } =
@@ -241,7 +242,7 @@ export class RollbackError extends GuardError {
     super(
       "ROLLBACK",
       guardName,
-      `rolling back "${guardName}" failed in ${failures.length} place(s): ${failures.map(String).join("; ")}; check by hand what is left`,
+      `rolling back "${guardName}" failed in ${failures.length} place(s): ${failures.map(textOf).join("; ")}; check by hand what is left`,
       { failures },
       cause,
     );

@@ -4,6 +4,7 @@ import type { Reporting } from "../report.ts";
 import { LimitReachedError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions, OpenGuard } from "./guard.ts";
+import { quietly } from "../cancel.ts";
 import { aimd, gradient2, vegas } from "./limit-algorithms.ts";
 import type { LimitAlgorithm, LimitBounds } from "./limit-algorithms.ts";
 
@@ -16,7 +17,7 @@ export interface AdaptiveLimitOptions extends GuardOptions, LimitBounds {
    * below its share gets in even at the limit, so that less than twice the limit can be in flight.
    */
   readonly shares?: Readonly<Record<string, number>>;
-  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError or TimeoutError, or whose status is 429 or 503). */
+  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError, or whose status is 429 or 503). One that throws means no. */
   readonly isDrop?: (error: unknown) => boolean;
 }
 
@@ -66,10 +67,9 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
     const share =
       shares === undefined
         ? 1 / (flying.size + (flying.has(tenant) ? 0 : 1))
-        : tenant === others
-          ? leftShare
-          : (shares[tenant] ?? 0);
-    return Math.max(1, Math.floor(limit * share));
+        : (Object.hasOwn(shares, tenant) ? (shares[tenant] ?? 0) : 0) + (tenant === others ? leftShare : 0);
+    // What a share loses by rounding (1 - 0.8 is less than 0.2) costs it no call.
+    return Math.max(1, Math.floor(limit * share + 1e-9));
   }
 
   function tryAcquire(name = "default"): LimitPermit | undefined {
@@ -146,8 +146,8 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
           permit.success();
           return value;
         } catch (error) {
-          if (isDrop(error)) permit.drop();
-          else permit.ignore();
+          quietly(() => isDrop(error) && permit.drop());
+          permit.ignore();
           throw error;
         }
       },
@@ -187,5 +187,5 @@ function looksOverloaded(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   const { name, status, statusCode } = error as { name?: unknown; status?: unknown; statusCode?: unknown };
   const code = status ?? statusCode;
-  return name === "TimeoutError" || name === "TimeoutError" || code === 429 || code === 503;
+  return name === "TimeoutError" || code === 429 || code === 503;
 }

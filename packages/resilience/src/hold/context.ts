@@ -34,6 +34,7 @@ export const contextSymbol: unique symbol = /* @__PURE__ */ Symbol.for("prunella
 export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
   const guard = openGuard("context", options);
   const fieldsMax = guard.integer(options, "fieldsMax", 50, 1);
+  guard.integer(options, "valueMax", 500, 1);
   const { storage } = options;
   const count = { entered: 0, attached: 0, fieldsDropped: 0 };
 

@@ -11,6 +11,7 @@ import { placeOf } from "./place.ts";
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
+import { textOf } from "../text.ts";
 
 export interface PoolOptions<Resource> extends GuardOptions {
   readonly create: (signal: CancelSignal) => Resource | PromiseLike<Resource>;
@@ -113,11 +114,13 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   let closing: Promise<void> | undefined;
   let whenEmpty: (() => void) | undefined;
 
+  /** Resources that are on their way to those who wait. */
+  const supply = (): number => creating - filling + checking;
   const total = (): number => idle.length + lent.size + creating + checking + destroying;
 
   /** Starts as much supply as there is demand, within `max`. */
   function pump(): void {
-    while (line.size > creating - filling + checking) {
+    while (line.size > supply()) {
       const slot = idle.pop();
       if (slot !== undefined) {
         if (options.validate === undefined) give(slot);
@@ -125,7 +128,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       } else if (total() < max) void make();
       else break;
     }
-    if (line.size > creating - filling + checking && total() >= max && !exhausted) {
+    if (line.size > supply() && total() >= max && !exhausted) {
       exhausted = true;
       guard.trip("exhausted", { max, waiting: line.size, lent: lent.size });
     } else if (line.size === 0 && exhausted) {
@@ -137,7 +140,8 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
 
   /** Hands a good resource, counted nowhere at this moment, to the first waiter, or keeps it. */
   function give(slot: Slot<Resource>): void {
-    if (closed || total() >= max) {
+    // What is being destroyed is no reason to destroy this one, too.
+    if (closed || total() - destroying >= max) {
       void end(slot.resource);
       return;
     }
@@ -192,10 +196,11 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     }
     count.createFailures += 1;
     const error = outcome.error;
-    guard.trip("create-failed", { message: String(error) });
+    guard.trip("create-failed", { message: textOf(error) });
     // One that is finished after its bound has nobody waiting for it: it is destroyed, not stranded.
     void run.settled.then(() => (made === undefined ? undefined : end(made.resource)));
-    if (!forMin) line.shift()?.reject(error);
+    // Who was served meanwhile, or gave up, leaves one failure too many: it is for nobody whose resource is on its way.
+    if (!forMin && line.size > supply()) line.shift()?.reject(error);
     pump();
     return false;
   }
@@ -293,7 +298,8 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       const slot = idle.pop();
       if (slot !== undefined) return lend(slot, borrower);
     }
-    if (line.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
+    if (line.size >= waitersMax && idle.length === 0 && total() >= max)
+      throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
     const timeoutMs = guard.check("timeoutMs", own.timeoutMs ?? acquireMs, 0, Infinity);
     const lease = line.wait(borrower, {
       signal: own.signal,
@@ -313,6 +319,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   }
 
   async function close(drainMs: number): Promise<void> {
+    guard.check("drainMs", drainMs, 0, Infinity);
     closed = true;
     guard.tell("closed", { lent: lent.size });
     watch?.cancel();
@@ -357,7 +364,11 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
         void end(resource);
         return true;
       },
-      close: (drainMs = 10_000) => (closing ??= close(drainMs)),
+      close(drainMs = 10_000) {
+        const ending = closing ?? close(drainMs);
+        if (closed) closing = ending;
+        return ending;
+      },
       get max() {
         return max;
       },

@@ -217,3 +217,50 @@ test("a limit that doubled or halved is told once, and refusals once per trouble
   assert.deepEqual(events, ["limit-changed 20", "limit-changed 10", "limiting 10"]);
   assert.equal(own.snapshot().state, "limiting");
 });
+
+test("an error that `isDrop` cannot judge goes to the caller and frees its place", async () => {
+  const own = adaptiveLimit({
+    system: manualSystem(),
+    isDrop: () => {
+      throw new Error("cannot judge");
+    },
+  });
+  await assert.rejects(
+    own.run(() => Promise.reject(new Error("of the work"))),
+    { message: "of the work" },
+  );
+  assert.equal(own.inflight, 0);
+  assert.equal(own.snapshot().counts["ignored"], 1);
+});
+
+test("tenants without a share may be given one by the name under which they are counted", () => {
+  const own = adaptiveLimit({
+    system: manualSystem(),
+    ...{ algorithm: "aimd", initial: 10, min: 10, max: 10 },
+    shares: { big: 0.5, others: 0.3 },
+  });
+  const taken = (tenant: string): number => {
+    let count = 0;
+    while (count < 20 && own.tryAcquire(tenant) !== undefined) count += 1;
+    return count;
+  };
+  assert.equal(taken("big"), 10);
+  assert.equal(taken("__proto__"), 5, "0.3 by name and the 0.2 that is left");
+});
+
+test("a share loses no call by rounding", () => {
+  for (const [share, sure] of [
+    [0.29, 29],
+    [0.57, 57],
+    [0.8, 80],
+  ] as const) {
+    const own = adaptiveLimit({
+      system: manualSystem(),
+      ...{ algorithm: "aimd", initial: 100, min: 100, max: 100, shares: { named: share, full: 1 - share } },
+    });
+    for (let at = 0; at < 100; at += 1) own.tryAcquire("full");
+    let count = 0;
+    while (own.tryAcquire("named") !== undefined) count += 1;
+    assert.equal(count, sure);
+  }
+});

@@ -109,3 +109,24 @@ test("whatever is measured, the value stays a whole number within its bounds", (
     ),
   );
 });
+
+test("who hears of a move sees the new value, and may reset or pause the tuner", () => {
+  const applied: number[] = [];
+  const own = autotune({ min: 1, max: 100, step: 10, samples: 1, apply: (value) => applied.push(value) });
+  const seen: unknown[] = [];
+  own.listen(({ event, detail }) => {
+    if (event === "moved") seen.push([own.value, detail["to"]]);
+    if (event === "way-back") own.reset();
+  });
+  own.observe(100);
+  assert.deepEqual(seen, [[11, 11]]);
+  own.observe(200);
+  own.observe(1);
+  assert.deepEqual([own.value, own.best, applied.at(-1)], [1, 1, 1], "reset, and not moved after it");
+
+  const paused = autotune({ min: 1, max: 100, step: 10, samples: 1, apply: () => {} });
+  paused.listen(({ event }) => event === "way-back" && paused.pause());
+  paused.observe(100);
+  paused.observe(1);
+  assert.equal(paused.value, 11);
+});

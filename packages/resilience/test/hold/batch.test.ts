@@ -75,13 +75,7 @@ test("items are drawn only as they are started; an item that overruns and a canc
   }
   const caller = new AbortController();
   const own = batch({ system, limit: 3, itemMs: 50 });
-  const items = (function* (): Generator<number> {
-    for (const item of endless()) {
-      if (item === 8) return;
-      yield item;
-    }
-  })();
-  const mapping = own.map(items, () => new Promise(() => {}), { signal: caller.signal });
+  const mapping = own.map(endless(), () => new Promise(() => {}), { signal: caller.signal });
   await system.advance(10);
   assert.ok(drawn <= 4, String(drawn));
   await system.advance(40);
@@ -90,16 +84,8 @@ test("items are drawn only as they are started; an item that overruns and a canc
   const statuses = outcomes.map((each) =>
     each.status === "rejected" ? (each.reason instanceof TimeoutError ? "overrun" : "cancelled") : each.status,
   );
-  assert.deepEqual(statuses, [
-    "overrun",
-    "overrun",
-    "overrun",
-    "cancelled",
-    "cancelled",
-    "cancelled",
-    "skipped",
-    "skipped",
-  ]);
+  assert.deepEqual(statuses, ["overrun", "overrun", "overrun", "cancelled", "cancelled", "cancelled", "skipped"]);
+  assert.equal(drawn, 7, "an endless source ends with the batch");
   assert.equal(system.pending, 0);
   assert.equal(own.snapshot().values["running"], 0);
 });
@@ -360,4 +346,50 @@ test("a raised limit starts waiting items at once", async () => {
   await system.advance(0);
   assert.equal(started, 3);
   assert.deepEqual(own.snapshot().values, { running: 3, limit: 3, waiting: 0 });
+});
+
+test("a batch that is aborted while another one holds all slots ends at once; each item of an array has its outcome", async () => {
+  const system = manualSystem();
+  const own = batch({ system, limit: 1 });
+  void own.map(["other"], () => new Promise(() => {}));
+  for (const items of [["a", "b", "c"], new Set(["a", "b", "c"])]) {
+    const caller = new AbortController();
+    const mapping = own.map(items, () => assert.fail("started"), { signal: caller.signal });
+    await system.advance(0);
+    caller.abort();
+    assert.deepEqual(
+      (await mapping).map(({ status }) => status),
+      ["skipped", "skipped", "skipped"],
+    );
+  }
+  assert.deepEqual(own.snapshot().values, { running: 1, limit: 1, waiting: 0 });
+});
+
+test("a refused key is told once, also when whoever hears of it asks for another", async () => {
+  const own = loader<number, number>({ system: manualSystem(), keysMax: 1, load: () => new Promise(() => {}) });
+  let told = 0;
+  own.listen(({ event }) => {
+    if (event !== "refused") return;
+    told += 1;
+    own.load(100 + told).catch(() => {});
+  });
+  own.load(1).catch(() => {});
+  await assert.rejects(own.load(2), QueueFullError);
+  assert.deepEqual([told, own.snapshot().counts["refused"]], [1, 2]);
+});
+
+test("what is lazy and asks for itself is made once and waits no longer than its bound", async () => {
+  const system = manualSystem();
+  let made = 0;
+  const own = lazy(
+    (): Promise<number> => {
+      made += 1;
+      return own.get();
+    },
+    { system, timeoutMs: 100 },
+  );
+  const asked = assert.rejects(own.get(), TimeoutError);
+  await system.advance(100);
+  await asked;
+  assert.equal(made, 1);
 });

@@ -171,3 +171,7 @@ test("own rules come first, a throwing rule is passed over, and what is not tran
   assert.deepEqual(events, ["configuration", "unexpected"]);
   assert.deepEqual(own.snapshot().counts, { transient: 1, configuration: 1, trips: 2, unexpected: 1 });
 });
+
+test("a longest value that is none is refused when the context is made", () => {
+  assert.throws(() => errorContext({ valueMax: Number.NaN }), { name: "BadOptionError", field: "valueMax" });
+});

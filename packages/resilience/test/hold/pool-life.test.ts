@@ -1,7 +1,8 @@
 // The life of pooled resources: when they are made, kept, checked, told as leaked and destroyed, and what of it is counted.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AbortedError, ClosedError, pool, TimeoutError, type Lease, type PoolOptions } from "@prunella/resilience";
+import { AbortedError, ClosedError, pool, QueueFullError, TimeoutError, WaitTimeoutError } from "@prunella/resilience";
+import type { Lease, PoolOptions } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 /** A pool of numbered resources; `log` has what was made and destroyed, `told` the events. */
@@ -376,4 +377,90 @@ test("a resource made after its bound is destroyed, and its caller was told why"
   await system.advance(50);
   assert.deepEqual(log, ["-1"]);
   assert.deepEqual([own.snapshot().counts["created"], own.snapshot().counts["createFailures"]], [0, 1]);
+});
+
+test("a resource that returns while others are being destroyed is kept, as long as max and min allow it", async () => {
+  const { own, value } = numbered({ max: 2, min: 1, destroy: () => new Promise(() => {}) });
+  const both = await Promise.all([own.acquire(), own.acquire()]);
+  for (const lease of both) lease.release();
+  own.max = 1;
+  const lease = await own.acquire();
+  lease.release();
+  own.max = 1;
+  assert.deepEqual([value("idle"), value("total")], [1, 2], "one idle, one being destroyed");
+  assert.equal(own.snapshot().counts["destroyed"], 1);
+});
+
+test("max moved down twice in one turn destroys no more than what is above it", async () => {
+  const { own, value } = numbered({ max: 4, min: 1 });
+  const four = await Promise.all([1, 2, 3, 4].map(() => own.acquire()));
+  four[0]?.release();
+  four[1]?.release();
+  own.max = 3;
+  own.max = 2;
+  four[2]?.release();
+  four[3]?.release();
+  assert.equal(value("idle"), 2);
+  assert.equal(own.snapshot().counts["destroyed"], 2);
+});
+
+test("without a line a pool lends what it has or can make, and refuses the rest at once", async () => {
+  for (const validate of [undefined, () => true]) {
+    const { own } = numbered({ max: 2, waitersMax: 0, ...(validate === undefined ? {} : { validate }) });
+    const both = await Promise.all([own.acquire(), own.acquire()]);
+    await assert.rejects(own.acquire(), QueueFullError);
+    both[0]?.release();
+    const again = await own.acquire();
+    await assert.rejects(own.acquire(), QueueFullError);
+    again.release();
+  }
+});
+
+test("a failed creation refuses nobody whose resource is already on its way", async () => {
+  const system = manualSystem();
+  const makings: { readonly resolve: (made: string) => void; readonly reject: (error: Error) => void }[] = [];
+  const own = pool<string>({
+    system,
+    max: 2,
+    create: () => new Promise<string>((resolve, reject) => makings.push({ resolve, reject })),
+  });
+  const gone = assert.rejects(own.acquire({ timeoutMs: 1 }), WaitTimeoutError);
+  const served = own.acquire();
+  await system.advance(1);
+  await gone;
+  makings[0]?.reject(new Error("refused"));
+  await system.advance(0);
+  makings[1]?.resolve("connection");
+  assert.equal((await served).resource, "connection");
+});
+
+test("what a creation throws may be anything: its caller gets it and nothing is left unhandled", async () => {
+  const hostile = {
+    toString() {
+      throw new Error("no text");
+    },
+  };
+  for (const thrown of [Object.create(null), hostile, undefined, Symbol("odd")] as unknown[]) {
+    const { own, value } = numbered({
+      create: () => {
+        throw thrown;
+      },
+    });
+    await assert.rejects(
+      own.acquire().catch((error: unknown) => {
+        assert.equal(error, thrown);
+        throw new Error("its caller got it");
+      }),
+      /its caller got it/,
+    );
+    assert.deepEqual([value("waiting"), value("total")], [0, 0]);
+  }
+});
+
+test("a time to drain that is none is refused, and the pool can still be closed", async () => {
+  const { own } = numbered();
+  await assert.rejects(own.close(Number.NaN), { name: "BadOptionError", field: "drainMs" });
+  assert.equal(own.snapshot().state, "ok");
+  await own.close();
+  assert.equal(own.snapshot().state, "closed");
 });

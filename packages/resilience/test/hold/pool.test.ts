@@ -443,3 +443,14 @@ test("an object pool counts what it made, lent, took back and let go; a control 
   trusting.giveBack(item);
   assert.equal(trusting.idle, 2, "unchecked: at the caller's own risk");
 });
+
+test("an object that could not be made is not counted as made", () => {
+  const own = objectPool<object>({
+    create: () => {
+      throw new Error("no memory");
+    },
+    reset: () => {},
+  });
+  assert.throws(() => own.borrow(), /no memory/);
+  assert.equal(own.snapshot().counts["created"], 0);
+});

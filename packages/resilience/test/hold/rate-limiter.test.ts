@@ -201,3 +201,49 @@ test("the reference store is bounded", async () => {
   assert.equal((await store.take("a", 10, 10, 1000)).taken, true, "the oldest was forgotten");
   assert.equal((await store.take("c", 10, 10, 1000)).taken, false);
 });
+
+test("units of a turn that was given up are given back only if nobody stands behind it: the burst holds at every moment", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 10, periodMs: 1000, burst: 1 });
+  const passed: number[] = [];
+  const caller = new AbortController();
+  const go = (signal?: AbortSignal): Promise<void> =>
+    limiter.acquire("a", signal === undefined ? {} : { signal }).then(() => void passed.push(system.now()));
+  await go();
+  const givenUp = assert.rejects(go(caller.signal), { name: "AbortError" });
+  const behind = go();
+  caller.abort();
+  await givenUp;
+  const newcomer = go();
+  await system.advance(1000);
+  await Promise.all([behind, newcomer]);
+  assert.deepEqual(passed, [0, 200, 300], "never two in one moment");
+});
+
+test("who gives up its turn does not shorten a block that came meanwhile", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 10, periodMs: 1000, burst: 1 });
+  const caller = new AbortController();
+  await limiter.acquire("a");
+  const givenUp = assert.rejects(limiter.acquire("a", { signal: caller.signal }), { name: "AbortError" });
+  limiter.block("a", 150);
+  caller.abort();
+  await givenUp;
+  await system.advance(149);
+  assert.equal(limiter.tryTake("a"), false);
+  await system.advance(51);
+  assert.equal(limiter.tryTake("a"), true);
+});
+
+test("a store that answers texts is understood; one that answers nonsense is lost, and nothing is thrown", async () => {
+  const answers: unknown[] = [{ taken: 1, arrival: "1700000001000" }, undefined, { taken: true }, { arrival: "soon" }];
+  let asked = 0;
+  const own = sharedQuota({
+    system: manualSystem(),
+    ...{ limit: 2, periodMs: 1000, burst: 10, fallbackShare: 0 },
+    store: { take: async () => answers[asked++] as { taken: boolean; arrival: number } },
+  });
+  assert.deepEqual(await own.check("a"), { allowed: true, retryAfterMs: 0, remaining: 8, limit: 10 });
+  for (const _ of answers.slice(1)) assert.equal((await own.check("a")).allowed, false);
+  assert.deepEqual([own.snapshot().state, own.snapshot().counts["storeFailures"]], ["alone", 3]);
+});
