@@ -16,7 +16,7 @@ export interface AdaptiveLimitOptions extends GuardOptions, LimitBounds {
    * below its share gets in even at the limit, so that less than twice the limit can be in flight.
    */
   readonly shares?: Readonly<Record<string, number>>;
-  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError or TimeoutError, or whose status is 429 or 503). */
+  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError, or whose status is 429 or 503). */
   readonly isDrop?: (error: unknown) => boolean;
 }
 
@@ -61,21 +61,17 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   let inflight = 0;
   let refusing = false;
 
-  /** Calls that the tenant is sure of: at least one. */
+  /** Calls that a tenant with calls in flight is sure of: at least one. */
   function sureOf(tenant: string): number {
-    const share =
-      shares === undefined
-        ? 1 / (flying.size + (flying.has(tenant) ? 0 : 1))
-        : tenant === others
-          ? leftShare
-          : (shares[tenant] ?? 0);
+    const share = shares === undefined ? 1 / flying.size : tenant === others ? leftShare : (shares[tenant] ?? 0);
     return Math.max(1, Math.floor(limit * share));
   }
 
   function tryAcquire(name = "default"): LimitPermit | undefined {
     const tenant = shares === undefined || Object.hasOwn(shares, name) ? name : others;
     const own = flying.get(tenant) ?? 0;
-    if (inflight >= limit && own >= sureOf(tenant)) {
+    // Shares are filled one after another, and tenants may be more than places: all of them together have a bound too.
+    if (inflight >= limit && (inflight + 1 >= 2 * limit || own >= sureOf(tenant))) {
       count.refused += 1;
       if (!refusing) {
         refusing = true;
@@ -187,5 +183,5 @@ function looksOverloaded(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   const { name, status, statusCode } = error as { name?: unknown; status?: unknown; statusCode?: unknown };
   const code = status ?? statusCode;
-  return name === "TimeoutError" || name === "TimeoutError" || code === 429 || code === 503;
+  return name === "TimeoutError" || code === 429 || code === 503;
 }
