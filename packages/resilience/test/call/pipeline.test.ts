@@ -121,6 +121,20 @@ test("a hedge inside a policy: each attempt has its own timeout, the loser's slo
   assert.equal(system.pending, 0);
 });
 
+test("time-outs of hedged attempts, and what comes of them later, are counted with the policy's own", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ hedge: { delayMs: 30, attemptsMax: 2 }, timeout: 50, system });
+  const gates = [deferred(), deferred()];
+  let attempts = 0;
+  const call = watch(policy.execute(() => (gates[attempts++] as ReturnType<typeof deferred>).promise));
+  await system.advance(100);
+  assert.ok(call.error instanceof TimeoutError);
+  for (const gate of gates) gate.resolve("late");
+  await settle();
+  const { counts } = policy.snapshot();
+  assert.deepEqual([attempts, counts["calls"], counts["timedOut"], counts["late"]], [2, 1, 2, 2]);
+});
+
 test("a fallback covers the whole policy", async () => {
   const policy = pipeline<string>({
     fallback: fallback({ chain: [() => "instead"] }),

@@ -56,6 +56,16 @@ test("full jitter is uniform from nothing to the bound, decorrelated from the ba
   assert.ok(Math.abs(mean("full") - 50) < 3);
 });
 
+test("decorrelated: from the base, and from three times the base at first, within the bound", () => {
+  const waits = (lastMs: number, delayMsMax = 1000): number[] =>
+    [0, 0.5].map((chance) => backoffMs({ delayMs: 100, jitter: "decorrelated", delayMsMax }, 1, lastMs, () => chance));
+  assert.deepEqual(waits(0), [100, 200], "uniform from 100 to 300");
+  assert.deepEqual(waits(200), [100, 350], "uniform from 100 to 600");
+  assert.deepEqual(waits(900), [100, 550], "uniform from 100 to 1000");
+  assert.deepEqual(waits(10), [100, 100], "never below the base");
+  assert.deepEqual(waits(200, 50), [50, 50], "never above the bound");
+});
+
 test("no number of attempts makes the wait overflow, negative or not a number", () => {
   fc.assert(
     fc.property(
@@ -93,6 +103,27 @@ test("a dependency that names a wait is not called sooner; one that asks for too
   }
 });
 
+test("an error that names no wait, or none that makes sense, is waited for as any other", async () => {
+  for (const error of [
+    null,
+    undefined,
+    "text",
+    {},
+    ...["5000", -1, Number.NaN].map((retryAfterMs) => ({ retryAfterMs })),
+  ]) {
+    const system = manualSystem();
+    const times: number[] = [];
+    const result = watch(
+      retry({ attemptsMax: 2, delayMs: 100, jitter: "none", system }).execute(() => {
+        times.push(system.now());
+        return Promise.reject(error);
+      }),
+    );
+    await system.advance(100_000);
+    assert.deepEqual([times, result.error], [[0, 100], error]);
+  }
+});
+
 test("Retry-After is read as seconds or as a date, and as nothing else", () => {
   const now = Date.parse("Wed, 21 Oct 2026 07:28:00 GMT");
   assert.equal(parseRetryAfter("120", now), 120_000);
@@ -101,6 +132,8 @@ test("Retry-After is read as seconds or as a date, and as nothing else", () => {
   for (const bad of [undefined, null, "", "-1", "1.5", "soon", "1e9"]) {
     assert.equal(parseRetryAfter(bad, now), undefined, String(bad));
   }
+  const unknown = parseRetryAfter("Wed, 21 Oct 2026 07:28:30 GMT", Number.NaN);
+  assert.equal(unknown, undefined, "a date says nothing to whoever does not know the time");
 });
 
 test("an open breaker is not retried unless asked", async () => {
@@ -174,6 +207,7 @@ test("a budget pays for retries, from what successes earn", async () => {
   await policy.execute(fail).catch(() => {});
   assert.equal(calls, 14);
   assert.deepEqual(heard, ["spent", "relieved"]);
+  assert.deepEqual(budget.snapshot().counts, { granted: 3, refused: 8, trips: 1 });
   await settle();
 });
 
