@@ -159,18 +159,12 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     return rings.findLast((ring) => ring.size > 0)?.shift();
   }
 
-  /** The oldest item of the lowest level. */
-  function removeLeast(): Item | undefined {
-    if (size > 0) size -= 1;
-    return rings.find((ring) => ring.size > 0)?.shift();
-  }
-
   function shedDownTo(items: number, why: "overflow" | "drained"): number {
     const before = size;
     while (size > items) {
-      const item = removeLeast();
-      if (item === undefined) break;
-      shed(item, why);
+      size -= 1;
+      // The oldest of the lowest level.
+      shed(rings.find((ring) => ring.size > 0)?.shift() as Item, why);
     }
     return before - size;
   }
