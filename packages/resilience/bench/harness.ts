@@ -1,15 +1,18 @@
 // Measures cases in interleaved rounds, by CPU time, as multiples of a bare await in the same run: the only figures
 // that survive a shared machine. What a case does once per call is `run`; a promise that it gives is awaited.
 import process from "node:process";
-import { compileFunction } from "node:vm";
 
 export interface Case {
   readonly name: string;
   readonly group: string;
   /** Does one call. */
   readonly run: () => unknown;
-  /** Fail above this multiple of a bare await (resilience targets; only our own cases have one). */
+  /** Fail above this multiple of a bare await, or of the case named by `against` (only our own cases have one). */
   readonly gate?: number;
+  /** The case that the gate and the figure to aim at are multiples of, where it is not the bare await. */
+  readonly against?: string;
+  /** Fail above this many bytes per call more than a bare await allocates. */
+  readonly bytesGate?: number;
   /** The figure to aim at. */
   readonly stretch?: number;
   /** Too slow for its bytes to be told from what happens beside it. */
@@ -31,6 +34,9 @@ export interface Result {
   /** Bytes allocated per call; undefined when it was not measured. */
   readonly bytes: number | undefined;
 }
+
+/** There with --expose-gc. */
+const collect = (globalThis as { gc?: (how?: { readonly type: "minor" }) => void }).gc;
 
 /** CPU time that one round of a case takes, in ms: long enough that a collection or a compilation is spread thin. */
 const roundMs = 15;
@@ -61,57 +67,47 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<R
   return results;
 }
 
-/** Warms a case up and finds how many calls fill a round. */
+/** Warms a case up and finds how many calls fill a round: what the first ones cost tells little of the later ones. */
 async function callsPerRound(each: Case): Promise<number> {
   const { inFlight = 1, operations = 1 } = each;
-  for (let calls = 50; ; calls *= 4) {
-    const ns = (await cpuPerCall(each, calls)) * operations;
-    if (ns * calls > roundMs * 250_000) return Math.ceil((roundMs * 1e6) / ns / inFlight) * inFlight;
+  let calls = 50;
+  for (let turn = 0; turn < 6; turn += 1) {
+    const fill = (roundMs * 1e6) / ((await cpuPerCall(each, calls)) * operations);
+    calls = Math.ceil(Math.min(fill, calls * 20) / inFlight) * inFlight;
   }
+  return calls;
 }
 
 async function cpuPerCall(each: Case, calls: number): Promise<number> {
+  // Nobody pays for the garbage of another. (A full collection would have the engine forget what it has compiled.)
+  collect?.({ type: "minor" });
   const before = process.cpuUsage();
   await repeat(each, calls);
   const used = process.cpuUsage(before);
   return ((used.user + used.system) * 1000) / calls / (each.operations ?? 1);
 }
 
-type Loop = (run: Case["run"], calls: number, inFlight: number) => Promise<void>;
-
-const loops = new WeakMap<Case, Loop>();
-
-/**
- * The loop of a case, compiled for it alone. In a loop that all cases share, what the engine has learnt from one decides how
- * it runs the next, and the price of the bare await, by which all are divided, doubles from one run to another.
- */
-function loopOf(each: Case): Loop {
-  let loop = loops.get(each);
-  if (loop === undefined) {
-    const body =
-      each.sync === true
-        ? "for (let call = 0; call < calls; call += 1) run();"
-        : each.inFlight === undefined
-          ? "for (let call = 0; call < calls; call += 1) await run();"
-          : "for (let call = 0; call < calls; call += inFlight) await Promise.all(Array.from({ length: inFlight }, run));";
-    // The name keeps the engine from taking the loop of another case from its cache.
-    loop = compileFunction(`// ${each.name}\nreturn (async () => { ${body} })();`, [
-      "run",
-      "calls",
-      "inFlight",
-    ]) as Loop;
-    loops.set(each, loop);
-  }
-  return loop;
+/** One loop for all cases of a kind: what is measured must not depend on what the engine knows of a single one. */
+async function repeat({ run, sync, inFlight }: Case, calls: number): Promise<void> {
+  if (sync === true) callEach(run, calls);
+  else if (inFlight === undefined) await awaitEach(run, calls);
+  else await awaitAll(run, calls, inFlight);
 }
 
-function repeat(each: Case, calls: number): Promise<void> {
-  return loopOf(each)(each.run, calls, each.inFlight ?? 1);
+function callEach(run: Case["run"], calls: number): void {
+  for (let call = 0; call < calls; call += 1) run();
+}
+
+async function awaitEach(run: Case["run"], calls: number): Promise<void> {
+  for (let call = 0; call < calls; call += 1) await run();
+}
+
+async function awaitAll(run: Case["run"], calls: number, inFlight: number): Promise<void> {
+  for (let call = 0; call < calls; call += inFlight) await Promise.all(Array.from({ length: inFlight }, run));
 }
 
 /** Heap growth over a run without a collection in between: the least of several, as a collection only hides bytes. */
 async function bytesPerCall(each: Case): Promise<number | undefined> {
-  const collect = (globalThis as { gc?: () => void }).gc;
   if (collect === undefined || each.slow === true) return undefined;
   const calls = 2000;
   const grown: number[] = [];
@@ -126,10 +122,10 @@ async function bytesPerCall(each: Case): Promise<number | undefined> {
 
 /** Heap that each of many objects keeps, in bytes. */
 export function heapPerObject(make: (index: number) => unknown, count = 5000): number | undefined {
-  const collect = (globalThis as { gc?: () => void }).gc;
   if (collect === undefined) return undefined;
   const kept: unknown[] = Array.from({ length: count });
   make(-1);
+  collect();
   collect();
   const before = process.memoryUsage().heapUsed;
   for (let index = 0; index < count; index += 1) kept[index] = make(index);

@@ -10,16 +10,26 @@ import type { System } from "./system.ts";
 /** Options that every primitive takes. */
 export interface GuardOptions {
   /** Name in errors, events and metrics. A named primitive announces itself to the default registry (default: its kind, not announced). */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Clock, timers and chance (default: the real ones). */
-  readonly system?: System;
+  readonly system?: System | undefined;
 }
 
-/** What is particular in a snapshot: state (default "ok"), gauges and counters. */
+/** What is particular in a snapshot: state (default "ok"), gauges and counters, those of `count` as 0. */
 export interface Look {
   readonly state?: string;
   readonly values?: GuardSnapshot["values"] | undefined;
   readonly counts?: GuardSnapshot["counts"];
+}
+
+/** Shared, because primitives keep their options, and an empty object is made with room for four fields. */
+export const noOptions: GuardOptions = {};
+
+/** What the base keeps from users, for whoever works in the name of a primitive. */
+export interface Owner {
+  readonly name: string;
+  readonly system: System;
+  trip: Guard["trip"];
 }
 
 /** Largest whole number that stays exact; the bound of what must be finite. */
@@ -37,12 +47,14 @@ export abstract class Guard implements Reporting {
   readonly name: string;
   protected readonly system: System;
   #listeners: Listeners | undefined = undefined;
-  #trips = 0;
+  /** What `count` has counted, `trips` among it; made when the first is needed, because most primitives see little trouble. */
+  #rare: Record<string, number> | undefined = undefined;
 
-  constructor(guard: string, options: GuardOptions) {
+  /** @param from name and system where the options have none. */
+  constructor(guard: string, options: GuardOptions, from: GuardOptions = options) {
     this.guard = guard;
-    this.name = options.name ?? guard;
-    this.system = options.system ?? realSystem;
+    this.name = options.name ?? from.name ?? guard;
+    this.system = options.system ?? from.system ?? realSystem;
   }
 
   protected abstract look(): Look;
@@ -50,11 +62,17 @@ export abstract class Guard implements Reporting {
   snapshot(): GuardSnapshot {
     const { guard, name } = this;
     const { state = "ok", values = {}, counts } = this.look();
-    return { guard, name, state, values, counts: { ...counts, trips: this.#trips } };
+    return { guard, name, state, values, counts: { ...counts, trips: 0, ...this.#rare } };
   }
 
   listen(listener: (event: GuardEvent) => void): () => void {
     return (this.#listeners ??= new Listeners()).listen(listener);
+  }
+
+  /** Counts what happens rarely. `look` names it with 0. */
+  protected count(what: string): void {
+    const rare = (this.#rare ??= {});
+    rare[what] = (rare[what] ?? 0) + 1;
   }
 
   /** Tells of something that a control plane should look at. */
@@ -69,7 +87,7 @@ export abstract class Guard implements Reporting {
 
   /** Tells listeners; nearly free when there are none. */
   protected say(event: string, level: GuardEvent["level"], detail: GuardEvent["detail"] = {}): void {
-    if (level === "trip") this.#trips += 1;
+    if (level === "trip") this.count("trips");
     const { guard, name } = this;
     if (this.#listeners?.size) this.#listeners.emit({ guard, name, event, level, at: this.system.now(), detail });
   }

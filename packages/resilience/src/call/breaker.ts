@@ -2,9 +2,9 @@
 // through and closes when they succeed. Every transition starts a new generation; a result belongs to the generation
 // that admitted it, so a late one changes nothing. No timer: an open breaker looks at the monotonic clock when asked.
 import { abortable, contextOf, rejectSoon, started } from "../cancel.ts";
-import type { Cancel, Work } from "../cancel.ts";
+import type { Cancel, Reactions, Work } from "../cancel.ts";
 import { BreakerOpenError, isRefusal } from "../errors.ts";
-import { Guard, named } from "../guard.ts";
+import { Guard, named, noOptions } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import type { Controls, GuardEvent } from "../report.ts";
 import type { BreakerWindow, Tally } from "./breaker-window.ts";
@@ -61,11 +61,8 @@ const openingsMax = 1000;
 /** Permit of a call that passes unrecorded (metrics only). */
 const unrecorded = -1;
 
-/** Shared, because every breaker keeps its options, and an empty object is made with room for four fields. */
-const defaults: BreakerOptions = {};
-
 /** @throws BadOptionError naming the option that is out of range. */
-export function breaker(options = defaults): Breaker {
+export function breaker(options: BreakerOptions = noOptions): Breaker {
   return named(new Breaker(options), options);
 }
 
@@ -78,24 +75,27 @@ export class Breaker extends Guard {
   readonly #trialFailuresMax: number;
   readonly #trialMsMax: number;
   readonly #tally: Tally | undefined;
-  readonly #count = { succeeded: 0, failed: 0, ignored: 0, late: 0, refused: 0, opened: 0 };
+  readonly #isFailedResult: ((value: unknown) => boolean) | undefined;
+  /** Whether it wants to know how long calls take. */
+  readonly judgesDuration: boolean;
+  #succeeded = 0;
+  #refused = 0;
   #metricsOnly: boolean;
   #state: BreakerStateName = "closed";
   #generation = 1;
   /** Failures in a row while closed; failed trials while half-open. */
   #failures = 0;
   #openings = 0;
-  #openUntil = 0;
+  /** While open: until when. While half-open: when the latest trial has had its time. */
+  #dueAt = 0;
   #admitted = 0;
   #trialSuccesses = 0;
-  #trialAt = 0;
   #lastError: unknown = undefined;
   /** Reactions of the current generation, made when first needed. */
-  #ok: ((value: unknown) => unknown) | undefined = undefined;
-  #bad: ((error: unknown) => never) | undefined = undefined;
+  #reactions: Reactions | undefined = undefined;
 
-  constructor(options: BreakerOptions) {
-    super("breaker", options);
+  constructor(options: BreakerOptions, from?: GuardOptions) {
+    super("breaker", options, from);
     this.#options = options;
     this.#failuresMax = this.integer(options, "failures", 5, 1);
     this.#openMs = this.number(options, "openMs", 300_000, 0);
@@ -105,6 +105,8 @@ export class Breaker extends Guard {
     this.#trialFailuresMax = this.integer(options, "trialFailuresMax", 0, 0, this.#trials - 1);
     this.#trialMsMax = this.number(options, "trialMsMax", 60_000, 0, Infinity);
     this.#tally = options.window?.start();
+    this.#isFailedResult = options.isFailedResult;
+    this.judgesDuration = options.window?.slowMs !== undefined;
     this.#metricsOnly = options.metricsOnly ?? false;
   }
 
@@ -112,14 +114,9 @@ export class Breaker extends Guard {
     return this.#state;
   }
 
-  /** Whether it wants to know how long calls take. */
-  get judgesDuration(): boolean {
-    return this.#options.window?.slowMs !== undefined;
-  }
-
   /** Time until a call may pass, in ms: 0 when one may now, undefined when isolated or when trials are under way. */
   get retryAfterMs(): number | undefined {
-    if (this.#state === "open") return Math.max(0, this.#openUntil - this.system.now());
+    if (this.#state === "open") return Math.max(0, this.#dueAt - this.system.now());
     return this.wouldPass() ? 0 : undefined;
   }
 
@@ -154,7 +151,7 @@ export class Breaker extends Guard {
   /** The call of this permit succeeded. `durationMs` matters for a window that knows slow calls. */
   recordSuccess(permit: number, durationMs = 0): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#count.succeeded += 1;
+    this.#succeeded += 1;
     if (this.#state === "closed") {
       this.#failures = 0;
       if (this.#tally !== undefined) this.#judge(this.#tally, false, durationMs);
@@ -169,14 +166,14 @@ export class Breaker extends Guard {
 
   /** The call of this permit gave a value: a success, unless `isFailedResult` says otherwise. */
   recordResult(permit: number, value: unknown, durationMs = 0): void {
-    if (this.#options.isFailedResult?.(value) === true) this.#fail(permit, undefined, durationMs);
+    if (this.#isFailedResult?.(value) === true) this.#fail(permit, undefined, durationMs);
     else this.recordSuccess(permit, durationMs);
   }
 
   /** Gives a permit back without a judgement: the call was not made, or its caller gave it up. */
   release(permit: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#count.ignored += 1;
+    this.count("ignored");
     if (this.#admitted > 0) this.#admitted -= 1;
   }
 
@@ -209,7 +206,7 @@ export class Breaker extends Guard {
       state: this.#state,
       failures: this.#failures,
       openings: this.#openings,
-      openMsLeft: this.#state === "open" ? (this.retryAfterMs ?? 0) : 0,
+      openMsLeft: this.retryAfterMs ?? 0,
       wallAt: this.system.wallNow(),
     };
   }
@@ -225,7 +222,7 @@ export class Breaker extends Guard {
     this.#become(state.state, "imported");
     if (state.state === "closed") this.#failures = failures;
     this.#openings = openings;
-    this.#openUntil = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
+    this.#dueAt = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
   }
 
   protected look(): Look {
@@ -237,7 +234,7 @@ export class Breaker extends Guard {
         retryAfterMs: this.retryAfterMs ?? -1,
         metricsOnly: Number(this.#metricsOnly),
       },
-      counts: this.#count,
+      counts: { succeeded: this.#succeeded, failed: 0, ignored: 0, late: 0, refused: this.#refused, opened: 0 },
     };
   }
 
@@ -252,9 +249,8 @@ export class Breaker extends Guard {
 
   /** True when a call may pass as a trial: it has been open for long enough, or a trial is free or has had its time. */
   #mayTry(): boolean {
-    const now = this.system.now();
-    if (this.#state === "open") return now >= this.#openUntil;
-    return this.#state === "half-open" && (this.#admitted < this.#trials || now - this.#trialAt >= this.#trialMsMax);
+    const isDue = this.system.now() >= this.#dueAt;
+    return this.#state === "open" ? isDue : this.#state === "half-open" && (isDue || this.#admitted < this.#trials);
   }
 
   #acquireTrial(): number {
@@ -265,16 +261,16 @@ export class Breaker extends Guard {
     }
     if (this.#state === "half-open" && this.#admitted < trials) {
       this.#admitted += 1;
-      this.#trialAt = this.system.now();
+      this.#dueAt = this.system.now() + this.#trialMsMax;
       return this.#generation;
     }
-    this.#count.refused += 1;
+    this.#refused += 1;
     return this.#metricsOnly ? unrecorded : 0;
   }
 
   #fail(permit: number, error: unknown, durationMs: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
-    this.#count.failed += 1;
+    this.count("failed");
     this.#failures += 1;
     this.#lastError = error;
     if (this.#state === "half-open") {
@@ -294,8 +290,8 @@ export class Breaker extends Guard {
     const openMs = forMs ?? Math.min(this.#openMs * grown, this.#openMsMax);
     const failures = this.#failures;
     this.#openings = Math.min(this.#openings + 1, openingsMax);
-    this.#openUntil = this.system.now() + openMs;
-    this.#count.opened += 1;
+    this.#dueAt = this.system.now() + openMs;
+    this.count("opened");
     this.#become("open", "opened", "trip", { why, openMs, failures, openings: this.#openings });
   }
 
@@ -310,13 +306,13 @@ export class Breaker extends Guard {
     this.#state = state;
     this.#generation += 1;
     this.#failures = this.#admitted = this.#trialSuccesses = 0;
-    this.#ok = this.#bad = undefined;
+    this.#reactions = undefined;
     this.#tally?.reset();
     if (was !== "closed" || state !== was) this.say(event, level, { was, ...detail });
   }
 
   #missed(permit: number): void {
-    if (permit !== unrecorded) this.#count.late += 1;
+    if (permit !== unrecorded) this.count("late");
   }
 
   #counts(error: unknown): boolean {
@@ -328,30 +324,27 @@ export class Breaker extends Guard {
   }
 
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
-    let ok = this.#ok;
-    let bad = this.#bad;
     // Reactions without a caller or a start of their own serve all calls of the generation.
     const watched = abortable(cancel);
-    const measures = this.judgesDuration;
-    const shared = watched === undefined && !measures && permit === this.#generation;
-    if (!shared || ok === undefined) {
-      const clock = (): number => (measures ? this.system.now() : 0);
-      const startedAt = clock();
-      ok = (value) => {
+    const shared = watched === undefined && !this.judgesDuration && permit === this.#generation;
+    const { ok, bad } = shared ? (this.#reactions ??= this.#react(permit)) : this.#react(permit, watched);
+    return started(work, contextOf(cancel)).then(ok as (value: Value) => Value, bad);
+  }
+
+  #react(permit: number, watched?: Cancel): Reactions {
+    const clock = (): number => (this.judgesDuration ? this.system.now() : 0);
+    const startedAt = clock();
+    return {
+      ok: (value) => {
         this.recordResult(permit, value, clock() - startedAt);
         return value;
-      };
-      bad = (error) => {
+      },
+      bad: (error) => {
         if (watched?.aborted === true) this.release(permit);
         else this.recordFailure(permit, error, clock() - startedAt);
         throw error;
-      };
-      if (shared) {
-        this.#ok = ok;
-        this.#bad = bad;
-      }
-    }
-    return started(work, contextOf(cancel)).then(ok as (value: Value) => Value, bad);
+      },
+    };
   }
 }
 

@@ -2,9 +2,9 @@
 // waiter, so a newcomer never overtakes and a queued call is never refused because of one. Abort and the longest wait
 // take a waiter out at once. There is a line per priority: every operation is O(1) in their length.
 import { contextOf, rejectSoon, refuseAborted, started } from "../cancel.ts";
-import type { Cancel, Work } from "../cancel.ts";
+import type { Cancel, Reactions, Work } from "../cancel.ts";
 import { AbortedError, BulkheadFullError } from "../errors.ts";
-import { Guard, named } from "../guard.ts";
+import { Guard, named, noOptions } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import type { Controls } from "../report.ts";
 import { WaitLine } from "../wait-line.ts";
@@ -29,7 +29,7 @@ export interface BulkheadOptions extends GuardOptions {
 }
 
 /** @throws BadOptionError naming the option that is out of range. */
-export function bulkhead(options: BulkheadOptions = {}): Bulkhead {
+export function bulkhead(options: BulkheadOptions = noOptions): Bulkhead {
   return named(new Bulkhead(options), options);
 }
 
@@ -39,36 +39,27 @@ const relieved = 0.5;
 const none: readonly WaitLine<number, void>[] = [];
 
 export class Bulkhead extends Guard {
+  readonly #options: BulkheadOptions;
   readonly #queueMax: number;
   readonly #waitMsMax: number;
-  readonly #lifo: boolean;
-  readonly #dropsOldest: boolean;
-  readonly #priorities: number;
   /** One per priority; made when somebody first waits, because most bulkheads never see that. */
   #lines: readonly WaitLine<number, void>[] = none;
-  readonly #count = { passed: 0, refused: 0, displaced: 0, waitedOut: 0 };
+  #passed = 0;
   #concurrentMax: number;
   #active = 0;
   #queued = 0;
   /** "high" from 80 % of the queue on, "full" from the first refusal on, until half of it is free again. */
   #state: "ok" | "high" | "full" = "ok";
-  readonly #ok = <Value>(value: Value): Value => {
-    this.release();
-    return value;
-  };
-  readonly #bad = (error: unknown): never => {
-    this.release();
-    throw error;
-  };
+  /** Of `execute`; made when first needed, because a policy that holds this bulkhead needs none. */
+  #reactions: Reactions | undefined = undefined;
 
-  constructor(options: BulkheadOptions) {
-    super("bulkhead", options);
+  constructor(options: BulkheadOptions, from?: GuardOptions) {
+    super("bulkhead", options, from);
     this.#concurrentMax = this.integer(options, "concurrentMax", 10, 1);
     this.#queueMax = this.integer(options, "queueMax", 0, 0);
     this.#waitMsMax = this.number(options, "waitMsMax", 30_000, 0, Infinity);
-    this.#lifo = options.order === "lifo";
-    this.#dropsOldest = options.overflow === "drop-oldest";
-    this.#priorities = this.integer(options, "priorities", 1, 1, 10);
+    this.#options = options;
+    this.integer(options, "priorities", 1, 1, 10);
   }
 
   /** Calls under way. */
@@ -108,7 +99,7 @@ export class Bulkhead extends Guard {
   tryAcquire(): boolean {
     if (this.#active >= this.#concurrentMax) return false;
     this.#active += 1;
-    this.#count.passed += 1;
+    this.#passed += 1;
     return true;
   }
 
@@ -134,14 +125,12 @@ export class Bulkhead extends Guard {
 
   /** Joins the queue; undefined when it is full. For policies that build on this one: others use `acquire`. */
   wait(priority: number, cancel?: Cancel): Waiter<number, void> | undefined {
-    this.check("priority", priority, 0, this.#priorities - 1, true);
+    const { priorities = 1 } = this.#options;
+    this.check("priority", priority, 0, priorities - 1, true);
     if (this.#lines === none)
-      this.#lines = Array.from(
-        { length: this.#priorities },
-        () => new WaitLine(this.system, this.name, () => this.#left()),
-      );
+      this.#lines = Array.from({ length: priorities }, () => new WaitLine(this.system, this.name, () => this.#left()));
     if (this.#queued >= this.#queueMax && !this.#displaceFor(priority)) {
-      this.#count.refused += 1;
+      this.count("refused");
       if (this.#state !== "full") {
         this.#state = "full";
         this.trip("refused", { active: this.#active, queued: this.#queued });
@@ -158,7 +147,7 @@ export class Bulkhead extends Guard {
       timeoutMs: this.#waitMsMax,
       keepAlive: true,
       timeoutError: () => {
-        this.#count.waitedOut += 1;
+        this.count("waitedOut");
         this.trip("waited-out", { waitMsMax: this.#waitMsMax });
         return new BulkheadFullError(this.name, `no slot within ${this.#waitMsMax} ms`);
       },
@@ -183,12 +172,22 @@ export class Bulkhead extends Guard {
         queued: this.#queued,
         queueMax: this.#queueMax,
       },
-      counts: this.#count,
+      counts: { passed: this.#passed, refused: 0, displaced: 0, waitedOut: 0 },
     };
   }
 
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined): Promise<Value> {
-    return started(work, contextOf(cancel)).then(this.#ok, this.#bad);
+    const { ok, bad } = (this.#reactions ??= {
+      ok: (value) => {
+        this.release();
+        return value;
+      },
+      bad: (error) => {
+        this.release();
+        throw error;
+      },
+    });
+    return started(work, contextOf(cancel)).then(ok as (value: Value) => Value, bad);
   }
 
   /** Waits for a slot, which is then ours. */
@@ -204,10 +203,10 @@ export class Bulkhead extends Guard {
 
   /** Passes a slot that stays counted to the next waiter. */
   #handOver(): void {
-    const next = this.#lines.find((line) => line.size > 0)?.shift(this.#lifo);
+    const next = this.#lines.find((line) => line.size > 0)?.shift(this.#options.order === "lifo");
     if (next === undefined) return;
     this.#left();
-    this.#count.passed += 1;
+    this.#passed += 1;
     next.resolve();
   }
 
@@ -228,10 +227,10 @@ export class Bulkhead extends Guard {
   #displaceFor(priority: number): boolean {
     const victim =
       this.#lines.findLast((line, at) => at > priority && line.size > 0)?.shift(true) ??
-      (this.#dropsOldest ? this.#line(priority).shift() : undefined);
+      (this.#options.overflow === "drop-oldest" ? this.#line(priority).shift() : undefined);
     if (victim === undefined) return false;
     this.#queued -= 1;
-    this.#count.displaced += 1;
+    this.count("displaced");
     this.trip("displaced", { priority: victim.payload });
     victim.reject(new BulkheadFullError(this.name, "displaced by a newer or more urgent call"));
     return true;

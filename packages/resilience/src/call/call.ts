@@ -10,6 +10,7 @@ import type { System, Timer } from "../system.ts";
 import type { Waiter } from "../wait-line.ts";
 import { Alarm, alarmLane } from "./alarm.ts";
 import type { AlarmPlan } from "./alarm.ts";
+import type { Owner } from "../guard.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Bulkhead } from "./bulkhead.ts";
 import type { LatencyHistogram } from "./latency.ts";
@@ -24,38 +25,30 @@ export interface CallLimiter {
 }
 
 /** The parts of a policy; what is left out is not there. */
-export interface CallPlan extends AlarmPlan {
-  readonly name: string;
+export interface CallPlan extends Omit<AlarmPlan, "system"> {
   /** Bound of one attempt in ms. */
-  readonly timeoutMs?: number;
-  /** Whether the caller is answered when the work has noticed its deadline instead of at once. */
-  readonly cooperative?: boolean;
+  readonly timeoutMs?: number | undefined;
+  /** "cooperative": the caller is answered when the work has noticed its deadline instead of at once. */
+  readonly mode?: "early" | "cooperative" | undefined;
   /** Bound of the whole call in ms. */
-  readonly totalMs?: number;
+  readonly totalMs?: number | undefined;
   readonly limiter?: CallLimiter | undefined;
   readonly bulkhead?: Bulkhead | undefined;
   readonly breaker?: Breaker | undefined;
   readonly retry?: Retry | undefined;
   readonly latency?: LatencyHistogram | undefined;
   readonly discard?: ((value: unknown) => void) | undefined;
-  readonly onTimeout: (timeoutMs: number, total: boolean) => void;
 }
 
 /** Records kept for reuse by one policy. */
 const spareMax = 256;
 
-let latestResolve: (value: never) => void = nothing;
-let latestReject: (error: unknown) => void = nothing;
-const capture = (resolve: (value: never) => void, reject: (error: unknown) => void): void => {
-  latestResolve = resolve;
-  latestReject = reject;
-};
-
 /** Runs calls by a plan, whose parts it keeps in fields of its own: one shape for every policy, so that reading them is quick. */
 export class CallRunner implements AlarmPlan {
-  readonly name: string;
+  readonly owner: Owner;
   readonly system: System;
   readonly keepAlive: boolean | undefined;
+  readonly precise: boolean | undefined;
   readonly timeoutMs: number;
   readonly totalMs: number;
   readonly cooperative: boolean;
@@ -65,7 +58,6 @@ export class CallRunner implements AlarmPlan {
   readonly retry: Retry | undefined;
   readonly latency: LatencyHistogram | undefined;
   readonly discard: ((value: unknown) => void) | undefined;
-  readonly onTimeout: (timeoutMs: number, total: boolean) => void;
   /** Undefined when deadlines get timers of their own. */
   readonly lane: Lane | undefined;
   readonly totalLane: Lane | undefined;
@@ -73,43 +65,48 @@ export class CallRunner implements AlarmPlan {
   readonly clocked: boolean;
   /** Whether the breaker judges durations. */
   readonly measures: boolean;
-  readonly count = { calls: 0, failed: 0, refused: 0, timedOut: 0, late: 0 };
-  readonly #spare: Call[] = [];
+  calls = 0;
+  failed = 0;
+  refused = 0;
+  timedOut = 0;
+  late = 0;
+  #spare: Call[] | undefined = undefined;
 
-  constructor(plan: CallPlan) {
-    this.name = plan.name;
-    this.system = plan.system;
+  constructor(owner: Owner, plan: CallPlan) {
+    this.owner = owner;
+    this.system = owner.system;
     this.keepAlive = plan.keepAlive;
+    this.precise = plan.precise;
     this.timeoutMs = plan.timeoutMs ?? Infinity;
     this.totalMs = plan.totalMs ?? Infinity;
-    this.cooperative = plan.cooperative === true;
+    this.cooperative = plan.mode === "cooperative";
     this.limiter = plan.limiter;
     this.bulkhead = plan.bulkhead;
     this.breaker = plan.breaker;
     this.retry = plan.retry;
     this.latency = plan.latency;
     this.discard = plan.discard;
-    this.onTimeout = plan.onTimeout;
-    this.lane = alarmLane(plan, this.timeoutMs);
-    this.totalLane = alarmLane(plan, this.totalMs);
+    this.lane = alarmLane(this, this.timeoutMs);
+    this.totalLane = alarmLane(this, this.totalMs);
     this.clocked = plan.latency !== undefined || (plan.retry?.totalMsMax ?? Infinity) !== Infinity;
     this.measures = plan.breaker?.judgesDuration === true;
   }
 
   run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number): Promise<Value> {
-    this.count.calls += 1;
+    this.calls += 1;
     if (cancel?.aborted === true) {
-      this.count.refused += 1;
-      return rejectSoon(new AbortedError(this.name, cancel.reason));
+      this.refused += 1;
+      return rejectSoon(new AbortedError(this.owner.name, cancel.reason));
     }
-    const promise = new Promise<Value>(capture as never);
-    const call = this.#spare.pop() ?? new Call(this);
-    call.begin(work, latestResolve as (value: unknown) => void, latestReject, abortable(cancel), priority);
+    const call = this.#spare?.pop() ?? new Call(this);
+    const promise = new Promise<Value>((resolve, reject) => call.answerTo(resolve as (value: unknown) => void, reject));
+    call.begin(work, abortable(cancel), priority);
     return promise;
   }
 
   keep(call: Call): void {
-    if (this.#spare.length < spareMax) this.#spare.push(call);
+    const spare = (this.#spare ??= []);
+    if (spare.length < spareMax) spare.push(call);
   }
 }
 
@@ -150,16 +147,13 @@ class Call extends Alarm {
     this.#renew();
   }
 
-  begin(
-    work: Work<unknown>,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-    cancel: Cancel | undefined,
-    priority: number,
-  ): void {
-    this.#work = work;
+  answerTo(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
     this.#resolve = resolve;
     this.#reject = reject;
+  }
+
+  begin(work: Work<unknown>, cancel: Cancel | undefined, priority: number): void {
+    this.#work = work;
     this.#priority = priority;
     this.#attempt = 0;
     if (this.#runner.clocked) this.#startedAt = this.#runner.system.now();
@@ -171,32 +165,32 @@ class Call extends Alarm {
   /** The deadline of an attempt. */
   onDue(): void {
     if (this.#phase !== "running") return;
-    const { name, timeoutMs, count } = this.#runner;
-    count.timedOut += 1;
-    const error = new TimeoutError(name, timeoutMs);
+    const { owner, timeoutMs } = this.#runner;
+    this.#runner.timedOut += 1;
+    const error = new TimeoutError(owner.name, timeoutMs);
     const isOver = this.#interrupt(error, error, true);
-    this.#runner.onTimeout(timeoutMs, false);
+    owner.trip("timed-out", { timeoutMs, total: false });
     if (isOver) this.#over(error);
   }
 
   /** The deadline of the whole call. */
   expire(): void {
     if (this.#phase === "idle" || this.#phase === "ending") return;
-    const { name, totalMs, timeoutMs, count } = this.#runner;
-    count.timedOut += 1;
+    const { owner, totalMs, timeoutMs } = this.#runner;
+    this.#runner.timedOut += 1;
     // With a bound per attempt the dependency was judged already; without one this is the judgement.
-    const error = new TimeoutError(name, totalMs, "the whole call", this.#lastError);
+    const error = new TimeoutError(owner.name, totalMs, "the whole call", this.#lastError);
     this.#stop(error, error, timeoutMs === Infinity);
-    this.#runner.onTimeout(totalMs, true);
+    owner.trip("timed-out", { timeoutMs: totalMs, total: true });
   }
 
   /** Begins the next attempt. */
   #next(): void {
     this.#attempt += 1;
-    const { limiter, breaker, bulkhead, name } = this.#runner;
+    const { limiter, breaker, bulkhead, owner } = this.#runner;
     if (limiter !== undefined && !limiter.tryTake()) {
       const decision = limiter.check?.();
-      if (decision?.allowed !== true) return this.#refuse(new RateLimitedError(name, decision?.retryAfterMs));
+      if (decision?.allowed !== true) return this.#refuse(new RateLimitedError(owner.name, decision?.retryAfterMs));
     }
     if (bulkhead === undefined || bulkhead.tryAcquire()) return this.#launch();
     // Fail fast: nobody waits for a slot behind an open breaker.
@@ -218,7 +212,7 @@ class Call extends Alarm {
       },
     );
     // By a listener that heard of the queue.
-    if (this.#isAborted) return this.#stop(this.#abortion(), undefined, false);
+    if (this.#isAborted()) return this.#stop(this.#abortion(), undefined, false);
   }
 
   /** Calls the work. The slot is ours. */
@@ -232,7 +226,7 @@ class Call extends Alarm {
         return this.#refuse(breaker.refusal());
       }
     }
-    if (this.#isAborted) {
+    if (this.#isAborted()) {
       // By a listener of one of the parts, in this very turn.
       breaker?.release(this.#permit);
       bulkhead?.release();
@@ -251,15 +245,15 @@ class Call extends Alarm {
 
   /** Reactions that know whether the attempt they were made for is still under way. */
   #renew(): void {
-    const { count, discard } = this.#runner;
+    const runner = this.#runner;
     const ok = (value: unknown): void => {
       if (this.#ok === ok) return this.#succeeded(value);
-      count.late += 1;
-      quietly(discard, value);
+      runner.late += 1;
+      quietly(runner.discard, value);
     };
     const bad = (error: unknown): void => {
       if (this.#bad === bad) this.#failed(error);
-      else count.late += 1;
+      else runner.late += 1;
     };
     this.#ok = ok;
     this.#bad = bad;
@@ -272,7 +266,8 @@ class Call extends Alarm {
     this.disarm();
     breaker?.recordResult(this.#permit, value, this.#durationMs());
     bulkhead?.release();
-    if (retry?.succeeded(value) === false && this.#stopped === undefined) return this.#over(new FailedResult(value));
+    if (retry?.judgesResults === true && !retry.succeeded(value) && this.#stopped === undefined)
+      return this.#over(new FailedResult(value));
     this.#end();
     this.#resolve(value);
     this.#recycle();
@@ -306,7 +301,7 @@ class Call extends Alarm {
   /** An attempt has ended badly: makes another one, or answers. */
   #over(error: unknown): void {
     const { retry, system } = this.#runner;
-    if (this.#isAborted) return this.#answer(this.#abortion());
+    if (this.#isAborted()) return this.#answer(this.#abortion());
     // Over in time, too, when a cooperative attempt has only now noticed that the whole call is.
     if (retry === undefined || this.#total?.isOver === true) return this.#answer(error);
     let delayMs: number;
@@ -317,7 +312,7 @@ class Call extends Alarm {
       return this.#answer(thrown);
     }
     // By a listener that heard of the retry.
-    if (this.#isAborted) return this.#answer(this.#abortion());
+    if (this.#isAborted()) return this.#answer(this.#abortion());
     if (delayMs < 0) return this.#answer(error);
     if (!(error instanceof FailedResult)) this.#lastError = error;
     this.#lastMs = delayMs;
@@ -382,8 +377,8 @@ class Call extends Alarm {
     this.#end();
     if (error instanceof FailedResult) this.#resolve(error.value);
     else {
-      if (isRefusal(error)) this.#runner.count.refused += 1;
-      else this.#runner.count.failed += 1;
+      if (isRefusal(error)) this.#runner.refused += 1;
+      else this.#runner.failed += 1;
       this.#reject(error);
     }
     this.#recycle();
@@ -411,19 +406,20 @@ class Call extends Alarm {
     return this.#runner.measures ? this.#runner.system.now() - this.#attemptAt : 0;
   }
 
-  get #isAborted(): boolean {
+  // A method: engines do not make a private getter fast.
+  #isAborted(): boolean {
     return this.#cancel?.aborted === true;
   }
 
   #abortion(): AbortedError {
-    return new AbortedError(this.#runner.name, this.#cancel?.reason);
+    return new AbortedError(this.#runner.owner.name, this.#cancel?.reason);
   }
 
   #follow(cancel: Cancel): void {
     this.#cancel = cancel;
     let following = true;
     const stop = onCancel(cancel, (reason) => {
-      if (following) this.#stop(new AbortedError(this.#runner.name, reason), reason, false);
+      if (following) this.#stop(new AbortedError(this.#runner.owner.name, reason), reason, false);
     });
     this.#unfollow = () => {
       following = false;

@@ -3,31 +3,42 @@
 import { nothing, onCancel, Scope, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import { AbortedError, TimeoutError } from "../errors.ts";
+import type { Lane } from "../deadlines.ts";
+import type { Owner } from "../guard.ts";
+import type { System } from "../system.ts";
 import { Alarm, alarmLane } from "./alarm.ts";
 import type { AlarmPlan } from "./alarm.ts";
-
-export interface CooperativePlan extends AlarmPlan {
-  readonly name: string;
-  readonly timeoutMs: number;
-  readonly onTimeout: () => void;
-}
 
 /** Records kept for reuse. */
 const spareMax = 256;
 
-export class CooperativeRunner {
-  readonly plan: CooperativePlan;
-  readonly lane: ReturnType<typeof alarmLane>;
-  readonly count = { calls: 0, failed: 0, timedOut: 0, late: 0 };
+export class CooperativeRunner implements AlarmPlan {
+  readonly owner: Owner;
+  readonly system: System;
+  readonly keepAlive: boolean | undefined;
+  readonly precise: boolean | undefined;
+  readonly timeoutMs: number;
+  readonly lane: Lane | undefined;
+  calls = 0;
+  failed = 0;
+  timedOut = 0;
+  readonly late = 0;
   readonly spare: CooperativeCall[] = [];
 
-  constructor(plan: CooperativePlan) {
-    this.plan = plan;
-    this.lane = alarmLane(plan, plan.timeoutMs);
+  constructor(
+    owner: Owner,
+    { timeoutMs, keepAlive, precise }: Omit<AlarmPlan, "system"> & { readonly timeoutMs: number },
+  ) {
+    this.owner = owner;
+    this.system = owner.system;
+    this.keepAlive = keepAlive;
+    this.precise = precise;
+    this.timeoutMs = timeoutMs;
+    this.lane = alarmLane(this, timeoutMs);
   }
 
   run<Value>(work: Work<Value>, cancel: Cancel | undefined, _priority: number): Promise<Value> {
-    this.count.calls += 1;
+    this.calls += 1;
     return (this.spare.pop() ?? new CooperativeCall(this)).run(work, cancel);
   }
 }
@@ -44,7 +55,7 @@ class CooperativeCall extends Alarm {
   };
   readonly #bad = (thrown: unknown): never => {
     const stopped = this.#stopped;
-    this.#runner.count.failed += 1;
+    this.#runner.failed += 1;
     this.#end();
     if (stopped === undefined) throw thrown;
     stopped.cause ??= thrown;
@@ -52,7 +63,7 @@ class CooperativeCall extends Alarm {
   };
 
   constructor(runner: CooperativeRunner) {
-    super(runner.lane, runner.plan, runner.plan.timeoutMs);
+    super(runner.lane, runner, runner.timeoutMs);
     this.#runner = runner;
   }
 
@@ -62,16 +73,16 @@ class CooperativeCall extends Alarm {
     this.arm();
     if (cancel !== undefined)
       this.#unfollow = onCancel(cancel, (reason) =>
-        this.#tell(new AbortedError(this.#runner.plan.name, reason), reason),
+        this.#tell(new AbortedError(this.#runner.owner.name, reason), reason),
       );
     return started(work, scope).then(this.#ok as (value: Value) => Value, this.#bad);
   }
 
   onDue(): void {
-    const { plan, count } = this.#runner;
-    count.timedOut += 1;
-    plan.onTimeout();
-    const error = new TimeoutError(plan.name, plan.timeoutMs);
+    const { owner, timeoutMs } = this.#runner;
+    this.#runner.timedOut += 1;
+    owner.trip("timed-out", { timeoutMs, total: false });
+    const error = new TimeoutError(owner.name, timeoutMs);
     this.#tell(error, error);
   }
 

@@ -29,8 +29,8 @@ export class Hedge extends Guard {
   readonly #attemptsMax: number;
   readonly #count = { calls: 0, hedged: 0, wonByHedge: 0, unpaid: 0, late: 0 };
 
-  constructor(options: HedgeOptions) {
-    super("hedge", options);
+  constructor(options: HedgeOptions, from?: GuardOptions) {
+    super("hedge", options, from);
     this.#options = options;
     this.#attemptsMax = this.integer(options, "attemptsMax", 2, 1, 10);
     if (typeof options.delayMs !== "function") this.number({ delayMs: options.delayMs }, "delayMs", 100, 0, Infinity);

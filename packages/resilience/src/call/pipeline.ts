@@ -4,18 +4,18 @@
 import type { Cancel, Work } from "../cancel.ts";
 import { isRefusal } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
-import type { GuardOptions, Look } from "../guard.ts";
-import { breaker, Breaker } from "./breaker.ts";
+import type { GuardOptions, Look, Owner } from "../guard.ts";
+import { Breaker } from "./breaker.ts";
 import type { BreakerOptions, CallOutcome } from "./breaker.ts";
-import { bulkhead, Bulkhead } from "./bulkhead.ts";
+import { Bulkhead } from "./bulkhead.ts";
 import type { BulkheadOptions } from "./bulkhead.ts";
 import { CallRunner } from "./call.ts";
 import type { CallLimiter } from "./call.ts";
 import type { Fallback } from "./fallback.ts";
-import { hedge, Hedge } from "./hedge.ts";
+import { Hedge } from "./hedge.ts";
 import type { HedgeOptions } from "./hedge.ts";
 import { LatencyHistogram } from "./latency.ts";
-import { retry, Retry } from "./retry.ts";
+import { Retry } from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { TimeoutOptions } from "./timeout.ts";
 
@@ -50,45 +50,32 @@ export class Pipeline<Ours = unknown> extends Guard {
   readonly retry: Retry | undefined;
   readonly hedge: Hedge | undefined;
   readonly fallback: Fallback<Ours> | undefined;
-  /** Runs the calls; with a hedge, the part of the policy outside of it. */
-  readonly #runner: CallRunner;
+  readonly #timeout: PipelineOptions["timeout"];
+  readonly #totalMs: number | undefined;
+  readonly #limiter: CallLimiter | undefined;
+  readonly #measures: boolean;
+  readonly #discard: ((value: unknown) => void) | undefined;
+  /** Runs the calls; with a hedge, the part of the policy outside of it. Made at the first call: many policies never see one. */
+  #runner: CallRunner | undefined = undefined;
   /** With a hedge: the part inside of it. */
-  readonly #inner: CallRunner | undefined = undefined;
-  readonly #latency: LatencyHistogram | undefined;
+  #inner: CallRunner | undefined = undefined;
 
   constructor(options: PipelineOptions<Ours>) {
     super("pipeline", options);
-    const { breaker: guard, bulkhead: slots, retry: again, hedge: twice, limiter, discard, timeout = {} } = options;
-    const { timeoutMs, mode, precise, keepAlive }: Partial<TimeoutOptions> =
-      typeof timeout === "number" ? { timeoutMs: timeout } : timeout;
-    const outside = {
-      name: this.name,
-      system: this.system,
-      precise,
-      keepAlive,
-      discard,
-      onTimeout: (bound: number, total: boolean) => this.trip("timed-out", { timeoutMs: bound, total }),
-      totalMs: this.number(options, "totalTimeoutMs", Infinity, 0, Infinity),
-    };
-    const inside = {
-      timeoutMs: this.check("timeout", timeoutMs ?? Infinity, 0, Infinity),
-      cooperative: mode === "cooperative",
-      limiter,
-    };
-    const inherited = { system: this.system, ...(options.name === undefined ? {} : { name: options.name }) };
-    this.breaker = guard instanceof Breaker ? guard : guard && breaker({ ...inherited, ...guard });
-    this.bulkhead = slots instanceof Bulkhead ? slots : slots && bulkhead({ ...inherited, ...slots });
-    this.retry = again instanceof Retry ? again : again && retry({ ...inherited, ...again });
-    this.hedge = twice instanceof Hedge ? twice : twice && hedge({ ...inherited, ...twice });
+    const { name, timeout } = options;
+    const from = { name, system: this.system };
+    this.breaker = partOf(Breaker, options.breaker, from);
+    this.bulkhead = partOf(Bulkhead, options.bulkhead, from);
+    this.retry = partOf(Retry, options.retry, from);
+    this.hedge = partOf(Hedge, options.hedge, from);
     this.fallback = options.fallback;
-    this.#latency = options.measure === true ? new LatencyHistogram() : undefined;
-    const whole = { ...outside, retry: this.retry, latency: this.#latency };
-    const attempt = { ...inside, bulkhead: this.bulkhead, breaker: this.breaker };
-    if (this.hedge === undefined) this.#runner = new CallRunner({ ...whole, ...attempt });
-    else {
-      this.#runner = new CallRunner(whole);
-      this.#inner = new CallRunner({ ...outside, totalMs: Infinity, ...attempt });
-    }
+    this.#timeout = timeout;
+    this.check("timeout", boundOf(timeout)?.timeoutMs ?? Infinity, 0, Infinity);
+    this.number(options, "totalTimeoutMs", Infinity, 0, Infinity);
+    this.#totalMs = options.totalTimeoutMs;
+    this.#limiter = options.limiter;
+    this.#measures = options.measure === true;
+    this.#discard = options.discard;
   }
 
   /**
@@ -110,9 +97,8 @@ export class Pipeline<Ours = unknown> extends Guard {
   }
 
   protected look(): Look {
-    const latency = this.#latency;
-    const { calls, failed, refused, timedOut, late } = this.#runner.count;
-    const inner = this.#inner?.count;
+    const { calls, failed, refused, timedOut, late, latency } = this.#runner ?? this.#start();
+    const inner = this.#inner;
     return {
       values: latency && {
         latencyMsP50: latency.quantile(0.5),
@@ -129,11 +115,39 @@ export class Pipeline<Ours = unknown> extends Guard {
     };
   }
 
+  #start(): CallRunner {
+    const { breaker, bulkhead, retry, hedge } = this;
+    const { precise, keepAlive, ...bound } = boundOf(this.#timeout) ?? {};
+    const both = { precise, keepAlive, discard: this.#discard };
+    const latency = this.#measures ? new LatencyHistogram() : undefined;
+    const whole = { ...both, totalMs: this.#totalMs, retry, latency };
+    const attempt = { ...both, ...bound, limiter: this.#limiter, bulkhead, breaker };
+    const owner = this as unknown as Owner;
+    if (hedge !== undefined) this.#inner = new CallRunner(owner, attempt);
+    return (this.#runner = new CallRunner(owner, hedge === undefined ? { ...whole, ...attempt } : whole));
+  }
+
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number): Promise<Value> {
+    const runner = this.#runner ?? this.#start();
     const { hedge } = this;
     const inner = this.#inner;
-    if (hedge === undefined || inner === undefined) return this.#runner.run(work, cancel, priority);
+    if (hedge === undefined || inner === undefined) return runner.run(work, cancel, priority);
     const hedged: Work<Value> = (outer) => hedge.execute((context) => inner.run(work, context, priority), outer);
-    return this.#runner.run(hedged, cancel, priority);
+    return runner.run(hedged, cancel, priority);
   }
+}
+
+function boundOf(timeout: PipelineOptions["timeout"]): Partial<TimeoutOptions> | undefined {
+  return typeof timeout === "number" ? { timeoutMs: timeout } : timeout;
+}
+
+/** A part that was given ready-made, or one of the policy's own, which has its name and its clock. */
+function partOf<Part extends Guard, Options extends GuardOptions>(
+  kind: new (options: Options, from: GuardOptions) => Part,
+  given: Part | Options | undefined,
+  from: GuardOptions,
+): Part | undefined {
+  if (given === undefined || given instanceof kind) return given;
+  const options = given as Options;
+  return named(new kind(options, from), from.name === undefined ? options : from);
 }

@@ -3,7 +3,7 @@
 import { attemptContext, quietly, rejectSoon, sleep, started } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import { AbortedError, isRefusal } from "../errors.ts";
-import { Guard, named } from "../guard.ts";
+import { Guard, named, noOptions } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 import { backoffMs, retryAfterOf } from "./backoff.ts";
 import type { BackoffOptions } from "./backoff.ts";
@@ -29,7 +29,7 @@ export interface RetryOptions extends GuardOptions, BackoffOptions {
 }
 
 /** @throws BadOptionError naming the option that is out of range. */
-export function retry(options: RetryOptions = {}): Retry {
+export function retry(options: RetryOptions = noOptions): Retry {
   return named(new Retry(options), options);
 }
 
@@ -37,18 +37,23 @@ export class Retry extends Guard {
   readonly #options: RetryOptions;
   readonly #attemptsMax: number;
   readonly #retryAfterMsMax: number;
-  readonly totalMsMax: number;
-  readonly #count = { retried: 0, exhausted: 0, unpaid: 0 };
+  /** Whether it wants to see the values that calls give. */
+  readonly judgesResults: boolean;
 
-  constructor(options: RetryOptions) {
-    super("retry", options);
+  constructor(options: RetryOptions, from?: GuardOptions) {
+    super("retry", options, from);
     this.#options = options;
+    this.judgesResults = options.isFailedResult !== undefined || options.budget !== undefined;
     this.#attemptsMax = this.integer(options, "attemptsMax", 3, 1);
     this.#retryAfterMsMax = this.number(options, "retryAfterMsMax", 60_000, 0, Infinity);
-    this.totalMsMax = this.number(options, "totalMsMax", Infinity, 0, Infinity);
+    this.number(options, "totalMsMax", Infinity, 0, Infinity);
     this.number(options, "delayMs", 200, 0);
     this.number(options, "factor", 2, 1, 1000);
     this.number(options, "delayMsMax", 30_000, 0);
+  }
+
+  get totalMsMax(): number {
+    return this.#options.totalMsMax ?? Infinity;
   }
 
   /** Rejects with the last error, or with AbortedError at once when `cancel` aborts during a wait. */
@@ -56,11 +61,8 @@ export class Retry extends Guard {
     if (cancel?.aborted === true) return rejectSoon(new AbortedError(this.name, cancel.reason));
     const startedAt = this.totalMsMax === Infinity ? 0 : this.system.now();
     const again = (error: unknown): Promise<Value> => this.#repeat(work, cancel, startedAt, error);
-    const { isFailedResult, budget } = this.#options;
     return started(work, attemptContext(cancel, 1)).then(
-      isFailedResult === undefined && budget === undefined
-        ? undefined
-        : (value) => (this.succeeded(value) ? value : again(new FailedResult(value))),
+      this.judgesResults ? (value) => (this.succeeded(value) ? value : again(new FailedResult(value))) : undefined,
       again,
     );
   }
@@ -94,19 +96,19 @@ export class Retry extends Guard {
               ? "budget"
               : "";
     if (why !== "") {
-      this.#count.exhausted += 1;
-      if (why === "budget") this.#count.unpaid += 1;
+      this.count("exhausted");
+      if (why === "budget") this.count("unpaid");
       this.trip("gave-up", { why, attempts: attempt });
       return -1;
     }
-    this.#count.retried += 1;
+    this.count("retried");
     this.tell("retrying", { attempt, delayMs });
     if (failed) quietly(discard, error.value);
     return delayMs;
   }
 
   protected look(): Look {
-    return { values: { attemptsMax: this.#attemptsMax }, counts: this.#count };
+    return { values: { attemptsMax: this.#attemptsMax }, counts: { retried: 0, exhausted: 0, unpaid: 0 } };
   }
 
   async #repeat<Value>(work: Work<Value>, cancel: Cancel | undefined, startedAt: number, first: unknown) {

@@ -4,7 +4,7 @@ import { rejectSoon } from "../cancel.ts";
 import type { Cancel, Work } from "../cancel.ts";
 import { AbortedError } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
-import type { GuardOptions, Look } from "../guard.ts";
+import type { GuardOptions, Look, Owner } from "../guard.ts";
 import { CallRunner } from "./call.ts";
 import { CooperativeRunner } from "./cooperative.ts";
 
@@ -37,17 +37,10 @@ export class Timeout extends Guard {
 
   constructor(options: TimeoutOptions) {
     super("timeout", options);
-    const timeoutMs = (this.timeoutMs = this.check("timeoutMs", options.timeoutMs, 0, Infinity));
-    const plan = {
-      name: this.name,
-      system: this.system,
-      timeoutMs,
-      precise: options.precise,
-      keepAlive: options.keepAlive,
-      discard: options.discard,
-      onTimeout: () => this.trip("timed-out", { timeoutMs }),
-    };
-    this.#runner = options.mode === "cooperative" ? new CooperativeRunner(plan) : new CallRunner(plan);
+    this.timeoutMs = this.check("timeoutMs", options.timeoutMs, 0, Infinity);
+    const owner = this as unknown as Owner;
+    this.#runner =
+      options.mode === "cooperative" ? new CooperativeRunner(owner, options) : new CallRunner(owner, options);
   }
 
   /** Rejects with TimeoutError at the deadline (cooperative: when the work has ended badly after it), with AbortedError on abort. */
@@ -57,7 +50,7 @@ export class Timeout extends Guard {
   }
 
   protected look(): Look {
-    const { calls, failed, timedOut, late } = this.#runner.count;
+    const { calls, failed, timedOut, late } = this.#runner;
     return { values: { timeoutMs: this.timeoutMs }, counts: { calls, failed, timedOut, late } };
   }
 }

@@ -1,7 +1,7 @@
 // The same base for primitives that are made of closures: the factory keeps the open guard for itself and hands out a
 // face, to which the members of Reporting are added.
 import { Guard, named } from "../guard.ts";
-import type { GuardOptions, Look } from "../guard.ts";
+import type { GuardOptions, Look, Owner } from "../guard.ts";
 import type { GuardEvent, Reporting } from "../report.ts";
 
 export type { GuardOptions } from "../guard.ts";
@@ -32,10 +32,7 @@ class Kept extends Guard {
 }
 
 /** What the base keeps from users, a factory may use. */
-export interface OpenGuard {
-  readonly name: string;
-  readonly system: Guard["system"];
-  trip: Guard["trip"];
+export interface OpenGuard extends Owner {
   tell: Guard["tell"];
   say: Guard["say"];
   check: Guard["check"];

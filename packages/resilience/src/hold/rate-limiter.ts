@@ -68,8 +68,12 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   const waitMsMax = guard.number(options, "waitMsMax", 30_000, 0, Infinity);
   const waitersMax = guard.integer(options, "waitersMax", 1000, 0);
   const own = checked(guard, options);
-  /** Key to its theoretical arrival time: monotonic ms at which the bucket is full again. */
-  const arrivals = new Map<string, number>();
+  /** Key to its place in `arrivals`: one look at a table per decision, and nothing to allocate. */
+  const places = new Map<string, number>();
+  /** Theoretical arrival times: monotonic ms at which the bucket is full again. Doubles when it is full, never shrinks. */
+  let arrivals = new Float64Array(8);
+  /** Places of keys that were forgotten. */
+  const vacant: number[] = [];
   const count = { allowed: 0, refused: 0, overflowed: 0, swept: 0, blocked: 0 };
   let scale = 1;
   let sweep: IterableIterator<[string, number]> | undefined;
@@ -87,24 +91,43 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   /** Forgets a few keys whose bucket is full again: they are as good as never seen. */
   function sweepSome(now: number): void {
     for (let step = 0; step < sweepSlice; step += 1) {
-      sweep ??= arrivals.entries();
+      sweep ??= places.entries();
       const next = sweep.next();
       if (next.done === true) {
         sweep = undefined;
         return;
       }
-      if (next.value[1] <= now) {
-        arrivals.delete(next.value[0]);
+      const [key, place] = next.value;
+      if ((arrivals[place] as number) <= now) {
+        places.delete(key);
+        vacant.push(place);
         count.swept += 1;
       }
     }
+  }
+
+  /** The arrival time of a key; undefined when it is not tracked. */
+  function arrivalOf(key: string): number | undefined {
+    const place = places.get(key);
+    return place === undefined ? undefined : arrivals[place];
+  }
+
+  function track(key: string, arrival: number): void {
+    const place = places.get(key) ?? vacant.pop() ?? places.size;
+    if (place === arrivals.length) {
+      const larger = new Float64Array(2 * place);
+      larger.set(arrivals);
+      arrivals = larger;
+    }
+    arrivals[place] = arrival;
+    places.set(key, place);
   }
 
   /** The key under which one that is not tracked yet is counted. */
   function keyForNewcomer(key: string, now: number): string {
     if (key === overflowKey) return key;
     sweepSome(now);
-    if (arrivals.size < keysMax) return key;
+    if (places.size < keysMax) return key;
     count.overflowed += 1;
     return overflowKey;
   }
@@ -116,15 +139,17 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   function take(key: string, weight: number, quota: Checked, now: number): number {
     const unitMs = quota.unitMs / scale;
     const burst = scaledBurst(quota);
-    const stored = arrivals.get(key);
-    if (stored === undefined) {
+    const place = places.get(key);
+    if (place === undefined) {
       const instead = keyForNewcomer(key, now);
       if (instead !== key) return take(instead, weight, quota, now);
     }
-    const arrival = Math.max(stored ?? now, now) + weight * unitMs;
+    const stored = place === undefined ? now : (arrivals[place] as number);
+    const arrival = Math.max(stored, now) + weight * unitMs;
     const waitMs = arrival - now - burst * unitMs;
     if (waitMs > unitMs * 1e-6) return weight > burst ? Infinity : waitMs;
-    arrivals.set(key, arrival);
+    if (place === undefined) track(key, arrival);
+    else arrivals[place] = arrival;
     return 0;
   }
 
@@ -162,7 +187,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const quota = quotaFor(key);
         const waitMs = attempt(key, weight, quota);
         const burst = scaledBurst(quota);
-        const usedMs = Math.max(0, (arrivals.get(key) ?? arrivals.get(overflowKey) ?? 0) - system.now());
+        const usedMs = Math.max(0, (arrivalOf(key) ?? arrivalOf(overflowKey) ?? 0) - system.now());
         const remaining = Math.max(0, Math.floor(burst - usedMs / (quota.unitMs / scale) + 1e-6));
         return { allowed: waitMs === 0, retryAfterMs: waitMs, remaining, limit: burst };
       },
@@ -173,7 +198,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const now = system.now();
         const quota = quotaFor(key);
         const waitMs = take(key, weight, quota, now);
-        const name = arrivals.has(key) ? key : overflowKey;
+        const name = places.has(key) ? key : overflowKey;
         if (waitMs === 0) {
           count.allowed += 1;
           return;
@@ -184,13 +209,13 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         }
         // Reserve now, sleep until the reservation falls due: later calls queue up behind it.
         const costMs = weight * (quota.unitMs / scale);
-        arrivals.set(name, Math.max(arrivals.get(name) ?? now, now) + costMs);
+        track(name, Math.max(arrivalOf(name) ?? now, now) + costMs);
         waiting += 1;
         try {
           await sleep(system, waitMs, guard.name, signal);
           count.allowed += 1;
         } catch (reason) {
-          arrivals.set(name, (arrivals.get(name) ?? now) - costMs);
+          track(name, (arrivalOf(name) ?? now) - costMs);
           throw reason;
         } finally {
           waiting -= 1;
@@ -199,11 +224,11 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
       block(key, forMs) {
         const now = system.now();
         const quota = quotaFor(key);
-        const name = arrivals.has(key) ? key : keyForNewcomer(key, now);
+        const name = places.has(key) ? key : keyForNewcomer(key, now);
         count.blocked += 1;
         const unitMs = quota.unitMs / scale;
         const until = now + guard.check("forMs", forMs, 0) + (scaledBurst(quota) - 1) * unitMs;
-        arrivals.set(name, Math.max(arrivals.get(name) ?? now, until));
+        track(name, Math.max(arrivalOf(name) ?? now, until));
         guard.trip("blocked", { key, forMs });
       },
       get scale() {
@@ -213,7 +238,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         setScale(next);
       },
       get keys() {
-        return arrivals.size;
+        return places.size;
       },
       controls: {
         "set-scale": (argument) => setScale(Number(argument)),
@@ -221,7 +246,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
     },
     () => ({
       state: refusing ? "limiting" : "ok",
-      values: { keys: arrivals.size, keysMax, scale, waiting },
+      values: { keys: places.size, keysMax, scale, waiting },
       counts: count,
     }),
   );
