@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { DeadlockError, lockHierarchy, LockOrderError, QueueFullError, WaitTimeoutError } from "@prunella/resilience";
+import {
+  DeadlockError,
+  lockHierarchy,
+  LockOrderError,
+  QueueFullError,
+  WaitTimeoutError,
+  type LockOwner,
+} from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 test("MED-010: naive locks taken as A,B and B,A wait for ever; ordered ones refuse at once and name both places", async () => {
@@ -61,6 +68,30 @@ test("MED-010: a two-way and a three-way cycle among unordered locks are broken 
     }
     assert.equal(locks.snapshot().values["locks"], 0);
   }
+});
+
+test("a reader behind a writer waits for the writer, not for those who read: the cycle names all three", async () => {
+  const own = lockHierarchy({ system: manualSystem() });
+  const told: unknown[] = [];
+  own.listen(({ event, detail }) => told.push([event, detail["owners"]]));
+  const [reads, writes, closes] = ["reads", "writes", "closes"].map((name) => own.owner(name)) as [
+    LockOwner,
+    LockOwner,
+    LockOwner,
+  ];
+  await reads.acquire("a", { mode: "read" });
+  await closes.acquire("b");
+  const waiting = [writes.acquire("a"), reads.acquire("b")];
+  await assert.rejects(closes.acquire("a", { mode: "read" }), (error) => {
+    assert.ok(error instanceof DeadlockError);
+    for (const name of ["reads", "writes", "closes"]) assert.match(error.message, new RegExp(name));
+    return true;
+  });
+  assert.deepEqual(told, [["deadlock", 3]]);
+  closes.releaseAll();
+  await waiting[1];
+  reads.releaseAll();
+  await waiting[0];
 });
 
 test("the place of an acquisition is a stack without labels", async () => {
