@@ -10,8 +10,8 @@ const alone = async (name: string): Promise<number> =>
   (await bundle(`export { ${name} } from ${JSON.stringify(src)}`)).gzipped;
 
 const bounds: readonly { readonly what: string; readonly code: string; readonly kBMax: number }[] = [
-  { what: "whole package", code: `export * from ${JSON.stringify(src)}`, kBMax: 32.6 },
-  { what: "breaker alone", code: `export { breaker } from ${JSON.stringify(src)}`, kBMax: 3.5 },
+  { what: "whole package", code: `export * from ${JSON.stringify(src)}`, kBMax: 33.3 },
+  { what: "breaker alone", code: `export { breaker } from ${JSON.stringify(src)}`, kBMax: 3.6 },
 ];
 
 let failed = false;

@@ -77,6 +77,23 @@ for (const { node, version } of nodes)
     });
   });
 
+for (const { node, version } of nodes)
+  test(`two copies in one process understand each other (${version})`, () => {
+    const installed = path.join(project, "node_modules/@prunella/resilience/index.js");
+    const fixture = path.join(import.meta.dirname, "fixtures/two-copies.mjs");
+    assert.deepEqual(JSON.parse(run(project, node, [fixture, installed, path.join(folder, "index.js")])), {
+      apart: true,
+      listed: ["ours", "theirs"],
+      heard: ["ours opened", "theirs opened", "theirs closed", "theirs opened", "ours closed"],
+      action: "warm",
+      driven: 1,
+      refusals: [true, true, "closed", 1],
+      left: "AbortError",
+      reasons: ["TimeoutError"],
+      shared: "open",
+    });
+  });
+
 for (const moduleResolution of ["nodenext", "bundler"])
   test(`a user's compiler accepts the declarations (${moduleResolution})`, () => {
     const sources = path.join(project, moduleResolution);

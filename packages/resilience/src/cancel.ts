@@ -227,16 +227,24 @@ function openHub(signal: CancelSignal): Hub {
   return hub;
 }
 
-/** Calls a hook of the application, if there is one. Its error belongs to nobody here: neither the caller nor other hooks may suffer. */
+/** Calls what belongs to the application; what it throws, at once or by promise, goes to `onError`. */
+export function isolated(call: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    (call() as Partial<PromiseLike<unknown>> | null | undefined)?.then?.(undefined, onError);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+/**
+ * Calls a hook of the application, if there is one. Its error, thrown or by promise, belongs to nobody here: neither the
+ * caller nor other hooks may suffer, nor the process, which an unhandled rejection would end.
+ */
 export function quietly<Args extends readonly unknown[]>(
   hook: ((...args: Args) => unknown) | undefined,
   ...args: Args
 ): void {
-  try {
-    hook?.(...args);
-  } catch {
-    // Swallowed, as promised.
-  }
+  isolated(() => hook?.(...args), nothing);
 }
 
 /** @throws AbortedError when the caller has given the call up already. */

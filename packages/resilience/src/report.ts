@@ -1,5 +1,6 @@
 // One way for every primitive to say what it does: a name, a cheap snapshot, and events. Listeners are isolated (a
 // throwing one never reaches the caller) and cost one `undefined` check when nobody listens.
+import { isolated, quietly } from "./cancel.ts";
 
 /** What a primitive says when something worth knowing happens. Plain data: it can be sent to another process as JSON. */
 export interface GuardEvent {
@@ -36,7 +37,7 @@ export interface Reporting {
   readonly guard: string;
   readonly name: string;
   snapshot(): GuardSnapshot;
-  /** Listens to events; returns the way to stop. A listener that throws is reported to the hook of `setListenerErrorHook`. */
+  /** Listens to events; returns the way to stop. What a listener throws, or its promise rejects with, goes to the hook of `setListenerErrorHook`. */
   listen(listener: (event: GuardEvent) => void): () => void;
   /** Commands a control plane may give ("open", "close", "drain", "set-level", …); absent where there is nothing to drive. */
   readonly controls?: Controls;
@@ -54,18 +55,17 @@ export class Listeners extends Set<{ readonly hear: (event: GuardEvent) => void 
   emit(event: GuardEvent): void {
     // A copy: who begins to listen because of this event hears the next one.
     for (const { hear } of [...this]) {
-      try {
-        hear(event);
-      } catch (error) {
-        onListenerError(error, event);
-      }
+      isolated(
+        () => hear(event),
+        (error) => quietly(onListenerError, error, event),
+      );
     }
   }
 }
 
 let onListenerError: (error: unknown, event: GuardEvent) => void = () => {};
 
-/** Where errors thrown by listeners go (default: nowhere). One hook for the process; set it once at start. It must not throw. */
+/** Where errors thrown by listeners go (default: nowhere). One hook for the process; set it once at start. */
 export function setListenerErrorHook(hook: (error: unknown, event: GuardEvent) => void): void {
   onListenerError = hook;
 }

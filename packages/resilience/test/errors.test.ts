@@ -1,11 +1,13 @@
+// The family of errors: what each is called, whether it is a refusal, and what it carries.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
+import * as all from "@prunella/resilience";
 import {
   AbortedError,
   BadOptionError,
   BreakerOpenError,
-  BulkheadFullError,
-  ClosedError,
   CommitUnknownError,
   DeadlockError,
   GuardError,
@@ -13,58 +15,75 @@ import {
   isRefusal,
   LimitReachedError,
   LockOrderError,
-  QueueFullError,
   RateLimitedError,
+  RefusalError,
   RollbackError,
   TimeoutError,
   TransactionOverError,
   WaitTimeoutError,
 } from "@prunella/resilience";
 
-const site = { lock: "a", owner: "me", mode: "write", site: "here" } as const;
-const cause = new Error("why");
-/** One of each: its code and name, and what it tells beside its message. */
-const errors: readonly (readonly [GuardError, string, object?])[] = [
-  [new BreakerOpenError("g", 500, cause), "BREAKER_OPEN", { retryAfterMs: 500, cause }],
-  [new BulkheadFullError("g", "why"), "BULKHEAD_FULL"],
-  [new RateLimitedError("g", 1.2), "RATE_LIMITED", { retryAfterMs: 1.2 }],
-  [new LimitReachedError("g", 7), "LIMIT_REACHED", { limit: 7 }],
-  [new AbortedError("g", cause), "ABORT", { cause }],
-  [new QueueFullError("g", 10), "QUEUE_FULL"],
-  [new ClosedError("g", "queue"), "CLOSED"],
-  [new TransactionOverError("g", cause), "TRANSACTION_OVER", { cause }],
-  [new WaitTimeoutError("g", "a turn", 50), "WAIT_TIMEOUT", { waitedMs: 50 }],
-  [new LockOrderError("g", site, site, "rule"), "LOCK_ORDER", { held: site, wanted: site }],
-  [new DeadlockError("g", [site]), "DEADLOCK", { cycle: [site] }],
-  [new BadOptionError("g", "limit", 0, "above 0"), "BAD_OPTION", { field: "limit" }],
-  [new InvalidInputError("g", "url", "short", "text"), "INVALID_INPUT", { field: "url", rule: "short" }],
-  [new TimeoutError("g", 100, "it", cause), "TIMEOUT", { timeoutMs: 100, cause }],
-  [new RollbackError("g", [cause], cause), "ROLLBACK", { failures: [cause], cause }],
-  [new CommitUnknownError("g", cause), "COMMIT_UNKNOWN", { cause }],
-];
+type Made = new (...args: readonly unknown[]) => GuardError;
+const classes = Object.entries(all).filter(
+  ([name, each]) => /^[A-Z]\w+Error$/.test(name) && ![GuardError, RefusalError].includes(each as never),
+) as [string, Made][];
 
-test("every error has its code, its name, whose it is, and what it knows", () => {
-  for (const [error, word, own = {}] of errors) {
-    assert.ok(error instanceof GuardError && error instanceof Error);
-    assert.deepEqual([error.code, error.guardName], [`PRUNELLA_${word}`, "g"]);
-    assert.equal(error.name.replace(/Error$/, "").toUpperCase(), word.replaceAll("_", ""));
+test("every error has the name of its class, a code of its own, its guard's name and the family that its page says", () => {
+  const page = readFileSync(path.resolve(import.meta.dirname, "../../../docs/resilience/errors.md"), "utf8");
+  const [refusals = "", others = ""] = page.split("| no refusal ");
+  assert.ok(classes.length > 10);
+  for (const [name, Each] of classes) {
+    const error = new Each("orders", [], 1, "rule");
+    assert.equal(error.name, name === "AbortedError" ? "AbortError" : name);
+    assert.equal(error.guardName, "orders");
+    assert.ok(error instanceof Error && error instanceof GuardError);
+    const row = `\`${name}\``;
+    assert.equal(isRefusal(error), refusals.includes(`| ${row}`), name);
+    assert.equal(isRefusal(error), !others.includes(`| ${row}`), name);
+    assert.ok(page.includes(`\`${error.code}\``), error.code);
+    const traced = ["BadOptionError", "InvalidInputError"].includes(name);
+    assert.equal(/\n\s+at /.test(error.stack ?? ""), traced, `${name}: only mistakes in the program carry a stack`);
+  }
+  assert.equal(new Set(classes.map(([, Each]) => new Each("a", [], 1, "b").code)).size, classes.length);
+});
+
+test("an error made here leaves the depth of other errors' stacks as it was", () => {
+  const depth = Error.stackTraceLimit;
+  void new all.TimeoutError("orders", 1);
+  assert.equal(Error.stackTraceLimit, depth);
+  assert.match(new Error("other").stack ?? "", /\n\s+at /);
+});
+
+test("nothing else is taken for a refusal, whatever it is", () => {
+  for (const other of [undefined, null, 0, "refused", {}, { isRefusal: true }, new Error("no"), () => {}])
+    assert.equal(isRefusal(other), false);
+  assert.equal(isRefusal(Object.assign(new Error("of another copy"), { isRefusal: true })), true);
+});
+
+test("what an error knows beside its message is in fields of its own, and why it came to be in its cause", () => {
+  const site = { lock: "a", owner: "me", mode: "write", site: "here" } as const;
+  const cause = new Error("why");
+  const cases: readonly (readonly [GuardError, Record<string, unknown>])[] = [
+    [new BreakerOpenError("g", 500, cause), { retryAfterMs: 500, cause }],
+    [new BreakerOpenError("g"), { retryAfterMs: undefined }],
+    [new RateLimitedError("g", 1.2), { retryAfterMs: 1.2 }],
+    [new LimitReachedError("g", 7), { limit: 7 }],
+    [new AbortedError("g", cause), { cause }],
+    [new TransactionOverError("g", cause), { cause }],
+    [new WaitTimeoutError("g", "a turn", 50), { waitedMs: 50 }],
+    [new LockOrderError("g", site, site, "rule"), { held: site, wanted: site }],
+    [new DeadlockError("g", [site]), { cycle: [site] }],
+    [new BadOptionError("g", "limit", 0, "above 0"), { field: "limit" }],
+    [new InvalidInputError("g", "url", "short", "text"), { field: "url", rule: "short" }],
+    [new TimeoutError("g", 100, "it", cause), { timeoutMs: 100, cause }],
+    [new RollbackError("g", [cause], cause), { failures: [cause], cause }],
+    [new CommitUnknownError("g", cause), { cause }],
+  ];
+  for (const [error, own] of cases) {
     for (const [key, value] of Object.entries(own))
       assert.deepEqual((error as unknown as Record<string, unknown>)[key], value);
-    assert.equal("cause" in error, "cause" in own, word);
+    assert.equal("cause" in error, "cause" in own, error.name);
   }
-});
-
-test("only what a caller did wrong carries a stack, and the host's own errors keep theirs", () => {
-  for (const [error, word] of errors)
-    assert.equal(/\n {4}at /.test(error.stack ?? ""), ["BAD_OPTION", "INVALID_INPUT"].includes(word), word);
-  assert.match(new Error("after all these").stack ?? "", /errors\.test/);
-});
-
-test("timeouts, failed rollbacks and lost commits are failures; everything else is a refusal", () => {
-  const failures = errors.filter(([error]) => !isRefusal(error)).map(([, word]) => word);
-  assert.deepEqual(failures, ["TIMEOUT", "ROLLBACK", "COMMIT_UNKNOWN"]);
-  for (const other of [null, undefined, "text", { isRefusal: true }]) assert.equal(isRefusal(other), false);
-  assert.equal(isRefusal(Object.assign(new Error("of another copy"), { isRefusal: true })), true);
 });
 
 test("a message says when to try again, rounded up, or later when nobody knows", () => {

@@ -155,18 +155,19 @@ export class Breaker extends Guard {
     if (this.#state === "closed") {
       this.#failures = 0;
       if (this.#tally !== undefined) this.#judge(this.#tally, false, durationMs);
-    } else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
+    } else if (this.#isSlow(durationMs)) this.#failTrial();
+    else if ((this.#trialSuccesses += 1) >= this.#trials - this.#trialFailuresMax) this.close();
   }
 
   /** The call of this permit failed with `error`; an error that `isFailure` does not count gives the permit back. */
   recordFailure(permit: number, error: unknown, durationMs = 0): void {
-    if (this.#counts(error)) this.#fail(permit, error, durationMs);
+    if (judged(this.#options.isFailure, error) ?? !isRefusal(error)) this.#fail(permit, error, durationMs);
     else this.release(permit);
   }
 
   /** The call of this permit gave a value: a success, unless `isFailedResult` says otherwise. */
   recordResult(permit: number, value: unknown, durationMs = 0): void {
-    if (this.#isFailedResult?.(value) === true) this.#fail(permit, undefined, durationMs);
+    if (judged(this.#isFailedResult, value) === true) this.#fail(permit, undefined, durationMs);
     else this.recordSuccess(permit, durationMs);
   }
 
@@ -219,10 +220,10 @@ export class Breaker extends Guard {
     const failures = this.integer(state, "failures", undefined, 0);
     const leftMs = this.number(state, "openMsLeft", undefined, 0);
     const passedMs = this.system.wallNow() - this.number(state, "wallAt", undefined, 0);
-    this.#become(state.state, "imported");
-    if (state.state === "closed") this.#failures = failures;
     this.#openings = openings;
     this.#dueAt = this.system.now() + leftMs - Math.min(leftMs, Math.max(0, passedMs));
+    this.#become(state.state, "imported");
+    if (state.state === "closed") this.#failures = failures;
   }
 
   protected look(): Look {
@@ -243,7 +244,7 @@ export class Breaker extends Guard {
       open: (forMs) => this.open(forMs === undefined ? undefined : Number(forMs)),
       close: () => this.close(),
       isolate: () => this.isolate(),
-      "metrics-only": (on = 1) => void (this.#metricsOnly = Number(on) !== 0),
+      "metrics-only": (on = 1) => void (this.#metricsOnly = this.check("metrics-only", Number(on), 0, 1) !== 0),
     };
   }
 
@@ -264,6 +265,8 @@ export class Breaker extends Guard {
       this.#dueAt = this.system.now() + this.#trialMsMax;
       return this.#generation;
     }
+    // Closed meanwhile by whoever heard that it is half open.
+    if (this.#state === "closed") return this.#generation;
     this.#refused += 1;
     return this.#metricsOnly ? unrecorded : 0;
   }
@@ -271,17 +274,25 @@ export class Breaker extends Guard {
   #fail(permit: number, error: unknown, durationMs: number): void {
     if (permit !== this.#generation) return this.#missed(permit);
     this.count("failed");
-    this.#failures += 1;
     this.#lastError = error;
-    if (this.#state === "half-open") {
-      if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
-    } else if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
+    if (this.#state === "half-open") return this.#failTrial();
+    this.#failures += 1;
+    if (this.#tally !== undefined) this.#judge(this.#tally, true, durationMs);
     else if (this.#failures >= this.#failuresMax) this.#open("failures");
   }
 
+  #failTrial(): void {
+    this.#failures += 1;
+    if (this.#failures > this.#trialFailuresMax) this.#open("trial-failed");
+  }
+
   #judge(tally: Tally, failure: boolean, durationMs: number): void {
-    const why = tally.record(failure, durationMs >= (this.#options.window?.slowMs ?? Infinity), this.system);
+    const why = tally.record(failure, this.#isSlow(durationMs), this.system);
     if (why !== undefined) this.#open(why);
+  }
+
+  #isSlow(durationMs: number): boolean {
+    return durationMs >= (this.#options.window?.slowMs ?? Infinity);
   }
 
   #open(why: string, forMs?: number): void {
@@ -315,14 +326,6 @@ export class Breaker extends Guard {
     if (permit !== unrecorded) this.count("late");
   }
 
-  #counts(error: unknown): boolean {
-    try {
-      return this.#options.isFailure?.(error) ?? !isRefusal(error);
-    } catch {
-      return true;
-    }
-  }
-
   #run<Value>(work: Work<Value>, cancel: Cancel | undefined, permit: number): Promise<Value> {
     // Reactions without a caller or a start of their own serve all calls of the generation.
     const watched = abortable(cancel);
@@ -345,6 +348,15 @@ export class Breaker extends Guard {
         throw error;
       },
     };
+  }
+}
+
+/** What a classifier says; one that throws has found a failure. */
+function judged(classifier: ((subject: unknown) => boolean) | undefined, subject: unknown): boolean | undefined {
+  try {
+    return classifier?.(subject);
+  } catch {
+    return true;
   }
 }
 

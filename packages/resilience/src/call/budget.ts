@@ -45,8 +45,10 @@ export class CallBudget extends Guard {
   tryWithdraw(): boolean {
     if (this.#saved < one) {
       this.#count.refused += 1;
-      if (!this.#spent) this.trip("spent", { granted: this.#count.granted });
-      this.#spent = true;
+      if (!this.#spent) {
+        this.#spent = true;
+        this.trip("spent", { granted: this.#count.granted });
+      }
       return false;
     }
     this.#saved = Math.max(0, this.#saved - 1);

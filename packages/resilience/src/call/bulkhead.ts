@@ -60,6 +60,8 @@ export class Bulkhead extends Guard {
     this.#waitMsMax = this.number(options, "waitMsMax", 30_000, 0, Infinity);
     this.#options = options;
     this.integer(options, "priorities", 1, 1, 10);
+    this.oneOf("order", options.order ?? "fifo", ["fifo", "lifo"]);
+    this.oneOf("overflow", options.overflow ?? "refuse", ["refuse", "drop-oldest"]);
   }
 
   /** Calls under way. */
@@ -79,7 +81,7 @@ export class Bulkhead extends Guard {
   /** Changes the number of slots while in use: more start waiters at once, fewer take effect as calls end. */
   set concurrentMax(slots: number) {
     this.#concurrentMax = this.check("concurrentMax", slots, 1, undefined, true);
-    while (this.#active < slots && this.#queued > 0) {
+    while (this.#active < this.#concurrentMax && this.#queued > 0) {
       this.#active += 1;
       this.#handOver();
     }
@@ -129,20 +131,23 @@ export class Bulkhead extends Guard {
     this.check("priority", priority, 0, priorities - 1, true);
     if (this.#lines === none)
       this.#lines = Array.from({ length: priorities }, () => new WaitLine(this.system, this.name, () => this.#left()));
-    if (this.#queued >= this.#queueMax && !this.#displaceFor(priority)) {
-      this.count("refused");
-      if (this.#state !== "full") {
-        this.#state = "full";
-        this.trip("refused", { active: this.#active, queued: this.#queued });
+    let victim: Waiter<number, void> | undefined;
+    if (this.#queued >= this.#queueMax) {
+      victim = this.#victimFor(priority);
+      if (victim === undefined) {
+        this.count("refused");
+        if (this.#state !== "full") {
+          this.#state = "full";
+          this.trip("refused", { active: this.#active, queued: this.#queued });
+        }
+        return undefined;
       }
-      return undefined;
+      this.#queued -= 1;
+      this.count("displaced");
+      victim.reject(new BulkheadFullError(this.name, "displaced by a newer or more urgent call"));
     }
     this.#queued += 1;
-    if (this.#state === "ok" && this.#queued >= highWater * this.#queueMax) {
-      this.#state = "high";
-      this.trip("high-water", { queued: this.#queued, queueMax: this.#queueMax });
-    }
-    return this.#line(priority).join(priority, {
+    const waiter = this.#line(priority).join(priority, {
       signal: cancel,
       timeoutMs: this.#waitMsMax,
       keepAlive: true,
@@ -152,6 +157,13 @@ export class Bulkhead extends Guard {
         return new BulkheadFullError(this.name, `no slot within ${this.#waitMsMax} ms`);
       },
     });
+    // Said when the newcomer has its place: a listener may add slots or calls.
+    if (victim !== undefined) this.trip("displaced", { priority: victim.payload });
+    if (this.#state === "ok" && this.#queued >= highWater * this.#queueMax) {
+      this.#state = "high";
+      this.trip("high-water", { queued: this.#queued, queueMax: this.#queueMax });
+    }
+    return waiter;
   }
 
   /** The error that a refused caller gets. */
@@ -223,17 +235,12 @@ export class Bulkhead extends Guard {
     this.tell("relieved", { active: this.#active, queued: this.#queued });
   }
 
-  /** Makes room for a newcomer at the cost of a less urgent waiter, or of the oldest of its own priority if so configured. */
-  #displaceFor(priority: number): boolean {
-    const victim =
+  /** Who leaves the line for a newcomer: a less urgent waiter, or the oldest of its own priority if so configured. */
+  #victimFor(priority: number): Waiter<number, void> | undefined {
+    return (
       this.#lines.findLast((line, at) => at > priority && line.size > 0)?.shift(true) ??
-      (this.#options.overflow === "drop-oldest" ? this.#line(priority).shift() : undefined);
-    if (victim === undefined) return false;
-    this.#queued -= 1;
-    this.count("displaced");
-    this.trip("displaced", { priority: victim.payload });
-    victim.reject(new BulkheadFullError(this.name, "displaced by a newer or more urgent call"));
-    return true;
+      (this.#options.overflow === "drop-oldest" ? this.#line(priority).shift() : undefined)
+    );
   }
 
   #line(priority: number): WaitLine<number, void> {

@@ -92,7 +92,8 @@ export class CallRunner implements AlarmPlan {
     this.measures = plan.breaker?.judgesDuration === true;
   }
 
-  run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number): Promise<Value> {
+  /** @param attempt number of the first attempt. */
+  run<Value>(work: Work<Value>, cancel: Cancel | undefined, priority: number, attempt = 1): Promise<Value> {
     this.calls += 1;
     if (cancel?.aborted === true) {
       this.refused += 1;
@@ -100,7 +101,7 @@ export class CallRunner implements AlarmPlan {
     }
     const call = this.#spare?.pop() ?? new Call(this);
     const promise = new Promise<Value>((resolve, reject) => call.answerTo(resolve as (value: unknown) => void, reject));
-    call.begin(work, abortable(cancel), priority);
+    call.begin(work, abortable(cancel), priority, attempt);
     return promise;
   }
 
@@ -152,10 +153,10 @@ class Call extends Alarm {
     this.#reject = reject;
   }
 
-  begin(work: Work<unknown>, cancel: Cancel | undefined, priority: number): void {
+  begin(work: Work<unknown>, cancel: Cancel | undefined, priority: number, attempt: number): void {
     this.#work = work;
     this.#priority = priority;
-    this.#attempt = 0;
+    this.#attempt = attempt - 1;
     if (this.#runner.clocked) this.#startedAt = this.#runner.system.now();
     if (cancel !== undefined) this.#follow(cancel);
     if (this.#runner.totalMs !== Infinity) (this.#total ??= new TotalAlarm(this, this.#runner)).begin();
@@ -184,9 +185,17 @@ class Call extends Alarm {
     owner.trip("timed-out", { timeoutMs: totalMs, total: true });
   }
 
-  /** Begins the next attempt. */
+  /** Begins the next attempt. A limiter that throws, or a priority that there is not, is its failure. */
   #next(): void {
     this.#attempt += 1;
+    try {
+      this.#admit();
+    } catch (thrown) {
+      this.#refuse(thrown);
+    }
+  }
+
+  #admit(): void {
     const { limiter, breaker, bulkhead, owner } = this.#runner;
     if (limiter !== undefined && !limiter.tryTake()) {
       const decision = limiter.check?.();
@@ -266,8 +275,12 @@ class Call extends Alarm {
     this.disarm();
     breaker?.recordResult(this.#permit, value, this.#durationMs());
     bulkhead?.release();
-    if (retry?.judgesResults === true && !retry.succeeded(value) && this.#stopped === undefined)
-      return this.#over(new FailedResult(value));
+    try {
+      if (retry?.judgesResults === true && !retry.succeeded(value) && this.#stopped === undefined)
+        return this.#over(new FailedResult(value));
+    } catch (thrown) {
+      return this.#answer(thrown);
+    }
     this.#end();
     this.#resolve(value);
     this.#recycle();
@@ -292,7 +305,7 @@ class Call extends Alarm {
     bulkhead?.release();
   }
 
-  #refuse(refusal: GuardError): void {
+  #refuse(refusal: unknown): void {
     // The caller has not got its promise yet: see rejectSoon.
     this.#phase = "ending";
     void settled.then(() => this.#over(refusal));

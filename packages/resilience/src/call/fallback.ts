@@ -3,7 +3,7 @@
 // is thrown.
 import { contextOf, started } from "../cancel.ts";
 import type { CallContext, Cancel, Work } from "../cancel.ts";
-import { AbortedError } from "../errors.ts";
+import type { AbortedError } from "../errors.ts";
 import { Guard, named } from "../guard.ts";
 import type { GuardOptions, Look } from "../guard.ts";
 
@@ -58,7 +58,13 @@ export class Fallback<Value> extends Guard {
 
   async #cover(error: unknown, context: CallContext): Promise<Value> {
     const { handles, chain = [] } = this.#options;
-    if (error instanceof AbortedError || context.aborted || handles?.(error) === false) throw error;
+    // By its code, as it may be that of another copy of this package.
+    if (
+      (error as Partial<AbortedError> | null)?.code === "PRUNELLA_ABORT" ||
+      context.aborted ||
+      handles?.(error) === false
+    )
+      throw error;
     const ageMs = this.#last === undefined ? Infinity : this.system.now() - this.#last.at;
     if (this.#last !== undefined && ageMs <= this.#staleMsMax) {
       this.#count.stale += 1;

@@ -9,7 +9,10 @@ import type { GuardOptions, Look } from "../guard.ts";
 import type { CallBudget } from "./budget.ts";
 
 export interface HedgeOptions extends GuardOptions {
-  /** Wait before each further attempt, in ms (default 100), or a function that knows, say, the 95th percentile by now. */
+  /**
+   * Wait before each further attempt, in ms (default 100), or a function that knows, say, the 95th percentile by now.
+   * Infinity: no further attempt.
+   */
   readonly delayMs?: number | (() => number);
   /** Attempts in all, the first included (default 2, at most 10). */
   readonly attemptsMax?: number;
@@ -103,7 +106,8 @@ export class Hedge extends Guard {
         reject(error);
         return;
       }
-      if (waitMs === Infinity) return;
+      // What is no number, a percentile of nothing for instance, names no time.
+      if (over || !(waitMs < Infinity)) return;
       // By way of a promise, so that the next attempt runs in the async context of the caller, not in the timer's.
       void new Promise<void>((due) => (timer = this.system.setTimer(due, waitMs, true))).then(() => {
         if (over) return;
@@ -113,7 +117,8 @@ export class Hedge extends Guard {
         }
         count.hedged += 1;
         this.tell("hedged", { attempt: scopes.length + 1 });
-        launch();
+        // Not if a listener has aborted the call.
+        if (!over) launch();
       });
     };
     stop = onCancel(cancel, (reason) => {

@@ -17,6 +17,7 @@ import type { HedgeOptions } from "./hedge.ts";
 import { LatencyHistogram } from "./latency.ts";
 import { Retry } from "./retry.ts";
 import type { RetryOptions } from "./retry.ts";
+import { modes } from "./timeout.ts";
 import type { TimeoutOptions } from "./timeout.ts";
 
 /** A part is given as options, or ready-made to share it among policies. What is not named is left out. */
@@ -67,10 +68,12 @@ export class Pipeline<Ours = unknown> extends Guard {
     this.breaker = partOf(Breaker, options.breaker, from);
     this.bulkhead = partOf(Bulkhead, options.bulkhead, from);
     this.retry = partOf(Retry, options.retry, from);
-    this.hedge = partOf(Hedge, options.hedge, from);
+    // A loser's value, too, comes after its caller was answered.
+    this.hedge = partOf(Hedge, options.hedge, from, options.discard && { discard: options.discard });
     this.fallback = options.fallback;
     this.#timeout = timeout;
     this.check("timeout", boundOf(timeout)?.timeoutMs ?? Infinity, 0, Infinity);
+    this.oneOf("timeout.mode", boundOf(timeout)?.mode ?? "early", modes);
     this.number(options, "totalTimeoutMs", Infinity, 0, Infinity);
     this.#totalMs = options.totalTimeoutMs;
     this.#limiter = options.limiter;
@@ -132,7 +135,10 @@ export class Pipeline<Ours = unknown> extends Guard {
     const { hedge } = this;
     const inner = this.#inner;
     if (hedge === undefined || inner === undefined) return runner.run(work, cancel, priority);
-    const hedged: Work<Value> = (outer) => hedge.execute((context) => inner.run(work, context, priority), outer);
+    // Numbered through, over hedges and retries: work may go to another replica by it.
+    let attempt = 0;
+    const hedged: Work<Value> = (outer) =>
+      hedge.execute((context) => inner.run(work, context, priority, (attempt += 1)), outer);
     return runner.run(hedged, cancel, priority);
   }
 }
@@ -141,13 +147,17 @@ function boundOf(timeout: PipelineOptions["timeout"]): Partial<TimeoutOptions> |
   return typeof timeout === "number" ? { timeoutMs: timeout } : timeout;
 }
 
-/** A part that was given ready-made, or one of the policy's own, which has its name and its clock. */
+/**
+ * A part that was given ready-made, or one of the policy's own, which has its name and its clock. Known by what it does:
+ * `instanceof` would take a part of another copy of this package for options.
+ */
 function partOf<Part extends Guard, Options extends GuardOptions>(
   kind: new (options: Options, from: GuardOptions) => Part,
   given: Part | Options | undefined,
   from: GuardOptions,
+  more?: Partial<Options>,
 ): Part | undefined {
-  if (given === undefined || given instanceof kind) return given;
-  const options = given as Options;
+  if (given === undefined || "snapshot" in given) return given;
+  const options = more === undefined ? given : { ...more, ...given };
   return named(new kind(options, from), from.name === undefined ? options : from);
 }

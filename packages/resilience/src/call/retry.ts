@@ -33,10 +33,12 @@ export function retry(options: RetryOptions = noOptions): Retry {
   return named(new Retry(options), options);
 }
 
+/** Default of `retryAfterMsMax`. */
+const askedMsMax = 60_000;
+
 export class Retry extends Guard {
   readonly #options: RetryOptions;
   readonly #attemptsMax: number;
-  readonly #retryAfterMsMax: number;
   /** Whether it wants to see the values that calls give. */
   readonly judgesResults: boolean;
 
@@ -45,8 +47,9 @@ export class Retry extends Guard {
     this.#options = options;
     this.judgesResults = options.isFailedResult !== undefined || options.budget !== undefined;
     this.#attemptsMax = this.integer(options, "attemptsMax", 3, 1);
-    this.#retryAfterMsMax = this.number(options, "retryAfterMsMax", 60_000, 0, Infinity);
+    this.number(options, "retryAfterMsMax", askedMsMax, 0, Infinity);
     this.number(options, "totalMsMax", Infinity, 0, Infinity);
+    this.oneOf("jitter", options.jitter ?? "full", ["full", "decorrelated", "none"]);
     this.number(options, "delayMs", 200, 0);
     this.number(options, "factor", 2, 1, 1000);
     this.number(options, "delayMsMax", 30_000, 0);
@@ -81,14 +84,16 @@ export class Retry extends Guard {
    */
   delayAfter(error: unknown, attempt: number, lastMs: number, elapsedMs: number): number {
     const failed = error instanceof FailedResult;
-    const { retryIf, retryAfter = retryAfterOf, budget, discard } = this.#options;
+    const { retryIf, retryAfter = retryAfterOf, retryAfterMsMax = askedMsMax, budget, discard } = this.#options;
     if (!failed && !(retryIf === undefined ? !isRefusal(error) : retryIf(error, attempt))) return -1;
-    const askedMs = retryAfter(failed ? error.value : error) ?? 0;
+    const wish = retryAfter(failed ? error.value : error) ?? 0;
+    // What is no number, a date that cannot be read for instance, is no wish.
+    const askedMs = wish > 0 ? wish : 0;
     const delayMs = Math.max(askedMs, backoffMs(this.#options, attempt, lastMs, this.system.random));
     const why =
       attempt >= this.#attemptsMax
         ? "attempts"
-        : askedMs > this.#retryAfterMsMax
+        : askedMs > retryAfterMsMax
           ? "asked-too-long"
           : elapsedMs + delayMs > this.totalMsMax
             ? "total-time"
@@ -115,7 +120,10 @@ export class Retry extends Guard {
     let error = first;
     let lastMs = 0;
     for (let attempt = 1; ; attempt += 1) {
-      if (cancel?.aborted === true) throw new AbortedError(this.name, cancel.reason);
+      if (cancel?.aborted === true) {
+        if (error instanceof FailedResult) quietly(this.#options.discard, error.value);
+        throw new AbortedError(this.name, cancel.reason);
+      }
       const elapsedMs = this.totalMsMax === Infinity ? 0 : this.system.now() - startedAt;
       lastMs = this.delayAfter(error, attempt, lastMs, elapsedMs);
       if (lastMs < 0) {
@@ -123,13 +131,15 @@ export class Retry extends Guard {
         throw error;
       }
       if (lastMs > 0) await sleep(this.system, lastMs, this.name, cancel, true);
+      let value: Value;
       try {
-        const value = await work(attemptContext(cancel, attempt + 1));
-        if (this.succeeded(value)) return value;
-        error = new FailedResult(value);
+        value = await work(attemptContext(cancel, attempt + 1));
       } catch (thrown) {
         error = thrown;
+        continue;
       }
+      if (this.succeeded(value)) return value;
+      error = new FailedResult(value);
     }
   }
 }

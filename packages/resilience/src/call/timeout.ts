@@ -24,6 +24,8 @@ export interface TimeoutOptions extends GuardOptions {
   readonly discard?: (value: unknown) => void;
 }
 
+export const modes: readonly string[] = ["early", "cooperative"];
+
 /** @throws BadOptionError naming the option that is out of range. */
 export function timeout(options: TimeoutOptions | number): Timeout {
   const own = typeof options === "number" ? { timeoutMs: options } : options;
@@ -38,6 +40,7 @@ export class Timeout extends Guard {
   constructor(options: TimeoutOptions) {
     super("timeout", options);
     this.timeoutMs = this.check("timeoutMs", options.timeoutMs, 0, Infinity);
+    this.oneOf("mode", options.mode ?? "early", modes);
     const owner = this as unknown as Owner;
     this.#runner =
       options.mode === "cooperative" ? new CooperativeRunner(owner, options) : new CallRunner(owner, options);

@@ -453,3 +453,59 @@ test("a failure by way of tryExecute is no refusal", async () => {
   const outcome = await breaker({ system: manualSystem() }).tryExecute(boom);
   assert.deepEqual([outcome.ok, outcome.ok || outcome.refused], [false, false]);
 });
+
+test("a slow trial is a failed one where slow calls open it: what answers slowly is not back", async () => {
+  const system = manualSystem();
+  const window = countWindow({ slowMs: 100, slowRate: 0.5 });
+  const guard = breaker({ window, openMs: 1000, trials: 2, trialFailuresMax: 1, system });
+  const trial = (durationMs: number): void => guard.recordSuccess(guard.tryAcquire(), durationMs);
+  guard.open();
+  await system.advance(1000);
+  trial(100);
+  assert.equal(guard.state, "half-open", "one is forgiven");
+  trial(100);
+  assert.equal(guard.state, "open");
+  await system.advance(1000);
+  trial(100);
+  trial(99);
+  assert.equal(guard.state, "closed");
+  const { succeeded, failed } = guard.snapshot().counts;
+  assert.deepEqual([succeeded, failed], [4, 0], "counted as what they were");
+});
+
+test("a listener that closes a breaker as it tries again lets the very call through that it tried with", async () => {
+  const system = manualSystem();
+  const guard = breaker({ openMs: 1000, system });
+  guard.open();
+  guard.listen(({ event }) => {
+    if (event === "half-opened") guard.close();
+  });
+  await system.advance(1000);
+  assert.equal(await guard.execute(fine), "fine");
+  assert.deepEqual(
+    [guard.state, guard.snapshot().counts["refused"], guard.snapshot().counts["late"]],
+    ["closed", 0, 0],
+  );
+});
+
+test("whoever hears that a state was taken over finds it in force", () => {
+  const system = manualSystem();
+  const guard = breaker({ system });
+  const found: unknown[] = [];
+  guard.listen(({ event }) => found.push(event, guard.tryAcquire(), guard.retryAfterMs));
+  guard.importState({ ...guard.exportState(), state: "open", openMsLeft: 5000 });
+  assert.deepEqual(found, ["imported", 0, 5000]);
+});
+
+test("metrics-only is driven by 1 and 0, and nothing else is taken for a yes", () => {
+  const guard = breaker();
+  for (const [argument, on] of [
+    [undefined, 1],
+    ["0", 0],
+    [1, 1],
+  ] as const) {
+    guard.controls["metrics-only"]?.(argument);
+    assert.equal(guard.snapshot().values["metricsOnly"], on);
+  }
+  assert.throws(() => guard.controls["metrics-only"]?.("off"), /metrics-only is NaN/);
+});

@@ -284,3 +284,49 @@ test("a call that is aborted before it comes is not let in", async () => {
   await assert.rejects(slots.acquire(AbortSignal.abort("early")), { name: "AbortError" });
   assert.equal(slots.active, 0);
 });
+
+test("a listener of high-water may add slots: each waiter gets one, the newcomer too, and none is lost", async () => {
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 2, system: manualSystem() });
+  slots.listen(({ event }) => {
+    if (event === "high-water") slots.concurrentMax = 5;
+  });
+  const gate = deferred();
+  const calls = [1, 2, 3].map(() => watch(slots.execute(() => gate.promise)));
+  await settle();
+  assert.deepEqual([slots.active, slots.queued], [3, 0]);
+  gate.resolve("done");
+  await settle();
+  assert.equal(slots.active, 0);
+  assert.ok(calls.every(({ state }) => state === "fulfilled"));
+});
+
+test("a listener of displaced that comes with a call of its own does not push the queue beyond its bound", async () => {
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 1, priorities: 2, system: manualSystem() });
+  slots.tryAcquire();
+  const late = deferred<unknown>();
+  slots.listen(({ event }) => {
+    if (event === "displaced") late.resolve(slots.execute(fine, undefined, 1).catch((error: unknown) => error));
+  });
+  void watch(slots.execute(fine, undefined, 1));
+  const urgent = watch(slots.execute(fine));
+  assert.equal(slots.queued, 1);
+  assert.ok((await late.promise) instanceof BulkheadFullError);
+  slots.release();
+  await settle();
+  assert.equal(urgent.value, "fine");
+  assert.equal(slots.active, 0);
+});
+
+test("very many waiters that are aborted at once are all told so, and the next comes through", async () => {
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 20_001, system: manualSystem() });
+  const controller = new AbortController();
+  slots.tryAcquire();
+  const calls = Array.from({ length: 20_000 }, () => watch(slots.execute(fine, controller.signal)));
+  const last = watch(slots.execute(fine));
+  controller.abort();
+  slots.release();
+  await settle();
+  assert.ok(calls.every(({ error }) => error instanceof AbortedError));
+  assert.equal(last.value, "fine");
+  assert.deepEqual([slots.active, slots.queued], [0, 0]);
+});

@@ -136,3 +136,13 @@ test("unknown levels, doubled levels and too many holders are refused by name", 
   assert.throws(() => service.controls["set-level"]?.("c"), /level is "c"/);
   for (const forMs of [-1, Number.NaN]) assert.throws(() => service.hold("first", "b", forMs), /forMs/);
 });
+
+test("an abort told by another copy of this package is not covered up", async () => {
+  const foreign = Object.assign(new Error("aborted"), { name: "AbortError", code: "PRUNELLA_ABORT" });
+  const cover = fallback<string>({ chain: [() => "instead"], system: manualSystem() });
+  await assert.rejects(
+    cover.execute(() => Promise.reject(foreign)),
+    foreign,
+  );
+  assert.equal(await cover.execute(() => Promise.reject(null as unknown as Error)), "instead");
+});

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import { AbortedError, callBudget, hedge, type CallContext } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { deferred, settle, watch, type Deferred } from "./helpers.ts";
+import { deferred, never, settle, watch, type Deferred } from "./helpers.ts";
 
 function hedged(options: Parameters<typeof hedge>[0] = {}, signal?: AbortSignal) {
   const system = manualSystem();
@@ -183,4 +183,38 @@ test("a hedged call that has ended listens to its caller's signal no more", asyn
   won.attempts[0]?.resolve("fine");
   await settle();
   assert.equal(listening, 0);
+});
+
+test("whoever hears of a hedge, or names its delay, may abort the call: nothing more is started, no timer left", async () => {
+  for (const where of ["listener", "delay"]) {
+    const system = manualSystem();
+    const controller = new AbortController();
+    const delayMs = (): number => {
+      if (where === "delay") controller.abort(where);
+      return 10;
+    };
+    const twice = hedge({ delayMs, attemptsMax: 5, system });
+    twice.listen(() => controller.abort(where));
+    const contexts: CallContext[] = [];
+    const call = watch(twice.execute((context) => (contexts.push(context), never()), controller.signal));
+    await system.advance(10);
+    assert.equal(call.error instanceof AbortedError && call.error.cause, where);
+    assert.deepEqual(
+      contexts.map(({ aborted }) => aborted),
+      [true],
+    );
+    assert.equal(system.pending, 0);
+  }
+});
+
+test("a delay that is no number, as a percentile of nothing is, starts no hedge and leaves no timer", async () => {
+  for (const delayMs of [Number.NaN, Infinity]) {
+    const system = manualSystem();
+    let calls = 0;
+    void watch(hedge({ delayMs: () => delayMs, system }).execute(() => ((calls += 1), never())));
+    await settle();
+    assert.equal(system.pending, 0);
+    await system.advance(1000);
+    assert.equal(calls, 1);
+  }
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import {
@@ -9,7 +10,9 @@ import {
   BulkheadFullError,
   callBudget,
   defaultRegistry,
+  degrade,
   fallback,
+  hedge,
   pipeline,
   RateLimitedError,
   retry,
@@ -17,6 +20,7 @@ import {
   TimeoutError,
   type CallContext,
   type Reporting,
+  type System,
 } from "@prunella/resilience";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
 import { boom, deferred, events, fine, never, settle, watch } from "./helpers.ts";
@@ -505,4 +509,236 @@ test("an abort by whoever hears that a call is refused, queued, timed out or tri
     await system.advance(110);
     assert.deepEqual([policy.bulkhead?.active, policy.bulkhead?.queued, system.pending], [0, 0, 0], heard);
   }
+});
+
+test("a classifier, a limiter or a priority that is no good ends its own call and leaves nothing behind", async () => {
+  const broken = (): never => {
+    throw new Error("broken");
+  };
+  let taken = 0;
+  const secondTime = (): boolean => ((taken += 1) < 2 ? true : broken());
+  for (const [part, expected, work = fine] of [
+    [{ breaker: { failures: 1, isFailedResult: broken } }, "fine"],
+    [{ retry: { isFailedResult: broken } }, "Error: broken"],
+    [{ limiter: { tryTake: broken } }, "Error: broken"],
+    [{ limiter: { tryTake: () => false, check: broken } }, "Error: broken"],
+    [{ limiter: { tryTake: secondTime }, retry: { attemptsMax: 2, delayMs: 0 } }, "Error: broken", boom],
+  ] as const) {
+    const system = manualSystem();
+    const policy = pipeline({ ...part, bulkhead: { concurrentMax: 1 }, timeout: 100, totalTimeoutMs: 1000, system });
+    const call = watch(policy.execute<unknown>(work, new AbortController().signal));
+    await system.advance(0);
+    assert.equal(String(call.value ?? call.error), expected);
+    await system.advance(10);
+    assert.deepEqual([policy.bulkhead?.active, system.pending], [0, 0]);
+    if (policy.breaker !== undefined) assert.equal(policy.breaker.state, "open", "a broken classifier counts");
+  }
+  const policy = pipeline({ bulkhead: { concurrentMax: 1, queueMax: 1 }, system: manualSystem() });
+  void policy.execute(never);
+  await assert.rejects(policy.execute(fine, undefined, 7), /priority is 7/);
+  assert.equal(policy.bulkhead?.queued, 0);
+});
+
+test("the value of a hedge that lost is discarded, also one that came in the same turn or was waited for", async () => {
+  for (const mode of ["early", "cooperative"] as const) {
+    const system = manualSystem();
+    const discarded: unknown[] = [];
+    const policy = pipeline({
+      hedge: { delayMs: 10 },
+      timeout: { timeoutMs: 100, mode },
+      discard: (value) => discarded.push(value),
+      system,
+    });
+    const gates = [deferred(), deferred()];
+    const call = watch(policy.execute(({ attempt }) => gates[attempt - 1]?.promise));
+    await system.advance(10);
+    for (const [at, gate] of gates.entries()) gate.resolve(`value ${at + 1}`);
+    await settle();
+    assert.deepEqual([call.value, discarded], ["value 1", ["value 2"]], mode);
+  }
+});
+
+test("ready-made parts of another copy of this package are used, not copied", async () => {
+  // A copy's classes are not ours, what they do is.
+  const foreign = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      getPrototypeOf: () => null,
+      get: (target, key) => {
+        const value = Reflect.get(target, key, target) as unknown;
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+  const system = manualSystem();
+  const guard = breaker({ failures: 1, system });
+  const slots = bulkhead({ system });
+  const again = retry({ attemptsMax: 2, delayMs: 0, system });
+  const twice = hedge({ system });
+  const policy = pipeline({
+    breaker: foreign(guard),
+    bulkhead: foreign(slots),
+    retry: foreign(again),
+    hedge: foreign(twice),
+    system,
+  });
+  await assert.rejects(policy.execute(boom), BreakerOpenError);
+  assert.equal(guard.state, "open");
+  assert.deepEqual(
+    [slots.snapshot().counts["passed"], again.snapshot().counts["retried"], twice.snapshot().counts["calls"]],
+    [2, 1, 2],
+  );
+});
+
+test("attempts are numbered through, over retries and hedges", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ retry: { delayMs: 0, attemptsMax: 2 }, hedge: { delayMs: 10 }, timeout: 15, system });
+  const attempts: number[] = [];
+  void watch(policy.execute(({ attempt }) => (attempts.push(attempt), never())));
+  await system.advance(1000);
+  assert.deepEqual(attempts, [1, 2, 3, 4]);
+});
+
+test("a retry runs in its caller's async context: after an error, and after a timeout by a timer of its own", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const system = manualSystem();
+  // As the host's timers do; those of manual time run where it is moved on.
+  const setTimer: System["setTimer"] = (fire, ...rest) => system.setTimer(AsyncResource.bind(fire), ...rest);
+  const policy = pipeline({
+    retry: { delayMs: 50, attemptsMax: 2 },
+    timeout: { timeoutMs: 100, precise: true },
+    bulkhead: { concurrentMax: 10 },
+    system: { ...system, setTimer },
+  });
+  const seen: unknown[] = [];
+  const call = (caller: string, work: () => Promise<never>): void =>
+    storage.run(
+      caller,
+      () => void watch(policy.execute(({ attempt }) => (seen.push(`${storage.getStore()} ${attempt}`), work()))),
+    );
+  call("fails", boom);
+  call("hangs", never);
+  call("hangs too", never);
+  await system.advance(1000);
+  assert.deepEqual(seen.toSorted(), ["fails 1", "fails 2", "hangs 1", "hangs 2", "hangs too 1", "hangs too 2"]);
+});
+
+test("a signal that is used for call after call has no listener of theirs, however they end", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  let most = 0;
+  const counted = new Proxy(signal, {
+    get(target, key) {
+      if (key === "addEventListener") return () => (most = Math.max(most, (listeners += 1)));
+      if (key === "removeEventListener") return () => (listeners -= 1);
+      return Reflect.get(target, key, target) as unknown;
+    },
+  });
+  for (const hedged of [false, true]) {
+    const system = manualSystem();
+    const policy = pipeline({
+      retry: { delayMs: 50, attemptsMax: 2 },
+      breaker: { failures: 1000 },
+      bulkhead: { concurrentMax: 2, queueMax: 2, waitMsMax: 300 },
+      timeout: 100,
+      totalTimeoutMs: 180,
+      ...(hedged ? { hedge: { delayMs: 20 } } : {}),
+      system,
+    });
+    const again = retry({ delayMs: 50, attemptsMax: 2, system });
+    const calls = [fine, boom, never, fine, boom, never].map((work) => watch(policy.execute<unknown>(work, counted)));
+    calls.push(watch(again.execute(boom, counted)));
+    await system.advance(10_000);
+    assert.ok(calls.every(({ state }) => state !== "pending"));
+    assert.deepEqual([listeners, most, system.pending], [0, 1, 0]);
+  }
+});
+
+test("whatever listeners do to the parts and to calls, every call ends and no slot or timer is left", async () => {
+  const doings = ["nothing", "abort", "call", "open", "close", "isolate", "grow", "shrink", "throw"] as const;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...doings), { minLength: 1, maxLength: 30 }),
+      fc.array(fc.constantFrom("fine", "boom", "never"), { minLength: 1, maxLength: 12 }),
+      fc.boolean(),
+      async (script, works, hedged) => {
+        const system = manualSystem();
+        const policy = pipeline({
+          retry: { delayMs: 40, budget: callBudget({ burst: 2, system }) },
+          breaker: { failures: 2, openMs: 100 },
+          bulkhead: { concurrentMax: 2, queueMax: 3, waitMsMax: 500, priorities: 2, overflow: "drop-oldest" },
+          timeout: 120,
+          totalTimeoutMs: 1000,
+          ...(hedged ? { hedge: { delayMs: 30 } } : {}),
+          system,
+        });
+        const guard = policy.breaker as NonNullable<typeof policy.breaker>;
+        const slots = policy.bulkhead as NonNullable<typeof policy.bulkhead>;
+        const controllers: AbortController[] = [];
+        const calls: ReturnType<typeof watch>[] = [];
+        const call = (work: () => Promise<string>, priority: number): void => {
+          const controller = new AbortController();
+          controllers.push(controller);
+          calls.push(watch(policy.execute(work, controller.signal, priority)));
+        };
+        let at = 0;
+        const react = (): void => {
+          // So many deeds at most, or they would answer each other for ever.
+          const doing = at < 60 ? script[at % script.length] : "nothing";
+          at += 1;
+          if (doing === "abort") controllers[at % controllers.length]?.abort(at);
+          if (doing === "call") call(at % 2 === 0 ? fine : boom, at % 2);
+          if (doing === "open") guard.open(50);
+          if (doing === "close") guard.close();
+          if (doing === "isolate") guard.isolate();
+          if (doing === "grow") slots.concurrentMax = 4;
+          if (doing === "shrink") slots.concurrentMax = 1;
+          if (doing === "throw") throw new Error("a listener's own trouble");
+        };
+        for (const part of [policy, guard, slots, policy.retry, policy.hedge]) part?.listen(react);
+        for (const [number, work] of works.entries()) {
+          call({ fine, boom, never }[work], number % 2);
+          assert.ok(slots.queued <= 3);
+          await system.advance(number % 3 === 0 ? 70 : 0);
+        }
+        await system.advance(60_000);
+        assert.ok(calls.every(({ state }) => state !== "pending"));
+        assert.deepEqual([slots.active, slots.queued, system.pending], [0, 0, 0]);
+        at = 60;
+        guard.close();
+        assert.equal(await policy.execute(fine), "fine");
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("what is under way keeps the process alive, unless told otherwise; what only ends by itself does not", async () => {
+  const kept: unknown[] = [];
+  const system = manualSystem();
+  const setTimer: System["setTimer"] = (fire, ms, keepAlive) => (kept.push(keepAlive), system.setTimer(fire, ms));
+  const heard = { ...system, setTimer };
+  const timers = async (run: () => unknown): Promise<unknown[]> => {
+    kept.length = 0;
+    run();
+    await settle();
+    return [...kept];
+  };
+  const call = (policy: { execute(work: () => Promise<unknown>): Promise<unknown> }, work = never): void =>
+    void watch(policy.execute(work));
+  for (const ms of [20, 1000]) {
+    assert.deepEqual(await timers(() => call(timeout({ timeoutMs: ms, system: heard }))), [true]);
+    const quiet = { keepAlive: false, system: heard };
+    assert.deepEqual(await timers(() => call(timeout({ timeoutMs: ms + 1, ...quiet }))), [false]);
+    assert.deepEqual(
+      await timers(() => call(pipeline({ timeout: { timeoutMs: ms + 2, keepAlive: false }, system: heard }))),
+      [false],
+    );
+  }
+  assert.deepEqual(await timers(() => call(pipeline({ totalTimeoutMs: 20, system: heard }))), [true]);
+  assert.deepEqual(await timers(() => call(retry({ system: heard }), boom)), [true]);
+  assert.deepEqual(await timers(() => call(hedge({ system: heard }))), [true]);
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 1, system: heard });
+  slots.tryAcquire();
+  assert.deepEqual(await timers(() => call(slots)), [true]);
+  const levels = degrade({ levels: ["full", "half"], system: heard });
+  assert.deepEqual(await timers(() => levels.hold("a", "half", 1000)), [undefined]);
 });

@@ -6,13 +6,16 @@ import {
   backoffMs,
   breaker,
   BreakerOpenError,
+  bulkhead,
   callBudget,
   parseRetryAfter,
+  pipeline,
   retry,
+  timeout,
   type RetryOptions,
 } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { boom, events, fine, settle, watch } from "./helpers.ts";
+import { boom, deferred, events, fine, settle, watch } from "./helpers.ts";
 
 /** Runs work that fails `failures` times, and lists when each call was made (ms) and how it ended. */
 async function check(options: RetryOptions, failures: number, expected: string): Promise<void> {
@@ -293,4 +296,74 @@ test("whatever happens, extra calls never exceed burst + ratio x successes", () 
       },
     ),
   );
+});
+
+test("a classifier of results that throws ends the call, at the first attempt as at a later one", async () => {
+  for (const good of [1, 2]) {
+    let calls = 0;
+    const again = retry({
+      attemptsMax: 5,
+      delayMs: 0,
+      isFailedResult: () => {
+        if (calls === good) throw new Error("broken");
+        return true;
+      },
+      system: manualSystem(),
+    });
+    await assert.rejects(
+      again.execute(() => (calls += 1)),
+      /broken/,
+    );
+    assert.equal(calls, good);
+  }
+});
+
+test("a wish that is no number is none: the wait is that of the back-off", async () => {
+  for (const wish of [Number.NaN, -5, "soon" as unknown as number]) {
+    const system = manualSystem();
+    const starts: number[] = [];
+    const again = retry({ retryAfter: () => wish, delayMs: 100, jitter: "none", attemptsMax: 2, system });
+    void watch(again.execute(() => (starts.push(system.now()), boom())));
+    await system.advance(1000);
+    assert.deepEqual(starts, [0, 100]);
+  }
+});
+
+test("a failed result that comes from an attempt whose caller has left is discarded", async () => {
+  const controller = new AbortController();
+  const discarded: unknown[] = [];
+  const again = retry({
+    isFailedResult: () => true,
+    discard: (value) => discarded.push(value),
+    system: manualSystem(),
+  });
+  const answer = deferred();
+  const call = watch(again.execute(() => answer.promise, controller.signal));
+  controller.abort();
+  answer.resolve("503");
+  await settle();
+  assert.ok(call.error instanceof AbortedError);
+  assert.deepEqual(discarded, ["503"]);
+});
+
+test("a listener of a spent budget may ask again: it is refused, and not told a second time", () => {
+  const budget = callBudget({ burst: 1, system: manualSystem() });
+  let heard = 0;
+  budget.listen(() => {
+    heard += 1;
+    assert.equal(budget.tryWithdraw(), false);
+  });
+  assert.deepEqual([budget.tryWithdraw(), budget.tryWithdraw(), heard], [true, false, 1]);
+});
+
+test("words that are no option are refused by name, wherever they are given", () => {
+  const word = "loud" as never;
+  assert.throws(
+    () => retry({ jitter: word }),
+    /"retry": jitter is "loud", but must be one of full, decorrelated, none/,
+  );
+  assert.throws(() => timeout({ timeoutMs: 1, mode: word }), /mode is "loud", but must be one of early, cooperative/);
+  assert.throws(() => pipeline({ timeout: { timeoutMs: 1, mode: word } }), /timeout.mode is "loud"/);
+  assert.throws(() => bulkhead({ order: word }), /order is "loud", but must be one of fifo, lifo/);
+  assert.throws(() => bulkhead({ overflow: word }), /overflow is "loud", but must be one of refuse, drop-oldest/);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
-import { AbortedError, timeout, TimeoutError, type CallContext } from "@prunella/resilience";
+import { AbortedError, setListenerErrorHook, timeout, TimeoutError, type CallContext } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 import { deferred, events, fine, never, settle, watch } from "./helpers.ts";
 
@@ -210,4 +211,36 @@ test("thenables and plain values are taken as they are", async () => {
   // oxlint-disable-next-line unicorn/no-thenable -- a foreign promise is the point of this test
   const twice = { then: (yes: (value: number) => void) => (yes(1), yes(2)) };
   assert.equal(await limit.execute(() => twice as PromiseLike<number>), 1);
+});
+
+test("a hook that fails by promise disturbs nobody: listeners' errors go to the hook for them, the others' nowhere", async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): void => void unhandled.push(error);
+  process.on("unhandledRejection", note);
+  const told: string[] = [];
+  setListenerErrorHook((error, { event }) => {
+    told.push(`${event}: ${String(error)}`);
+    throw new Error("of the hook itself");
+  });
+  try {
+    // Compilers let async functions pass where nothing is awaited.
+    const fails = (what: string) => (): never => Promise.reject(new Error(what)) as never;
+    const system = manualSystem();
+    const limit = timeout({ timeoutMs: 100, discard: fails("discard"), system });
+    limit.listen(fails("listener"));
+    limit.listen(() => {
+      throw new Error("at once");
+    });
+    const answer = deferred();
+    const call = watch(limit.execute((context) => (context.onAbort(fails("onAbort")), answer.promise)));
+    await system.advance(110);
+    answer.resolve("late");
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(call.error instanceof TimeoutError);
+    assert.deepEqual(told, ["timed-out: Error: at once", "timed-out: Error: listener"]);
+    assert.deepEqual(unhandled, []);
+  } finally {
+    setListenerErrorHook(() => {});
+    process.off("unhandledRejection", note);
+  }
 });
