@@ -111,7 +111,7 @@ export class CallRunner implements AlarmPlan {
   }
 }
 
-/** Where a call is. `ending`: its attempt is being given up and must not be ended a second time. */
+/** Where a call is. `ending`: between two of the others, where it must not be ended from outside. */
 type Phase = "idle" | "queued" | "running" | "waiting" | "ending";
 
 class Call extends Alarm {
@@ -188,6 +188,8 @@ class Call extends Alarm {
   /** Begins the next attempt. A limiter that throws, or a priority that there is not, is its failure. */
   #next(): void {
     this.#attempt += 1;
+    // Until its work is called or it queues, an abort by a limiter or a listener is seen to at the next step.
+    this.#phase = "ending";
     try {
       this.#admit();
     } catch (thrown) {
@@ -228,6 +230,7 @@ class Call extends Alarm {
   #launch(): void {
     const { breaker, bulkhead, system } = this.#runner;
     this.#waiter = undefined;
+    this.#phase = "ending";
     if (breaker !== undefined) {
       this.#permit = breaker.tryAcquire();
       if (this.#permit === 0) {
@@ -307,7 +310,6 @@ class Call extends Alarm {
 
   #refuse(refusal: unknown): void {
     // The caller has not got its promise yet: see rejectSoon.
-    this.#phase = "ending";
     void settled.then(() => this.#over(refusal));
   }
 
