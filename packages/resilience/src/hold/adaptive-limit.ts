@@ -185,8 +185,7 @@ function restOf(guard: OpenGuard, shares: Readonly<Record<string, number>>): num
 }
 
 function looksOverloaded(error: unknown): boolean {
-  if (typeof error !== "object" || error === null) return false;
-  const { name, status, statusCode } = error as { name?: unknown; status?: unknown; statusCode?: unknown };
+  const { name, status, statusCode } = Object(error) as { name?: unknown; status?: unknown; statusCode?: unknown };
   const code = status ?? statusCode;
   return name === "TimeoutError" || code === 429 || code === 503;
 }

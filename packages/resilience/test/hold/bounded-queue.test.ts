@@ -172,6 +172,19 @@ test("a slice that lets in all who wait sets no timer for nobody", () => {
   assert.deepEqual([queue.size, queue.snapshot().values["producersWaiting"], system.pending], [256, 0, 0]);
 });
 
+test("a wait of no time is one: it is over in the same moment, as a wait and not as a refusal", async () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1, system });
+  const taken = assert.rejects(queue.take({ timeoutMs: 0 }), WaitTimeoutError);
+  await system.advance(0);
+  await taken;
+  queue.offer(1);
+  const put = assert.rejects(queue.put(2, { timeoutMs: 0 }), WaitTimeoutError);
+  await system.advance(0);
+  await put;
+  assert.deepEqual([queue.size, system.pending], [1, 0]);
+});
+
 test("nothing is no item, whether there is room or not", async () => {
   const queue = boundedQueue<number | undefined>({ capacity: 1, system: manualSystem() });
   await assert.rejects(queue.put(undefined), /item is undefined/);

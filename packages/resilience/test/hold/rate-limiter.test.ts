@@ -69,6 +69,20 @@ test("tracked keys are bounded, idle ones are swept, and a flood of new keys sha
   assert.ok((limiter.snapshot().counts["swept"] ?? 0) > 0);
 });
 
+test("a key that comes in the place of a forgotten one shares nobody's debt, and lends it none", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 1, periodMs: 1000 });
+  const take = (...keys: string[]): boolean[] => keys.map((key) => limiter.tryTake(key));
+  take("long ago");
+  await system.advance(900);
+  assert.deepEqual(take("a", "b"), [true, true]);
+  await system.advance(100);
+  assert.deepEqual(take("newcomer"), [true]);
+  assert.equal(limiter.snapshot().counts["swept"], 1);
+  await system.advance(900);
+  assert.deepEqual(take("a", "b", "newcomer"), [true, true, false]);
+});
+
 test("block answers a 429: nothing passes before the time, one unit at it", async () => {
   const system = manualSystem();
   const limiter = rateLimiter({ system, limit: 10, periodMs: 1000 });

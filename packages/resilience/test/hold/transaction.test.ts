@@ -559,7 +559,10 @@ test("SQL: nothing is committed after a savepoint that could not be undone, even
   const tx = sqlTransaction({ system: manualSystem() });
   const failure = new Error("of the part");
   await assert.rejects(
-    tx.run(connection, (scope) => scope.savepoint(() => Promise.reject(failure)).catch(() => "went on")),
+    tx.run(connection, async (scope) => {
+      await scope.savepoint(() => Promise.reject(failure)).catch(() => "went on");
+      await scope.savepoint(() => Promise.reject(new Error("of a later part"))).catch(() => "went on again");
+    }),
     failure,
   );
   assert.equal(log.at(-1), "ROLLBACK");
@@ -569,10 +572,15 @@ test("SQL: nothing is committed after a savepoint that could not be undone, even
 test("SQL: a COMMIT that PostgreSQL answers with ROLLBACK is no success", async () => {
   const connection = { execute: async (sql: string) => ({ command: sql === "COMMIT" ? "ROLLBACK" : sql }) };
   const tx = sqlTransaction({ system: manualSystem() });
+  const told: unknown[] = [];
+  tx.listen(({ event, level, detail }) =>
+    told.push([event, level, /a statement had failed/.test(String(detail["why"]))]),
+  );
   await assert.rejects(
     tx.run(connection, () => "a statement failed, and its error was swallowed"),
     { code: "PRUNELLA_NOT_COMMITTED" },
   );
+  assert.deepEqual(told, [["rolled-back", "info", true]]);
   assert.deepEqual([tx.snapshot().counts["committed"], tx.snapshot().counts["rolledBack"]], [0, 1]);
 });
 
