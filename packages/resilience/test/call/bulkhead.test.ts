@@ -30,6 +30,8 @@ test("a full queue drops the oldest when so configured", () =>
   check({ queueMax: 2, overflow: "drop-oldest" }, "a b c", "b c refused 1"));
 test("at a full queue the more urgent displaces the newest of the least urgent", () =>
   check({ queueMax: 2, priorities: 2 }, "a:1 b:1 c:0", "c a refused 1"));
+test("at a full queue the least urgent waiter there is gives way, however urgent it is", () =>
+  check({ queueMax: 1, priorities: 3 }, "a:1 b:0", "b refused 1"));
 test("at a full queue the less urgent is refused itself", () =>
   check({ queueMax: 2, priorities: 2 }, "a:0 b:0 c:1", "a b refused 1"));
 
@@ -64,15 +66,29 @@ test("a slot granted in the turn of the abort goes to the next waiter", async ()
   assert.equal(slots.active, 0);
 });
 
-test("the queue says when it is 80 % full and when it is half empty again, once each", async () => {
-  const slots = bulkhead({ concurrentMax: 1, queueMax: 10, system: manualSystem() });
-  const heard = events(slots);
-  slots.tryAcquire();
-  for (let call = 0; call < 10; call += 1) void slots.execute(fine);
-  assert.deepEqual(heard, ["high-water"]);
-  slots.release();
-  await settle();
-  assert.deepEqual(heard, ["high-water", "relieved"]);
+test("the queue says when it is 80 % full and when it is half empty again, once each, however it empties", async () => {
+  for (const by of ["abort", "release", "wait"]) {
+    const system = manualSystem();
+    const slots = bulkhead({ concurrentMax: 1, queueMax: 10, waitMsMax: 1000, system });
+    const heard: string[] = [];
+    slots.listen(({ event, level }) => heard.push(`${event} ${level} at ${slots.queued}`));
+    slots.tryAcquire();
+    const controllers = Array.from({ length: 10 }, () => new AbortController());
+    for (const { signal } of controllers) {
+      await system.advance(1);
+      void watch(slots.acquire(signal));
+    }
+    assert.deepEqual(heard, ["high-water trip at 8"]);
+    for (const controller of controllers.slice(0, 6)) {
+      if (by === "abort") controller.abort();
+      else if (by === "release") slots.release();
+      else await system.advance(by === "wait" && slots.queued === 10 ? 991 : 1);
+    }
+    const others = by === "wait" ? Array.from({ length: 6 }, (_, left) => `waited-out trip at ${10 - left}`) : [];
+    const expected = ["high-water trip at 8", ...others];
+    expected.splice(by === "wait" ? 6 : 1, 0, "relieved info at 5");
+    assert.deepEqual(heard, expected, by);
+  }
 });
 
 test("more slots start waiters at once, fewer take effect as calls end", async () => {
@@ -91,9 +107,11 @@ test("more slots start waiters at once, fewer take effect as calls end", async (
 test("acquire gives a slot that can be given back twice without harm", async () => {
   const slots = bulkhead({ concurrentMax: 1, system: manualSystem() });
   const release = await slots.acquire();
-  release();
-  release();
-  assert.equal(slots.active, 0);
+  assert.equal(slots.active, 1);
+  for (let times = 0; times < 3; times += 1) {
+    release();
+    assert.equal(slots.active, 0);
+  }
 });
 
 test("queued work runs in the async context of whoever submitted it", async () => {
@@ -185,9 +203,13 @@ test("under any sequence: never more than the bounds, nobody lost, nobody refuse
 test("impossible options and priorities are refused", async () => {
   assert.throws(() => bulkhead({ concurrentMax: 0 }), /concurrentMax is 0/);
   assert.throws(() => bulkhead({ priorities: 11 }), /priorities is 11/);
+  assert.throws(() => bulkhead({ order: "loud" as never }), /order is "loud", but must be one of fifo, lifo/);
+  assert.throws(() => bulkhead({ overflow: "loud" as never }), /overflow is "loud", .* one of refuse, drop-oldest/);
   const slots = bulkhead({ concurrentMax: 1, system: manualSystem() });
   void slots.execute(never);
-  await assert.rejects(slots.acquire(undefined, 3), /priority is 3/);
+  for (const priority of [3, 1, 0.5, -1])
+    await assert.rejects(slots.acquire(undefined, priority), new RegExp(`priority is ${priority},`));
+  assert.throws(() => (slots.concurrentMax = 1.5), /concurrentMax is 1.5/);
 });
 
 test("its counts are exact, and tell what became of every call", async () => {

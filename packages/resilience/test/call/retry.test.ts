@@ -6,12 +6,10 @@ import {
   backoffMs,
   breaker,
   BreakerOpenError,
-  bulkhead,
   callBudget,
   parseRetryAfter,
   pipeline,
   retry,
-  timeout,
   type RetryOptions,
 } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
@@ -260,14 +258,71 @@ test("a listener of a spent budget may ask again: it is refused, and not told a 
   assert.deepEqual([budget.tryWithdraw(), budget.tryWithdraw(), heard], [true, false, 1]);
 });
 
-test("words that are no option are refused by name, wherever they are given", () => {
-  const word = "loud" as never;
-  assert.throws(
-    () => retry({ jitter: word }),
-    /"retry": jitter is "loud", but must be one of full, decorrelated, none/,
-  );
-  assert.throws(() => timeout({ timeoutMs: 1, mode: word }), /mode is "loud", but must be one of early, cooperative/);
-  assert.throws(() => pipeline({ timeout: { timeoutMs: 1, mode: word } }), /timeout.mode is "loud"/);
-  assert.throws(() => bulkhead({ order: word }), /order is "loud", but must be one of fifo, lifo/);
-  assert.throws(() => bulkhead({ overflow: word }), /overflow is "loud", but must be one of refuse, drop-oldest/);
+test("impossible options are refused by name, a word that is no option too", () => {
+  for (const [field, bad] of [
+    ["attemptsMax", 0],
+    ["attemptsMax", 1.5],
+    ["delayMs", -1],
+    ["delayMsMax", Infinity],
+    ["factor", 0.5],
+    ["totalMsMax", -1],
+    ["retryAfterMsMax", Number.NaN],
+    ["jitter", "loud"],
+  ] as const)
+    assert.throws(() => retry({ [field]: bad }), new RegExp(`"retry": ${field} is "?${bad}`));
+});
+
+test("why it gave up is said, and each bound may be met exactly", async () => {
+  const asks = (retryAfterMs: number) => (): Promise<never> =>
+    Promise.reject(Object.assign(new Error("busy"), { retryAfterMs }));
+  const budget = callBudget({ burst: 1, ratio: 0 });
+  budget.tryWithdraw();
+  for (const [options, work, expected] of [
+    [{ attemptsMax: 2 }, boom, "retrying gave-up:attempts:2"],
+    [{ attemptsMax: 3, totalMsMax: 200 }, boom, "retrying retrying gave-up:attempts:3"],
+    [{ attemptsMax: 3, totalMsMax: 199 }, boom, "retrying gave-up:total-time:2"],
+    [{ attemptsMax: 2, retryAfterMsMax: 500 }, asks(500), "retrying gave-up:attempts:2"],
+    [{ attemptsMax: 2, retryAfterMsMax: 499 }, asks(500), "gave-up:asked-too-long:1"],
+    [{ attemptsMax: 2, budget }, boom, "gave-up:budget:1"],
+  ] as const) {
+    const system = manualSystem();
+    const again = retry({ delayMs: 100, factor: 1, jitter: "none", ...options, system });
+    const heard: string[] = [];
+    again.listen(({ event, level, detail }) => {
+      heard.push(level === "info" ? event : `${event}:${detail["why"]}:${detail["attempts"]}`);
+    });
+    const call = watch(again.execute(work));
+    await system.advance(2000);
+    assert.equal(call.state, "rejected");
+    assert.equal(heard.join(" "), expected);
+  }
+});
+
+test("the total time counts from the first attempt, whenever that is, alone as in a policy", async () => {
+  for (const make of [retry, (options: RetryOptions) => pipeline({ retry: options, system: options.system })]) {
+    const system = manualSystem();
+    await system.advance(5000);
+    const policy = make({ attemptsMax: 9, delayMs: 100, factor: 1, jitter: "none", totalMsMax: 250, system });
+    const starts: number[] = [];
+    const call = watch(policy.execute(() => (starts.push(system.now()), boom())));
+    await system.advance(1000);
+    assert.deepEqual(starts, [5000, 5100, 5200]);
+    assert.equal(call.state, "rejected");
+  }
+});
+
+test("counts of retries and of a budget are exact", async () => {
+  const system = manualSystem();
+  const budget = callBudget({ burst: 1, ratio: 0.5, system });
+  const again = retry({ attemptsMax: 3, delayMs: 0, budget, system });
+  await assert.rejects(again.execute(boom));
+  assert.deepEqual(again.snapshot().counts, { retried: 1, exhausted: 1, unpaid: 1, trips: 1 });
+  assert.deepEqual(budget.snapshot().counts, { granted: 1, refused: 1, trips: 1 });
+  assert.deepEqual(budget.snapshot().values, { saved: 0, burst: 1 });
+  await again.execute(fine);
+  await again.execute(fine);
+  assert.equal(budget.snapshot().values["saved"], 1);
+  await assert.rejects(again.execute(boom));
+  assert.deepEqual(again.snapshot().counts, { retried: 2, exhausted: 2, unpaid: 2, trips: 2 });
+  assert.deepEqual(budget.snapshot().counts, { granted: 2, refused: 2, trips: 2 });
 });
