@@ -400,3 +400,96 @@ test("metrics-only is driven by 1 and 0, and nothing else is taken for a yes", (
   }
   assert.throws(() => guard.controls["metrics-only"]?.("off"), /metrics-only is NaN/);
 });
+
+test("an error that does not count gives the trial's permit back, and one that was not let through is told apart", async () => {
+  const system = manualSystem();
+  const guard = breaker({ openMs: 1000, trialMsMax: Infinity, isFailure: () => false, system });
+  guard.open();
+  await system.advance(1000);
+  const trial = await guard.tryExecute(boom);
+  assert.deepEqual([trial.ok, trial.ok || trial.refused], [false, false]);
+  assert.equal(guard.state, "half-open");
+  assert.equal(await guard.execute(fine), "fine");
+  assert.equal(guard.state, "closed");
+});
+
+test("what opened it is forgotten when it closes", async () => {
+  const guard = breaker({ failures: 1, system: manualSystem() });
+  await guard.execute(boom).catch(() => {});
+  assert.match(String(guard.refusal().cause), /boom/);
+  guard.close();
+  guard.open();
+  assert.equal(guard.refusal().cause, undefined);
+});
+
+test("a state that was taken over is checked, and its failures count on", async () => {
+  const system = manualSystem();
+  const failing = breaker({ failures: 3, system });
+  await failing.execute(boom).catch(() => {});
+  await failing.execute(boom).catch(() => {});
+  const state = failing.exportState();
+  const heir = breaker({ failures: 3, system });
+  heir.importState(state);
+  await heir.execute(boom).catch(() => {});
+  assert.equal(heir.state, "open");
+  const trying = breaker({ system });
+  trying.importState({ ...state, state: "half-open" });
+  assert.equal(trying.snapshot().values["failures"], 0, "no trial of its own has failed");
+  for (const [field, bad] of [
+    ["state", "ajar"],
+    ["version", 2],
+    ["failures", -1],
+    ["openings", 1.5],
+    ["openMsLeft", Number.NaN],
+    ["wallAt", -1],
+  ] as const)
+    assert.throws(() => trying.importState({ ...state, [field]: bad } as never), new RegExp(`${field} is "?${bad}`));
+});
+
+test("a snapshot tells how many trials are under way, whatever became of the others", async () => {
+  const system = manualSystem();
+  const guard = breaker({ openMs: 100, trials: 5, trialFailuresMax: 2, system });
+  guard.open();
+  await system.advance(100);
+  const underWay = (): number | undefined => guard.snapshot().values["trialsUnderWay"];
+  const permits = [1, 2, 3, 4].map(() => guard.tryAcquire());
+  assert.equal(underWay(), 4);
+  guard.recordSuccess(permits[0] ?? 0);
+  assert.equal(underWay(), 3);
+  guard.recordFailure(permits[1] ?? 0, new Error("x"));
+  assert.equal(underWay(), 2);
+  guard.release(permits[2] ?? 0);
+  assert.equal(underWay(), 1);
+});
+
+test("a call that passes an open breaker for the metrics alone is neither late nor counted twice", async () => {
+  const guard = breaker({ failures: 1, metricsOnly: true, system: manualSystem() });
+  await guard.execute(boom).catch(() => {});
+  await guard.execute(boom).catch(() => {});
+  assert.equal(await guard.execute(fine), "fine");
+  const { failed, succeeded, late, refused } = guard.snapshot().counts;
+  assert.deepEqual({ failed, succeeded, late, refused }, { failed: 1, succeeded: 0, late: 0, refused: 2 });
+});
+
+test("failures are timed as successes are, where slow calls count", async () => {
+  const system = manualSystem();
+  await system.advance(1000);
+  const window = countWindow({ calls: 4, callsMin: 2, failureRate: 1, slowRate: 0.5, slowMs: 100 });
+  const guard = breaker({ window, system });
+  const after = (ms: number, fails: boolean) => (): Promise<void> =>
+    new Promise((resolve, reject) => void system.setTimer(() => (fails ? reject(new Error("slow")) : resolve()), ms));
+  for (const [ms, fails] of [
+    [99, true],
+    [0, false],
+    [100, true],
+  ] as const) {
+    assert.equal(guard.state, "closed");
+    const call = watch(guard.execute(after(ms, fails)));
+    await system.advance(ms);
+    assert.notEqual(call.state, "pending");
+  }
+  const call = watch(guard.execute(after(100, true)));
+  await system.advance(100);
+  assert.equal(call.state, "rejected");
+  assert.equal(guard.state, "open", "two of four were slow");
+});
