@@ -7,8 +7,12 @@ export interface Case {
   readonly group: string;
   /** Does one call. */
   readonly run: () => unknown;
-  /** Fail above this multiple of a bare await (resilience targets; only our own cases have one). */
+  /** Fail above this multiple of a bare await, or of the case named by `against` (only our own cases have one). */
   readonly gate?: number;
+  /** The case that the gate and the figure to aim at are multiples of, where it is not the bare await. */
+  readonly against?: string;
+  /** Fail above this many bytes per call more than a bare await allocates. */
+  readonly bytesGate?: number;
   /** The figure to aim at. */
   readonly stretch?: number;
   /** Too slow for its bytes to be told from what happens beside it. */
@@ -63,17 +67,19 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<R
   return results;
 }
 
-/** Warms a case up and finds how many calls fill a round. */
+/** Warms a case up and finds how many calls fill a round: what the first ones cost tells little of the later ones. */
 async function callsPerRound(each: Case): Promise<number> {
   const { inFlight = 1, operations = 1 } = each;
-  for (let calls = 50; ; calls *= 4) {
-    const ns = (await cpuPerCall(each, calls)) * operations;
-    if (ns * calls > roundMs * 250_000) return Math.ceil((roundMs * 1e6) / ns / inFlight) * inFlight;
+  let calls = 50;
+  for (let turn = 0; turn < 6; turn += 1) {
+    const fill = (roundMs * 1e6) / ((await cpuPerCall(each, calls)) * operations);
+    calls = Math.ceil(Math.min(fill, calls * 20) / inFlight) * inFlight;
   }
+  return calls;
 }
 
 async function cpuPerCall(each: Case, calls: number): Promise<number> {
-  // Nobody pays for the garbage of the case before.
+  // Nobody pays for the garbage of another. (A full collection would have the engine forget what it has compiled.)
   collect?.({ type: "minor" });
   const before = process.cpuUsage();
   await repeat(each, calls);

@@ -16,11 +16,13 @@ const flags = process.argv.slice(2);
 const option = (name: string): string | undefined => flags.find((flag) => flag.startsWith(`--${name}=`))?.split("=")[1];
 
 if (!process.execArgv.some((flag) => flag.startsWith("--max-semi-space-size"))) {
-  // The collector must be callable, and a young generation must hold a whole round for bytes per call to be exact.
+  // The collector must be callable and work in nobody else's time, and a young generation must hold a whole round for bytes
+  // per call to be exact.
   const again = [
     ...process.execArgv.filter((flag) => flag !== "--expose-gc"),
     "--expose-gc",
     "--max-semi-space-size=64",
+    "--single-threaded-gc",
     ...process.argv.slice(1),
   ];
   process.exit(spawnSync(process.execPath, again, { stdio: "inherit" }).status ?? 1);
@@ -38,13 +40,18 @@ const heap = [...idlePolicies, limiterKeys()].map(({ name, make, gate }) => ({
 closeCallCases();
 await closeHoldCases();
 
+const bare = results[0] as Result;
 const table = render();
 console.log(table);
 if (only === undefined) write(table);
 const failures = [
   ...results
+    .map((result) => ({ each: result.each, ratio: relative(result) }))
     .filter(({ each, ratio }) => each.gate !== undefined && ratio > each.gate)
-    .map(({ each, ratio }) => `${each.name}: ${ratio.toFixed(2)} x bare, gate ${each.gate}`),
+    .map(({ each, ratio }) => `${each.name}: ${ratio.toFixed(2)} x ${each.against ?? "bare"}, gate ${each.gate}`),
+  ...results
+    .filter(({ each, bytes = 0 }) => each.bytesGate !== undefined && bytes - (bare.bytes ?? 0) > each.bytesGate)
+    .map(({ each, bytes = 0 }) => `${each.name}: ${bytes.toFixed(0)} bytes a call, bare and ${each.bytesGate}`),
   ...heap
     .filter(({ gate, bytes = 0 }) => gate !== undefined && bytes > gate)
     .map(({ name, gate, bytes = 0 }) => `${name}: ${bytes.toFixed(0)} bytes kept, gate ${gate}`),
@@ -74,15 +81,23 @@ function render(): string {
   return lines.join("\n");
 }
 
+/** What a gate judges: the multiple of a bare await, or of the case that it names. */
+function relative({ each, ratio }: Result): number {
+  const other = results.find(({ each: { name } }) => name === each.against);
+  return other === undefined ? ratio : ratio / other.ratio;
+}
+
 function row({ each, ns, ratio, bytes }: Result): string {
+  const bound = (value: number | undefined): string =>
+    value === undefined ? "" : each.against === undefined ? String(value) : `${value} x ${each.against}`;
   const small = each.sync === true || ns < 10;
   const cells = [
     each.name,
     ratio.toFixed(2),
     ns.toFixed(small ? 1 : 0),
     bytes === undefined ? "" : Math.max(0, bytes).toFixed(0),
-    each.gate ?? "",
-    each.stretch ?? "",
+    bound(each.gate),
+    bound(each.stretch),
   ];
   return `| ${cells.join(" | ")} |`;
 }

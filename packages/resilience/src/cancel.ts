@@ -55,42 +55,46 @@ export function abortController(): Controller {
   return new (globalThis as unknown as { readonly AbortController: new () => Controller }).AbortController();
 }
 
+/** What most attempts never need: made when it is first asked for. */
+interface Cancellation {
+  why: { readonly reason: unknown } | undefined;
+  controller: Controller | undefined;
+  readonly listeners: AbortListener[];
+}
+
 /** A context that its policy can abort. */
 export class Scope implements CallContext {
   readonly attempt: number;
-  private why: { readonly reason: unknown } | undefined;
-  private controller: Controller | undefined;
-  private listeners: AbortListener[] | undefined;
+  private own: Cancellation | undefined;
 
   constructor(attempt: number) {
     this.attempt = attempt;
-    this.why = undefined;
-    this.controller = undefined;
-    this.listeners = undefined;
+    this.own = undefined;
   }
 
   get aborted(): boolean {
-    return this.why !== undefined;
+    return this.own?.why !== undefined;
   }
 
   get reason(): unknown {
-    return this.why?.reason;
+    return this.own?.why?.reason;
   }
 
   get signal(): CancelSignal {
-    if (this.controller === undefined) {
-      this.controller = abortController();
-      if (this.why !== undefined) this.controller.abort(this.why.reason);
+    const own = this.cancellation();
+    if (own.controller === undefined) {
+      own.controller = abortController();
+      if (own.why !== undefined) own.controller.abort(own.why.reason);
     }
-    return this.controller.signal;
+    return own.controller.signal;
   }
 
   onAbort(listener: AbortListener): () => void {
-    if (this.why !== undefined) {
-      quietly(listener, this.why.reason);
+    const { why, listeners } = this.cancellation();
+    if (why !== undefined) {
+      quietly(listener, why.reason);
       return nothing;
     }
-    const listeners = (this.listeners ??= []);
     listeners.push(listener);
     return () => {
       const at = listeners.indexOf(listener);
@@ -99,15 +103,20 @@ export class Scope implements CallContext {
   }
 
   throwIfAborted(): void {
-    if (this.why !== undefined) throw this.why.reason;
+    if (this.aborted) throw this.reason;
   }
 
   /** For the policy: tells the work to stop. The second abort does nothing. */
   abort(reason: unknown): void {
-    if (this.why !== undefined) return;
-    this.why = { reason };
-    for (const listener of this.listeners?.splice(0) ?? []) quietly(listener, reason);
-    this.controller?.abort(reason);
+    const own = this.cancellation();
+    if (own.why !== undefined) return;
+    own.why = { reason };
+    for (const listener of own.listeners.splice(0)) quietly(listener, reason);
+    own.controller?.abort(reason);
+  }
+
+  private cancellation(): Cancellation {
+    return (this.own ??= { why: undefined, controller: undefined, listeners: [] });
   }
 }
 

@@ -55,7 +55,7 @@ const theirBreaker = cockatiel.circuitBreaker(cockatiel.handleAll, {
 });
 const opossum = new CircuitBreaker(work, { timeout: false, rollingPercentilesEnabled: false });
 const breakers: Case[] = [
-  { name: "breaker", group: "breaker", run: () => ourBreaker.execute(work), gate: 2.3, stretch: 1.9 },
+  { name: "breaker", group: "breaker", run: () => ourBreaker.execute(work), gate: 2.3, stretch: 1.9, bytesGate: 130 },
   {
     name: "breaker, permits, nothing awaited",
     group: "breaker",
@@ -149,7 +149,14 @@ export const composedPeers = [
   "mollitia, 4 modules",
 ];
 const policies: Case[] = [
-  { name: "pipeline of four", group: "composed", run: () => composed.execute(work), gate: 4.5, stretch: 3.4 },
+  {
+    name: "pipeline of four",
+    group: "composed",
+    run: () => composed.execute(work),
+    gate: 4.5,
+    stretch: 3.4,
+    bytesGate: 480,
+  },
   { name: "pipeline, cooperative", group: "composed", run: () => composedKind.execute(work) },
   {
     name: "pipeline, latencies measured",

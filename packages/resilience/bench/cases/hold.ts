@@ -6,6 +6,7 @@ import { LRUCache } from "lru-cache";
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { Pool as TarnPool } from "tarn";
 import { boundedQueue, cache, loader, pool, rateLimiter } from "@prunella/resilience";
+import { Ring } from "../../src/hold/ring.ts";
 import type { Case } from "../harness.ts";
 
 const many = 1_000_000_000;
@@ -53,16 +54,26 @@ for (const key of keys) {
   map.set(key, 1);
 }
 const caches: Case[] = [
-  { name: "cache get, hit", group: "cache", sync: true, run: () => ours.get(nextKey()) },
-  { name: "lru-cache get, hit", group: "cache", sync: true, run: () => lru.get(nextKey()) },
+  {
+    name: "cache get, hit",
+    group: "cache",
+    sync: true,
+    run: () => ours.get(nextKey()),
+    against: "lru-cache get",
+    gate: 1,
+    stretch: 0.65,
+  },
+  { name: "lru-cache get", group: "cache", sync: true, run: () => lru.get(nextKey()) },
   { name: "Map get", group: "cache", sync: true, run: () => map.get(nextKey()) },
 ];
 
 const queue = boundedQueue<number>({ capacity: depth * 2 });
+const ring = new Ring<number>();
 const denque = new Denque<number>();
 const array: number[] = [];
 for (let index = 0; index < depth; index += 1) {
   queue.offer(index);
+  ring.push(index);
   denque.push(index);
   array.push(index);
 }
@@ -72,6 +83,15 @@ const queues: Case[] = [
     group: "queue",
     sync: true,
     run: () => (queue.offer(1), queue.tryTake()),
+  },
+  {
+    name: "the ring inside push+shift at 60,000",
+    group: "queue",
+    sync: true,
+    run: () => (ring.push(1), ring.shift()),
+    against: "denque push+shift at 60,000",
+    gate: 1.2,
+    stretch: 0.9,
   },
   {
     name: "denque push+shift at 60,000",

@@ -33,10 +33,12 @@ export function retry(options: RetryOptions = noOptions): Retry {
   return named(new Retry(options), options);
 }
 
+/** Default of `retryAfterMsMax`. */
+const askedMsMax = 60_000;
+
 export class Retry extends Guard {
   readonly #options: RetryOptions;
   readonly #attemptsMax: number;
-  readonly #retryAfterMsMax: number;
   /** Whether it wants to see the values that calls give. */
   readonly judgesResults: boolean;
 
@@ -45,7 +47,7 @@ export class Retry extends Guard {
     this.#options = options;
     this.judgesResults = options.isFailedResult !== undefined || options.budget !== undefined;
     this.#attemptsMax = this.integer(options, "attemptsMax", 3, 1);
-    this.#retryAfterMsMax = this.number(options, "retryAfterMsMax", 60_000, 0, Infinity);
+    this.number(options, "retryAfterMsMax", askedMsMax, 0, Infinity);
     this.number(options, "totalMsMax", Infinity, 0, Infinity);
     this.oneOf("jitter", options.jitter ?? "full", ["full", "decorrelated", "none"]);
     this.number(options, "delayMs", 200, 0);
@@ -82,7 +84,7 @@ export class Retry extends Guard {
    */
   delayAfter(error: unknown, attempt: number, lastMs: number, elapsedMs: number): number {
     const failed = error instanceof FailedResult;
-    const { retryIf, retryAfter = retryAfterOf, budget, discard } = this.#options;
+    const { retryIf, retryAfter = retryAfterOf, retryAfterMsMax = askedMsMax, budget, discard } = this.#options;
     if (!failed && !(retryIf === undefined ? !isRefusal(error) : retryIf(error, attempt))) return -1;
     const wish = retryAfter(failed ? error.value : error) ?? 0;
     // What is no number, a date that cannot be read for instance, is no wish.
@@ -91,7 +93,7 @@ export class Retry extends Guard {
     const why =
       attempt >= this.#attemptsMax
         ? "attempts"
-        : askedMs > this.#retryAfterMsMax
+        : askedMs > retryAfterMsMax
           ? "asked-too-long"
           : elapsedMs + delayMs > this.totalMsMax
             ? "total-time"

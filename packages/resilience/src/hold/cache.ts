@@ -56,8 +56,8 @@ interface Entry<Key, Value> {
   readonly key: Key;
   readonly value: Value;
   readonly size: number;
-  /** Monotonic ms at which it stops being fresh; Infinity for never. */
-  readonly freshUntil: number;
+  /** Monotonic ms at which it stops being fresh; undefined for never (an Infinity would be a number on the heap for each entry). */
+  readonly freshUntil: number | undefined;
   /** SIEVE's mark: used since the hand last passed. */
   visited: boolean;
 }
@@ -87,8 +87,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
   const count = { staleHits: 0, sets: 0, expired: 0, tooBig: 0, loads: 0, loadFailures: 0, loadsJoined: 0 };
   let totalSize = 0;
 
-  const isFresh = (entry: Entry<Key, Value>): boolean =>
-    entry.freshUntil === Infinity || system.now() < entry.freshUntil;
+  const isFresh = ({ freshUntil }: Entry<Key, Value>, graceMs = 0): boolean =>
+    freshUntil === undefined || system.now() < freshUntil + graceMs;
 
   function remove(entry: Entry<Key, Value> | undefined): void {
     if (entry === undefined || !entries.delete(entry.key)) return;
@@ -122,7 +122,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
       return;
     }
     while (totalSize + size > sizeMax || entries.size >= entriesMax) evict();
-    const freshUntil = lifeMs === Infinity ? Infinity : system.now() + lifeMs;
+    const freshUntil = lifeMs === Infinity ? undefined : system.now() + lifeMs;
     const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited: before?.visited ?? false };
     entries.set(key, entry);
     totalSize += size;
@@ -137,7 +137,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
         alerts.hit();
         return entry.value;
       }
-      if (system.now() >= entry.freshUntil + staleMs) {
+      if (!isFresh(entry, staleMs)) {
         remove(entry);
         count.expired += 1;
       }
@@ -209,7 +209,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
         const entry = entries.get(key);
         const value = get(key);
         if (value !== undefined || (entry !== undefined && isFresh(entry))) return value as Value;
-        if (entry !== undefined && system.now() < entry.freshUntil + staleMs) {
+        if (entry !== undefined && isFresh(entry, staleMs)) {
           count.staleHits += 1;
           entry.visited = true;
           if (loads.size < loadsMax) void startLoad(key);
