@@ -413,6 +413,17 @@ test("an error that does not count gives the trial's permit back, and one that w
   assert.equal(guard.state, "closed");
 });
 
+test("closing what is closed says nothing", () => {
+  const guard = breaker({ system: manualSystem() });
+  const heard = events(guard);
+  guard.close();
+  assert.deepEqual(heard, []);
+  guard.open();
+  guard.open();
+  guard.close();
+  assert.deepEqual(heard, ["opened", "opened", "closed"]);
+});
+
 test("what opened it is forgotten when it closes", async () => {
   const guard = breaker({ failures: 1, system: manualSystem() });
   await guard.execute(boom).catch(() => {});

@@ -209,6 +209,9 @@ test("impossible options and priorities are refused", async () => {
   void slots.execute(never);
   for (const priority of [3, 1, 0.5, -1])
     await assert.rejects(slots.acquire(undefined, priority), new RegExp(`priority is ${priority},`));
+  const graded = bulkhead({ concurrentMax: 1, queueMax: 1, priorities: 3, system: manualSystem() });
+  void graded.execute(never);
+  await assert.rejects(graded.acquire(undefined, 1.5), /priority is 1.5, but must be a whole number from 0 to 2/);
   assert.throws(() => (slots.concurrentMax = 1.5), /concurrentMax is 1.5/);
 });
 

@@ -212,3 +212,13 @@ test("a record that served many calls at once serves no two of the next at the s
       assert.ok(at % 3 === 0 ? error instanceof TimeoutError : value === at);
   }
 });
+
+test("no attempt of a policy starts beyond the total time of its retry", async () => {
+  const system = manualSystem();
+  await system.advance(5000);
+  const again = { attemptsMax: 9, delayMs: 100, factor: 1, jitter: "none", totalMsMax: 250 } as const;
+  const starts: number[] = [];
+  void watch(pipeline({ retry: again, system }).execute(() => (starts.push(system.now()), boom())));
+  await system.advance(1000);
+  assert.deepEqual(starts, [5000, 5100, 5200]);
+});
