@@ -5,6 +5,7 @@ import {
   AbortedError,
   breaker,
   countWindow,
+  defaultRegistry,
   pipeline,
   retry,
   timeout,
@@ -221,4 +222,41 @@ test("no attempt of a policy starts beyond the total time of its retry", async (
   void watch(pipeline({ retry: again, system }).execute(() => (starts.push(system.now()), boom())));
   await system.advance(1000);
   assert.deepEqual(starts, [5000, 5100, 5200]);
+});
+
+test("what comes late is counted and discarded, under a hedge too", async () => {
+  for (const hedged of [false, true]) {
+    const system = manualSystem();
+    const discarded: unknown[] = [];
+    const gates = Array.from({ length: 4 }, () => deferred());
+    let calls = 0;
+    const policy = pipeline({
+      timeout: 100,
+      ...(hedged ? { hedge: { delayMs: 10 } } : { retry: { delayMs: 0, attemptsMax: 2 } }),
+      discard: (value) => discarded.push(value),
+      system,
+    });
+    const call = watch(policy.execute(() => gates[calls++]?.promise));
+    await system.advance(300);
+    assert.ok(call.error instanceof TimeoutError);
+    gates[0]?.resolve("late");
+    gates[1]?.reject(new Error("late"));
+    await settle();
+    const { timedOut, late } = policy.snapshot().counts;
+    assert.deepEqual([calls, timedOut, late, discarded], [2, 2, 2, ["late"]]);
+  }
+});
+
+test("parts made by a policy are listed under its name, or under their own", () => {
+  const listed = (name: string): string[] =>
+    defaultRegistry()
+      .list()
+      .filter((each) => each.name === name)
+      .map(({ guard }) => guard);
+  const named = pipeline({ name: "listed-policy", breaker: {}, retry: { name: "listed-retry" } });
+  const unnamed = pipeline({ breaker: { name: "listed-breaker" }, bulkhead: {} });
+  assert.deepEqual(listed("listed-policy").toSorted(), ["breaker", "pipeline"]);
+  assert.deepEqual([listed("listed-retry"), listed("listed-breaker")], [["retry"], ["breaker"]]);
+  assert.deepEqual([listed("bulkhead"), listed("pipeline")], [[], []]);
+  assert.deepEqual([named.retry?.name, unnamed.name], ["listed-retry", "pipeline"]);
 });
