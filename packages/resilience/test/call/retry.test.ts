@@ -323,3 +323,25 @@ test("counts of retries and of a budget are exact", async () => {
   assert.deepEqual(again.snapshot().counts, { retried: 2, exhausted: 2, unpaid: 2, trips: 2 });
   assert.deepEqual(budget.snapshot().counts, { granted: 2, refused: 2, trips: 2 });
 });
+
+test("time that a classifier or a listener takes counts towards the total", async () => {
+  for (const slow of ["classifier", "listener"]) {
+    const system = manualSystem();
+    let blockedMs = 0;
+    const block = (): boolean => {
+      blockedMs += 1000;
+      return true;
+    };
+    const again = retry({
+      totalMsMax: 1500,
+      attemptsMax: 9,
+      delayMs: 0,
+      ...(slow === "classifier" ? { retryIf: block } : {}),
+      system: { ...system, now: () => system.now() + blockedMs },
+    });
+    if (slow === "listener") again.listen(block);
+    let calls = 0;
+    await again.execute(() => ((calls += 1), boom())).catch(() => {});
+    assert.equal(calls, 3, "after 0, 1000 and 2000 ms, when the time was over");
+  }
+});
