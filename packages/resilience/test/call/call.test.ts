@@ -258,3 +258,36 @@ test("parts made by a policy are listed under its name, or under their own", () 
   assert.deepEqual(listed.toSorted(), ["breaker alone", "breaker policy", "pipeline policy", "retry own"]);
   assert.deepEqual([named.retry?.name, unnamed.name], ["own", "pipeline"]);
 });
+
+test("a call that waited for its slot is made when one is free, and gives it back", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ bulkhead: { concurrentMax: 1, queueMax: 5 }, breaker: {}, system });
+  const gates = [deferred(), deferred(), deferred()];
+  const started: number[] = [];
+  const calls = gates.map((gate, at) => watch(policy.execute(() => (started.push(at), gate.promise))));
+  for (const [at, gate] of gates.entries()) {
+    assert.deepEqual([started.length, policy.bulkhead?.queued], [at + 1, 2 - at]);
+    if (at === 1) gate.reject(new Error("boom"));
+    else gate.resolve("done");
+    await settle();
+  }
+  assert.deepEqual(
+    calls.map(({ state }) => state),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+  assert.deepEqual([policy.bulkhead?.active, policy.bulkhead?.queued, system.pending], [0, 0, 0]);
+});
+
+test("who leaves in the turn in which a slot was granted gives it to the next", async () => {
+  const policy = pipeline({ bulkhead: { concurrentMax: 1, queueMax: 5 }, system: manualSystem() });
+  const controller = new AbortController();
+  policy.bulkhead?.tryAcquire();
+  const left = watch(policy.execute(() => assert.fail("was called"), controller.signal));
+  const next = watch(policy.execute(fine));
+  policy.bulkhead?.release();
+  controller.abort();
+  await settle();
+  assert.ok(left.error instanceof AbortedError);
+  assert.equal(next.value, "fine");
+  assert.equal(policy.bulkhead?.active, 0);
+});
