@@ -18,14 +18,12 @@ export interface Waiter<Payload, Value> {
 
 export interface WaitOptions {
   readonly signal?: Cancel | undefined;
-  /** Longest wait in ms (default: none). */
+  /** Longest wait in ms (default: none). Until then it keeps the process alive: a caller is owed its answer. */
   readonly timeoutMs?: number | undefined;
   /** The error at the longest wait (default: WaitTimeoutError naming `what`). */
   readonly timeoutError?: () => Error;
   /** What is waited for, for the message (default "a turn"). */
   readonly what?: string;
-  /** Whether the deadline keeps the process alive (default false). */
-  readonly keepAlive?: boolean;
 }
 
 class Link<Payload, Value> implements Waiter<Payload, Value> {
@@ -70,7 +68,7 @@ export class WaitLine<Payload, Value> {
   }
 
   join(payload: Payload, options: WaitOptions = {}): Waiter<Payload, Value> {
-    const { signal, timeoutMs = Infinity, what = "a turn", timeoutError, keepAlive } = options;
+    const { signal, timeoutMs = Infinity, what = "a turn", timeoutError } = options;
     const link = new Link<Payload, Value>(payload, this.#leave);
     link.previous = this.#last;
     if (this.#last === undefined) this.#first = link;
@@ -81,7 +79,7 @@ export class WaitLine<Payload, Value> {
       link.timer = this.#system.setTimer(
         () => link.leave(timeoutError?.() ?? new WaitTimeoutError(this.#guardName, what, timeoutMs)),
         timeoutMs,
-        keepAlive,
+        true,
       );
     if (signal !== undefined)
       link.unlisten = onCancel(signal, (reason) => link.leave(new AbortedError(this.#guardName, reason)));

@@ -150,7 +150,6 @@ export class Bulkhead extends Guard {
     const waiter = this.#line(priority).join(priority, {
       signal: cancel,
       timeoutMs: this.#waitMsMax,
-      keepAlive: true,
       timeoutError: () => {
         this.count("waitedOut");
         this.trip("waited-out", { waitMsMax: this.#waitMsMax });

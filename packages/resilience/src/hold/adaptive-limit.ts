@@ -4,6 +4,7 @@ import type { Reporting } from "../report.ts";
 import { LimitReachedError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions, OpenGuard } from "./guard.ts";
+import { quietly } from "../cancel.ts";
 import { aimd, gradient2, vegas } from "./limit-algorithms.ts";
 import type { LimitAlgorithm, LimitBounds } from "./limit-algorithms.ts";
 
@@ -16,7 +17,7 @@ export interface AdaptiveLimitOptions extends GuardOptions, LimitBounds {
    * below its share gets in even at the limit, so that less than twice the limit can be in flight.
    */
   readonly shares?: Readonly<Record<string, number>>;
-  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError or TimeoutError, or whose status is 429 or 503). */
+  /** Errors of `run` that mean "overloaded" (default: those whose name is TimeoutError, or whose status is 429 or 503). One that throws means no. */
   readonly isDrop?: (error: unknown) => boolean;
 }
 
@@ -61,21 +62,21 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   let inflight = 0;
   let refusing = false;
 
-  /** Calls that the tenant is sure of: at least one. */
+  /** Calls that a tenant with calls in flight is sure of: at least one. */
   function sureOf(tenant: string): number {
     const share =
       shares === undefined
-        ? 1 / (flying.size + (flying.has(tenant) ? 0 : 1))
-        : tenant === others
-          ? leftShare
-          : (shares[tenant] ?? 0);
-    return Math.max(1, Math.floor(limit * share));
+        ? 1 / flying.size
+        : (Object.hasOwn(shares, tenant) ? (shares[tenant] ?? 0) : 0) + (tenant === others ? leftShare : 0);
+    // What a share loses by rounding (1 - 0.8 is less than 0.2) costs it no call.
+    return Math.max(1, Math.floor(limit * share + 1e-9));
   }
 
   function tryAcquire(name = "default"): LimitPermit | undefined {
     const tenant = shares === undefined || Object.hasOwn(shares, name) ? name : others;
     const own = flying.get(tenant) ?? 0;
-    if (inflight >= limit && own >= sureOf(tenant)) {
+    // Shares are filled one after another, and tenants may be more than places: all of them together have a bound too.
+    if (inflight >= limit && (inflight + 1 >= 2 * limit || own >= sureOf(tenant))) {
       count.refused += 1;
       if (!refusing) {
         refusing = true;
@@ -146,8 +147,8 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
           permit.success();
           return value;
         } catch (error) {
-          if (isDrop(error)) permit.drop();
-          else permit.ignore();
+          quietly(() => isDrop(error) && permit.drop());
+          permit.ignore();
           throw error;
         }
       },
@@ -187,5 +188,5 @@ function looksOverloaded(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   const { name, status, statusCode } = error as { name?: unknown; status?: unknown; statusCode?: unknown };
   const code = status ?? statusCode;
-  return name === "TimeoutError" || name === "TimeoutError" || code === 429 || code === 503;
+  return name === "TimeoutError" || code === 429 || code === 503;
 }

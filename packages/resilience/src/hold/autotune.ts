@@ -3,6 +3,7 @@
 import type { Reporting } from "../report.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { textOf } from "../text.ts";
 
 export interface AutotuneOptions extends GuardOptions {
   readonly min: number;
@@ -69,12 +70,13 @@ export function autotune(options: AutotuneOptions): Autotune {
       apply(to);
     } catch (error) {
       count.applyFailures += 1;
-      guard.trip("apply-failed", { value: to, message: String(error) });
+      guard.trip("apply-failed", { value: to, message: textOf(error) });
       return;
     }
     count.moves += 1;
-    guard.tell("moved", { from: value, to, why });
+    const from = value;
     value = to;
+    guard.tell("moved", { from, to, why });
   }
 
   function turn(): void {
@@ -95,8 +97,9 @@ export function autotune(options: AutotuneOptions): Autotune {
       move(best.value, "no better");
       return;
     }
-    if (clamp(value + direction * step) === value) turn();
-    move(clamp(value + direction * step), "climbing");
+    const next = (): number => clamp(value + direction * step);
+    if (next() === value) turn();
+    move(next(), "climbing");
   }
 
   function reset(): void {
@@ -140,9 +143,11 @@ export function autotune(options: AutotuneOptions): Autotune {
           gain(mean, best.score) < -lossMax
         ) {
           count.wayBacks += 1;
-          guard.trip("way-back", { from: value, to: best.value, score: mean, best: best.score });
+          const known = best;
           turn();
-          move(best.value, "way back");
+          guard.trip("way-back", { from: value, to: known.value, score: mean, best: known.score });
+          // Whoever hears of it may have paused or reset it.
+          if (best === known && !paused) move(known.value, "way back");
         } else if (seen >= samples) decide(mean);
       },
       pause,

@@ -4,6 +4,7 @@ import { Bulkhead } from "../call/bulkhead.ts";
 import { bounded } from "./bounded.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { nothing } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
 
 export type ItemOutcome<Value> =
@@ -21,7 +22,7 @@ export interface BatchOptions extends GuardOptions {
 }
 
 export interface Batch extends Reporting {
-  /** Items are drawn from `items` only as they are started. Never rejects because of an item; rejects when `items` itself throws. */
+  /** Items are drawn from `items` only as they are started, and after an abort only where their number is known. Never rejects because of an item; rejects when `items` itself throws. */
   map<Item, Value>(
     items: Iterable<Item> | AsyncIterable<Item>,
     work: (item: Item, index: number, signal: CancelSignal) => Value | PromiseLike<Value>,
@@ -57,15 +58,18 @@ export function batch(options: BatchOptions = {}): Batch {
         const outcomes: ItemOutcome<Value>[] = [];
         const inWork = new Set<Promise<void>>();
         let index = 0;
+        /** Of an array or a set each item is told as skipped; of a source without a known end no more is drawn. */
+        const counted = ["length", "size"].some((name) => name in Object(items));
         for await (const item of items) {
           const at = index++;
           count.items += 1;
-          const leave = await slots.acquire();
-          if (signal?.aborted === true) {
-            leave();
+          const leave = await slots.acquire(signal).catch(nothing);
+          if (leave === undefined) {
+            // Aborted before there was a slot.
             outcomes[at] = { status: "skipped" };
             count.skipped += 1;
-            continue;
+            if (counted) continue;
+            break;
           }
           const run = bounded(guard, "an item", itemMs, (own) => work(item, at, own), signal);
           const running: Promise<void> = run.outcome.then((outcome) => {

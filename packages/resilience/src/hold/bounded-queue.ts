@@ -114,9 +114,9 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     }
   }
 
-  function shed(item: Item, why: "overflow" | "drained" | "closed"): void {
-    count.shed += 1;
-    quietly(options.onShed, item, why);
+  /** Tells of items that are counted as shed and out of the queue: who hears of it may put something in. */
+  function tellShed(items: readonly Item[], why: "overflow" | "drained"): void {
+    for (const item of items) quietly(options.onShed, item, why);
   }
 
   /** Puts an item where it belongs; there is room or a waiting consumer. */
@@ -138,10 +138,14 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       if (admitted === admitSlice) {
         if (!admitLater) {
           admitLater = true;
-          system.setTimer(() => {
-            admitLater = false;
-            admitWaiting();
-          }, 0);
+          system.setTimer(
+            () => {
+              admitLater = false;
+              admitWaiting();
+            },
+            0,
+            true,
+          );
         }
         return;
       }
@@ -159,20 +163,15 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     return rings.findLast((ring) => ring.size > 0)?.shift();
   }
 
-  /** The oldest item of the lowest level. */
-  function removeLeast(): Item | undefined {
-    if (size > 0) size -= 1;
-    return rings.find((ring) => ring.size > 0)?.shift();
-  }
-
-  function shedDownTo(items: number, why: "overflow" | "drained"): number {
-    const before = size;
+  function shedDownTo(items: number): Item[] {
+    const removed: Item[] = [];
     while (size > items) {
-      const item = removeLeast();
-      if (item === undefined) break;
-      shed(item, why);
+      size -= 1;
+      // The oldest of the lowest level.
+      removed.push(rings.find((ring) => ring.size > 0)?.shift() as Item);
     }
-    return before - size;
+    count.shed += removed.length;
+    return removed;
   }
 
   /** Tells the first overflow of an alert; the counts tell the rest. */
@@ -184,11 +183,11 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
 
   function turnAway(item: Item, outcome: "shed" | "refused"): QueueOutcome {
     count.in += 1;
-    if (outcome === "refused") {
-      count.refused += 1;
-      count.shed += 1;
-    } else shed(item, "overflow");
-    tellOverflow();
+    count.shed += 1;
+    if (outcome === "refused") count.refused += 1;
+    else tellShed([item], "overflow");
+    // A closed queue, or one whose waiting producers are just being let in, has room.
+    if (!closed && size >= capacity) tellOverflow();
     return outcome;
   }
 
@@ -201,28 +200,28 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       admit(item, level);
       return "accepted";
     }
+    let displaced: Item[] = [];
     switch (policy) {
       case "backpressure":
       case "refuse":
         return turnAway(item, "refused");
       case "drop-newest":
         return turnAway(item, "shed");
-      case "drop-oldest": {
-        const dropped = shedDownTo(Math.min(capacity - 1, Math.floor(drainTo * capacity)), "overflow");
-        tellOverflow(dropped);
+      case "drop-oldest":
+        displaced = shedDownTo(Math.min(capacity - 1, Math.floor(drainTo * capacity)));
         break;
-      }
       case "priority": {
         const least = rings.findIndex((ring) => ring.size > 0);
         if (least < 0 || least >= level) return turnAway(item, "shed");
-        const displaced = (rings[least] as Ring<Item>).pop();
+        displaced = [(rings[least] as Ring<Item>).pop() as Item];
         size -= 1;
-        if (displaced !== undefined) shed(displaced, "overflow");
-        tellOverflow();
+        count.shed += 1;
         break;
       }
     }
     admit(item, level);
+    tellShed(displaced, "overflow");
+    tellOverflow(displaced.length);
     if (alerted) watermark();
     return "accepted";
   }
@@ -237,14 +236,22 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   }
 
   function drain(share = 0): number {
-    const drained = shedDownTo(Math.floor(guard.check("share", share, 0, 1) * capacity), "drained");
+    const removed = shedDownTo(Math.floor(guard.check("share", share, 0, 1) * capacity));
+    const drained = removed.length;
+    tellShed(removed, "drained");
     if (drained > 0) guard.trip("drained", { shed: drained, size, capacity });
     admitWaiting();
     if (alerted) watermark();
     return drained;
   }
 
+  const checkWait = ({ timeoutMs = Infinity }: WaitForQueue): unknown =>
+    guard.check("timeoutMs", timeoutMs, 0, Infinity);
+  const mayWaitFor = ({ signal, timeoutMs = Infinity }: WaitForQueue): boolean =>
+    signal?.aborted !== true && timeoutMs >= 0;
+
   async function putNow(item: Item, wait: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome> {
+    checkWait(wait);
     refuseAborted(wait.signal, guard.name);
     const outcome = offer(item, wait.priority);
     if (outcome !== "refused") return outcome;
@@ -254,8 +261,9 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       : new QueueFullError(guard.name, capacity);
   }
 
-  async function takeNow({ signal }: WaitForQueue): Promise<Item> {
-    refuseAborted(signal, guard.name);
+  async function takeNow(wait: WaitForQueue): Promise<Item> {
+    checkWait(wait);
+    refuseAborted(wait.signal, guard.name);
     const item = tryTake();
     if (item !== undefined) return item;
     throw closed
@@ -277,12 +285,12 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
       put(item, wait = {}) {
         const full = size >= capacity || producers.size > 0;
         const mayWait = policy === "backpressure" && full && !closed && producers.size < waitersMax;
-        if (!mayWait || item === undefined || wait.signal?.aborted === true) return putNow(item, wait);
+        if (!mayWait || item === undefined || !mayWaitFor(wait)) return putNow(item, wait);
         return producers.wait({ item, level: levelOf(wait.priority) }, { ...wait, what: "room" });
       },
       // Not an async function: whoever is handed an item hears of it before whoever takes the next one.
       take(wait = {}) {
-        const mayWait = size === 0 && !closed && consumers.size < waitersMax && wait.signal?.aborted !== true;
+        const mayWait = size === 0 && !closed && consumers.size < waitersMax && mayWaitFor(wait);
         return mayWait ? consumers.wait(undefined, { ...wait, what: "an item" }) : takeNow(wait);
       },
       takeAll(max = Infinity) {
@@ -305,7 +313,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
         consumers.rejectAll(() => new ClosedError(guard.name, "queue"));
         guard.tell("closed", { size });
       },
-      controls: { drain: (share) => void drain(Math.min(1, Math.max(0, Number(share ?? 0) || 0))) },
+      controls: { drain: (share = 0) => void drain(Number(share)) },
     },
     () => ({
       state: closed ? "closed" : overflowed ? "full" : alerted ? "high" : "ok",

@@ -25,13 +25,17 @@ export type BoundedWork<Value> = (signal: CancelSignal) => Value | PromiseLike<V
 /** A timer this much late (ms) tells that the thread was blocked. */
 const lateMs = 20;
 
-/** @param what for the message at the bound. @param limitMs Infinity for none. @param cancel the caller's own cancellation. */
+/**
+ * @param what for the message at the bound. @param limitMs Infinity for none. @param cancel the caller's own cancellation.
+ * @param keepAlive whether the process lives until the bound: not for what goes on in the background.
+ */
 export function bounded<Value>(
   { system, name }: OpenGuard,
   what: string,
   limitMs: number,
   work: BoundedWork<Value>,
   cancel?: Cancel,
+  keepAlive = true,
 ): Bounded<Value> {
   const controller = abortController();
   let finish!: (outcome: Outcome<Value>) => void;
@@ -53,13 +57,13 @@ export function bounded<Value>(
     // A thread that was blocked fires timers before it reads its sockets: an answer that came in time gets one turn.
     if (!graced && system.now() - dueAt > lateMs) {
       graced = true;
-      timer = system.setTimer(ring, 1);
+      timer = system.setTimer(ring, 1, keepAlive);
       return;
     }
     const error = new TimeoutError(name, limitMs, what);
     end({ kind: "overrun", error }, error);
   };
-  let timer = limitMs === Infinity ? undefined : system.setTimer(ring, limitMs);
+  let timer = limitMs === Infinity ? undefined : system.setTimer(ring, limitMs, keepAlive);
   unlisten = onCancel(cancel, give);
   const run = async (): Promise<void> => {
     if (over) return;

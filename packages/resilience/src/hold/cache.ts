@@ -7,6 +7,7 @@ import { cacheAlerts } from "./cache-alerts.ts";
 import { BadOptionError, QueueFullError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
 
 export interface CacheOptions<Key, Value> extends GuardOptions {
@@ -155,9 +156,14 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     if (loads.size >= loadsMax) throw new QueueFullError(guard.name, loadsMax, "loads in flight");
     count.loads += 1;
     const { load } = options;
-    const loading = bounded(guard, "a load", loadTimeoutMs, async (signal): Promise<Value> =>
+    // On the list before it starts: a load that fetches something itself is bounded by `loadsMax` like any other.
+    let answer!: (outcome: Outcome<Value>) => void;
+    const loading = new Promise<Outcome<Value>>((resolve) => (answer = resolve));
+    loads.set(key, loading);
+    const run = bounded(guard, "a load", loadTimeoutMs, async (signal): Promise<Value> =>
       (load as NonNullable<typeof load>)(key, signal),
-    ).outcome.then((loaded) => {
+    );
+    void run.outcome.then((loaded) => {
       let outcome = loaded;
       // Only the load that is still wanted may store: `set`, `delete` and `clear` take it off the list.
       const wanted = loads.get(key) === loading;
@@ -169,9 +175,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
         outcome = { kind: "failed", error };
       }
       if (outcome.kind !== "done") count.loadFailures += 1;
-      return outcome;
+      answer(outcome);
     });
-    loads.set(key, loading);
     return loading;
   }
 
@@ -215,6 +220,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
           if (loads.size < loadsMax) void startLoad(key);
           return entry.value;
         }
+        refuseAborted(signal, guard.name);
         const loading = startLoad(key);
         if (signal === undefined) return valueOf(await loading);
         return valueOf(valueOf(await bounded(guard, "a load", Infinity, () => loading, signal).outcome));

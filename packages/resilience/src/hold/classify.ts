@@ -6,6 +6,7 @@ import { byCode, byHttpStatus, byMessage, bySqlState } from "./classify-tables.t
 import { causesOf } from "./causes.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
+import { textOf } from "../text.ts";
 
 export type ErrorKind =
   /** May pass by itself: retry, and count. */
@@ -99,7 +100,7 @@ export function classifier(options: ClassifierOptions = {}): Classifier {
         const result = decide(error);
         count[result.kind] += 1;
         if (result.kind !== "transient")
-          guard.say(result.kind, "trip", { because: result.because, message: String(error) });
+          guard.say(result.kind, "trip", { because: result.because, message: textOf(error) });
         return result;
       },
     },

@@ -34,6 +34,7 @@ export const contextSymbol: unique symbol = /* @__PURE__ */ Symbol.for("prunella
 export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
   const guard = openGuard("context", options);
   const fieldsMax = guard.integer(options, "fieldsMax", 50, 1);
+  guard.integer(options, "valueMax", 500, 1);
   const { storage } = options;
   const count = { entered: 0, attached: 0, fieldsDropped: 0 };
 
@@ -44,9 +45,10 @@ export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
   }
 
   function attach(error: unknown, fields: ContextFields): void {
-    if (typeof error !== "object" || error === null || !Object.isExtensible(error)) return;
+    // Neither a frozen error nor what is no object can carry anything.
+    if (!Object.isExtensible(error)) return;
     // The innermost context is the whole truth: it holds the outer ones.
-    if (Object.hasOwn(error, contextSymbol)) return;
+    if (Object.hasOwn(error as object, contextSymbol)) return;
     Object.defineProperty(error, contextSymbol, { value: fields, enumerable: false });
     count.attached += 1;
   }

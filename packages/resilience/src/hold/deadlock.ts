@@ -45,7 +45,14 @@ export function deadlockRetry(
 ): <Value>(attemptOnce: (attempt: number) => Promise<Value>, cancel: Cancel | undefined) => Promise<Value> {
   const attempts = guard.integer(options, "attempts", 3, 1, 100);
   const delayMs = guard.number(options, "delayMs", 50, 0);
-  const { isDeadlock = isDeadlockError } = options;
+  const isDeadlock = (error: unknown): boolean => {
+    try {
+      return (options.isDeadlock ?? isDeadlockError)(error);
+    } catch {
+      // What it cannot judge is none: the caller gets the error of the work.
+      return false;
+    }
+  };
   return async (attemptOnce, cancel) => {
     refuseAborted(cancel, guard.name);
     values.active += 1;
@@ -58,7 +65,8 @@ export function deadlockRetry(
           count.deadlocks += 1;
           guard.trip("deadlock", { attempt, attempts });
           if (attempt >= attempts) throw error;
-          await sleep(guard.system, backoffMs({ delayMs }, attempt, 0, guard.system.random), guard.name, cancel);
+          const waitMs = backoffMs({ delayMs }, attempt, 0, guard.system.random);
+          await sleep(guard.system, waitMs, guard.name, cancel, true);
         }
       }
     } finally {

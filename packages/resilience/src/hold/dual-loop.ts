@@ -99,6 +99,7 @@ export function dualLoop<ToFirst, ToSecond>(options: DualLoopOptions<ToFirst, To
                 answerMs,
                 () => new Promise<void>((resolve) => send(value, resolve)),
                 signal,
+                false,
               );
               const outcome = await answer.outcome;
               if (outcome.kind === "overrun") {

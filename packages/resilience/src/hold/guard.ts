@@ -38,6 +38,7 @@ export interface OpenGuard extends Owner {
   check: Guard["check"];
   number: Guard["number"];
   integer: Guard["integer"];
+  oneOf: Guard["oneOf"];
   /** The finished primitive; `look` is its snapshot. */
   complete<Face extends Reporting>(
     face: Omit<Face, keyof Reporting> & Pick<Face, "controls" & keyof Face>,

@@ -115,7 +115,7 @@ export function healthMonitor(options: HealthMonitorOptions = {}): HealthMonitor
     if (leftMs <= 0) return each.last ?? noVerdict(each);
     const limitMs = Math.min(each.check.timeoutMs ?? roundMs, leftMs);
     each.outstanding += 1;
-    const run = bounded(guard, `check "${each.check.name}"`, limitMs, (own) => each.check.check(own), signal);
+    const run = bounded(guard, `check "${each.check.name}"`, limitMs, (own) => each.check.check(own), signal, false);
     const heldMs = system.now() - startedAt;
     if (heldMs > blockMs) {
       count.blocked += 1;

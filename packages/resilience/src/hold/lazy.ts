@@ -5,6 +5,7 @@ import type { Outcome } from "./bounded.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { CancelSignal } from "../cancel.ts";
+import { textOf } from "../text.ts";
 
 export interface LazyOptions extends GuardOptions {
   /** Bound of making it in ms (default 30,000), then TimeoutError. */
@@ -38,8 +39,11 @@ export function lazy<Value>(
 
   function start(): Promise<Outcome<Value>> {
     const startedAt = system.now();
-    const run = bounded(guard, "making the value", timeoutMs, make);
-    const own: Promise<Outcome<Value>> = run.outcome.then((outcome) => {
+    // Set before it starts: one that asks for itself waits for itself, up to its bound, and is made once.
+    let answer!: (outcome: Outcome<Value>) => void;
+    const own = new Promise<Outcome<Value>>((resolve) => (answer = resolve));
+    making = own;
+    void bounded(guard, "making the value", timeoutMs, make).outcome.then((outcome) => {
       const wanted = making === own;
       if (wanted) making = undefined;
       if (outcome.kind === "done") {
@@ -49,11 +53,10 @@ export function lazy<Value>(
       } else {
         count.failed += 1;
         if (wanted) failure = { outcome, until: system.now() + failureGapMs };
-        guard.trip("failed", { why: String(outcome.error) });
+        guard.trip("failed", { why: textOf(outcome.error) });
       }
-      return outcome;
+      answer(outcome);
     });
-    making = own;
     return own;
   }
 

@@ -7,6 +7,7 @@ import { ClosedError, GuardError, QueueFullError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { CancelSignal } from "../cancel.ts";
+import { textOf } from "../text.ts";
 
 export interface LoaderOptions<Key, Value> extends GuardOptions {
   /** Answers for each key, in the order of the keys: its value, or an Error for that key alone. */
@@ -60,11 +61,10 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
     scheduled = true;
     const ready = (): void => {
       scheduled = false;
-      timer = undefined;
       due = true;
       dispatch();
     };
-    if (windowMs > 0) timer = system.setTimer(ready, windowMs);
+    if (windowMs > 0) timer = system.setTimer(ready, windowMs, true);
     // Two jobs later: callers that were resolved by the same event have asked by then.
     else void Promise.resolve().then(() => Promise.resolve().then(ready));
   }
@@ -100,7 +100,7 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
       });
     } catch (error) {
       count.failed += 1;
-      guard.trip("batch-failed", { keys: keys.length, message: String(error) });
+      guard.trip("batch-failed", { keys: keys.length, message: textOf(error) });
       for (const each of wanted) each.reject(error);
     } finally {
       batches -= 1;
@@ -125,8 +125,9 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
         }
         if (gathered.size + sent >= keysMax) {
           count.refused += 1;
-          if (!full) guard.trip("refused", { keysMax });
+          const first = !full;
           full = true;
+          if (first) guard.trip("refused", { keysMax });
           throw new QueueFullError(guard.name, keysMax, "keys");
         }
         const wanted = { resolve: (_value: Value) => {}, reject: (_error: unknown) => {} };

@@ -30,36 +30,52 @@ export interface Lock {
 }
 
 /**
- * The waits of the cycle that `request` would close, itself first; undefined when it closes none. A request waits for those who hold its
- * lock and for those ahead of it in the line (the line is first in, first out).
+ * The waits of a shortest cycle that `request` would close, itself first; undefined when it closes none. A request waits for those who
+ * hold its lock and for those ahead of it in the line (the line is first in, first out). Every hold and every wait is looked at a
+ * bounded number of times, however many wait for one lock or in a chain.
  */
 export function findCycle(request: Request, lockNamed: (name: string) => Lock | undefined): Request[] | undefined {
   // Nobody can be waiting for an owner that has nothing: the common case costs nothing.
   if (request.owner.holds.size === 0 && request.owner.waits.size === 0) return undefined;
-  const seen = new Set<Request>();
-  const path: Request[] = [];
-
-  function leadsBack(from: Request): boolean {
-    if (seen.has(from)) return false;
-    seen.add(from);
-    path.push(from);
-    for (const blocker of blockersOf(from, lockNamed(from.lock))) {
-      if (blocker === request.owner) return true;
-      for (const wait of blocker.waits) if (leadsBack(wait)) return true;
+  /** The waits found, each with the one that led there; it grows while it is gone through. */
+  const cameFrom = new Map<Request, Request | undefined>([[request, undefined]]);
+  const blockersOf = blockers();
+  for (const wait of cameFrom.keys()) {
+    for (const owner of blockersOf(wait, lockNamed(wait.lock))) {
+      if (owner === request.owner) return pathTo(wait, cameFrom);
+      for (const next of owner.waits) if (!cameFrom.has(next)) cameFrom.set(next, wait);
     }
-    path.pop();
-    return false;
   }
-  return leadsBack(request) ? path : undefined;
+  return undefined;
 }
 
-function* blockersOf(request: Request, lock: Lock | undefined): Iterable<Owner> {
-  if (lock === undefined) return;
-  for (const held of lock.held.values()) {
-    if (held.owner !== request.owner && (held.mode === "write" || request.mode === "write")) yield held.owner;
-  }
-  for (const ahead of lock.waiting.payloads()) {
-    if (ahead === request) return;
-    if (ahead.owner !== request.owner) yield ahead.owner;
-  }
+function pathTo(last: Request, cameFrom: ReadonlyMap<Request, Request | undefined>): Request[] {
+  const path: Request[] = [];
+  for (let wait: Request | undefined = last; wait !== undefined; wait = cameFrom.get(wait)) path.push(wait);
+  return path.reverse();
+}
+
+/** Owners that a request waits for; those that it answered for the same lock before may be left out. */
+function blockers(): (request: Request, lock: Lock | undefined) => Iterable<Owner> {
+  /** Locks whose holders were answered, and waits ahead of one whose line was. */
+  const heldBy = new Set<Lock>();
+  const ahead = new Set<Request>();
+  return function* (request, lock) {
+    if (lock === undefined) return;
+    for (const held of heldBy.has(lock) ? [] : lock.held.values()) {
+      // Readers hold it together, or one writer alone.
+      if (held.mode === "read" && request.mode === "read") break;
+      heldBy.add(lock);
+      if (held.owner !== request.owner) yield held.owner;
+    }
+    if (ahead.has(request)) return;
+    let own = false;
+    for (const other of lock.waiting.payloads()) {
+      if (other === request) return;
+      if (other.owner === request.owner) own = true;
+      else yield other.owner;
+      // Those behind an own wait stand behind somebody who was not answered here.
+      if (!own) ahead.add(other);
+    }
+  };
 }

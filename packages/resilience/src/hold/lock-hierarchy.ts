@@ -59,6 +59,9 @@ export interface LockHierarchy extends Reporting {
   holders(): readonly (LockSite & { readonly heldMs: number })[];
 }
 
+/** Holders that an error names at most. */
+const holdersShown = 10;
+
 /** A set of named locks with one order. Locks need not be declared. @throws BadOptionError for an option out of its range. */
 export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy {
   const guard = openGuard("lock-hierarchy", options);
@@ -83,6 +86,12 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     return levelA === levelB ? (a < b ? -1 : 1) : levelA - levelB;
   }
 
+  /** For taking many: those without an order come last, by their names. */
+  function inOrder(a: string, b: string): number {
+    const [levelA = levels.size, levelB = levels.size] = [levelOf(a), levelOf(b)];
+    return levelA - levelB || (a < b ? -1 : 1);
+  }
+
   function lockNamed(name: string): Lock {
     let lock = locks.get(name);
     if (lock === undefined) {
@@ -101,8 +110,11 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
     return lock;
   }
 
-  const free = (lock: Lock, mode: LockMode): boolean =>
-    lock.held.size === 0 || (mode === "read" && [...lock.held.values()].every((held) => held.mode === "read"));
+  /** A writer holds it alone, so any one of its holders speaks for all. */
+  function free({ held }: Lock, mode: LockMode): boolean {
+    const [holder] = held.values();
+    return holder === undefined || (mode === "read" && holder.mode === "read");
+  }
 
   /** Grants whom it can, in order; forgets the lock when nobody wants it. */
   function settle(lock: Lock): void {
@@ -209,7 +221,9 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
       timeoutMs: limitMs,
       timeoutError: () => {
         count.timeouts += 1;
-        const holders = [...lock.held.values()].map((held) => `\n  held by ${held.owner.name}: ${siteOf(held).site}`);
+        const holders = [...lock.held.values()]
+          .slice(0, holdersShown)
+          .map((held) => `\n  held by ${held.owner.name}: ${siteOf(held).site}`);
         guard.trip("timed-out", { wanted: name, waitedMs: limitMs });
         return new WaitTimeoutError(guard.name, `lock "${name}"`, limitMs, holders.join(""));
       },
@@ -238,8 +252,7 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
         owners += 1;
         const self = owner(own.owner ?? `owner ${owners}`);
         try {
-          for (const name of [...names].sort((a, b) => compare(a, b) ?? (a < b ? -1 : 1)))
-            await self.acquire(name, own);
+          for (const name of [...names].sort(inOrder)) await self.acquire(name, own);
           return await work();
         } finally {
           self.releaseAll();

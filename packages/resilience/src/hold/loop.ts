@@ -8,6 +8,7 @@ import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { quietly } from "../cancel.ts";
 import type { CancelSignal } from "../cancel.ts";
+import { textOf } from "../text.ts";
 
 export interface Iteration {
   /** 1 for the first. */
@@ -104,7 +105,8 @@ export function loop(options: LoopOptions): Loop {
     count.started += 1;
     const number = count.started;
     deadline = startedAt + timeoutMs;
-    const work = bounded(guard, "an iteration", timeoutMs, (signal) => options.run({ number, signal, deadline }));
+    const run = (signal: CancelSignal): unknown => options.run({ number, signal, deadline });
+    const work = bounded(guard, "an iteration", timeoutMs, run, undefined, keepAlive);
     current = work;
     void work.outcome.then((outcome) => {
       current = undefined;
@@ -118,7 +120,7 @@ export function loop(options: LoopOptions): Loop {
           break;
         case "failed":
           count.failed += 1;
-          guard.trip("failed", { iteration: number, message: String(outcome.error) });
+          guard.trip("failed", { iteration: number, message: textOf(outcome.error) });
           quietly(options.onError, outcome.error, number);
           break;
         case "overrun":

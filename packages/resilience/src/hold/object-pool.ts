@@ -35,8 +35,9 @@ export function objectPool<Item extends object>(options: ObjectPoolOptions<Item>
   function borrow(): Item {
     const item = free.pop();
     if (item === undefined) {
+      const made = create();
       count.created += 1;
-      return create();
+      return made;
     }
     count.reused += 1;
     back?.delete(item);

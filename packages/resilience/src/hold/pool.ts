@@ -11,6 +11,7 @@ import { placeOf } from "./place.ts";
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
 import { WaitLine } from "../wait-line.ts";
+import { textOf } from "../text.ts";
 
 export interface PoolOptions<Resource> extends GuardOptions {
   readonly create: (signal: CancelSignal) => Resource | PromiseLike<Resource>;
@@ -77,6 +78,7 @@ interface Slot<Resource> {
 export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   const guard = openGuard("pool", options);
   const { system } = guard;
+  const { validate } = options;
   const min = guard.integer(options, "min", 0, 0);
   let max = guard.integer(options, "max", Math.max(10, min), Math.max(1, min));
   const idleMs = guard.number(options, "idleMs", 30_000, 1, Infinity);
@@ -113,19 +115,20 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   let closing: Promise<void> | undefined;
   let whenEmpty: (() => void) | undefined;
 
+  /** Resources that are on their way to those who wait. */
+  const supply = (): number => creating - filling + checking;
   const total = (): number => idle.length + lent.size + creating + checking + destroying;
 
   /** Starts as much supply as there is demand, within `max`. */
   function pump(): void {
-    while (line.size > creating - filling + checking) {
-      const slot = idle.pop();
-      if (slot !== undefined) {
-        if (options.validate === undefined) give(slot);
-        else void check(slot, options.validate);
-      } else if (total() < max) void make();
+    while (line.size > supply()) {
+      // Where nothing is checked nobody waits while something is idle.
+      const slot = validate === undefined ? undefined : idle.pop();
+      if (slot !== undefined) void check(slot);
+      else if (total() < max) void make();
       else break;
     }
-    if (line.size > creating - filling + checking && total() >= max && !exhausted) {
+    if (line.size > creating + checking && total() >= max && !exhausted) {
       exhausted = true;
       guard.trip("exhausted", { max, waiting: line.size, lent: lent.size });
     } else if (line.size === 0 && exhausted) {
@@ -137,7 +140,8 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
 
   /** Hands a good resource, counted nowhere at this moment, to the first waiter, or keeps it. */
   function give(slot: Slot<Resource>): void {
-    if (closed || total() >= max) {
+    // What is being destroyed is no reason to destroy this one, too.
+    if (closed || total() - destroying >= max) {
       void end(slot.resource);
       return;
     }
@@ -192,18 +196,19 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     }
     count.createFailures += 1;
     const error = outcome.error;
-    guard.trip("create-failed", { message: String(error) });
+    guard.trip("create-failed", { message: textOf(error) });
     // One that is finished after its bound has nobody waiting for it: it is destroyed, not stranded.
     void run.settled.then(() => (made === undefined ? undefined : end(made.resource)));
-    if (!forMin) line.shift()?.reject(error);
+    // Who was served meanwhile, or gave up, leaves one failure too many: it is for nobody whose resource is on its way.
+    if (!forMin && line.size > supply()) line.shift()?.reject(error);
     pump();
     return false;
   }
 
   /** Checks an idle resource; a bad one is destroyed and the next is tried. */
-  async function check(slot: Slot<Resource>, validate: NonNullable<PoolOptions<Resource>["validate"]>): Promise<void> {
+  async function check(slot: Slot<Resource>): Promise<void> {
     checking += 1;
-    const run = bounded(guard, "validate", validateMs, (signal) => validate(slot.resource, signal));
+    const run = bounded(guard, "validate", validateMs, (signal) => validate?.(slot.resource, signal));
     const outcome = await run.outcome;
     checking -= 1;
     if (outcome.kind === "done" && outcome.value !== false) give(slot);
@@ -289,11 +294,12 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     refuseAborted(own.signal, guard.name);
     if (closed) throw new ClosedError(guard.name, "pool");
     const borrower = leakMs === Infinity ? undefined : new Error("borrowed here");
-    if (line.size === 0 && options.validate === undefined) {
+    if (line.size === 0 && validate === undefined) {
       const slot = idle.pop();
       if (slot !== undefined) return lend(slot, borrower);
     }
-    if (line.size >= waitersMax) throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
+    if (line.size >= waitersMax && idle.length === 0 && total() >= max)
+      throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
     const timeoutMs = guard.check("timeoutMs", own.timeoutMs ?? acquireMs, 0, Infinity);
     const lease = line.wait(borrower, {
       signal: own.signal,
@@ -313,10 +319,10 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   }
 
   async function close(drainMs: number): Promise<void> {
+    guard.check("drainMs", drainMs, 0, Infinity);
     closed = true;
     guard.tell("closed", { lent: lent.size });
     watch?.cancel();
-    watch = undefined;
     refill?.cancel();
     line.rejectAll(() => new ClosedError(guard.name, "pool"));
     for (let slot = idle.pop(); slot !== undefined; slot = idle.pop()) void end(slot.resource);
@@ -357,7 +363,11 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
         void end(resource);
         return true;
       },
-      close: (drainMs = 10_000) => (closing ??= close(drainMs)),
+      close(drainMs = 10_000) {
+        const ending = closing ?? close(drainMs);
+        if (closed) closing = ending;
+        return ending;
+      },
       get max() {
         return max;
       },

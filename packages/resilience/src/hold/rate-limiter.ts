@@ -44,10 +44,10 @@ export interface RateLimiter extends Reporting {
   tryTake(key?: string, weight?: number): boolean;
   /**
    * Waits for its turn (units are reserved in the order of the calls). @throws RateLimitedError when the wait would be longer than
-   * `waitMsMax` or too many wait; the signal's reason, after giving the units back.
+   * `waitMsMax` or too many wait; the signal's reason, after giving the units back if nobody has reserved behind it.
    */
   acquire(key?: string, options?: { readonly weight?: number; readonly signal?: Cancel }): Promise<void>;
-  /** Empties the key's bucket for `forMs`: the answer to a 429 with Retry-After. */
+  /** Empties the key's bucket for `forMs`: the answer to a 429 with Retry-After. Turns that are waited for already stay as they are. */
   block(key: string, forMs: number): void;
   /** Multiplies every limit and burst (default 1): half the capacity, half the quota. */
   scale: number;
@@ -209,13 +209,17 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         }
         // Reserve now, sleep until the reservation falls due: later calls queue up behind it.
         const costMs = weight * (quota.unitMs / scale);
-        track(name, Math.max(arrivalOf(name) ?? now, now) + costMs);
+        const reserved = Math.max(arrivalOf(name) ?? now, now) + costMs;
+        track(name, reserved);
+        const { blocked } = count;
         waiting += 1;
         try {
-          await sleep(system, waitMs, guard.name, signal);
+          await sleep(system, waitMs, guard.name, signal, true);
           count.allowed += 1;
         } catch (reason) {
-          track(name, (arrivalOf(name) ?? now) - costMs);
+          // Not when others stand behind it, who keep their time: a newcomer would pass in the same moment, above the burst. Nor
+          // after a block, which is shortened by nobody.
+          if (arrivalOf(name) === reserved && count.blocked === blocked) track(name, reserved - costMs);
           throw reason;
         } finally {
           waiting -= 1;

@@ -5,6 +5,7 @@ import { quietly } from "../cancel.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Ring } from "./ring.ts";
+import { textOf } from "../text.ts";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
 
@@ -52,14 +53,19 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
   const charactersMax = guard.integer(options, "charactersMax", 1_000_000, 1);
   const messageMax = guard.integer(options, "messageMax", 10_000, 1);
   const dumpGapMs = guard.number(options, "dumpGapMs", 1000, 0);
-  const dumpRank = rank[options.dumpLevel ?? "error"];
+  const dumpRank = rank[known("dumpLevel", options.dumpLevel ?? "error")];
   const count = { written: 0, filtered: 0, overwritten: 0, cut: 0, dumps: 0, dumpsSkipped: 0 };
-  let level = options.level ?? "debug";
+  let level = known("level", options.level ?? "debug");
   let ring = new Ring<{ readonly line: LogLine; readonly characters: number }>();
   let characters = 0;
   let dumpedAt = -Infinity;
-
+  let dumping = false;
   let full = false;
+
+  function known(field: string, word: LogLevel): LogLevel {
+    guard.oneOf(field, word, Object.keys(rank));
+    return word;
+  }
 
   function keep(line: LogLine): void {
     const own = charactersOf(line);
@@ -83,13 +89,16 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
   function dump(): void {
     if (options.onDump === undefined) return;
     const now = system.now();
-    if (now - dumpedAt < dumpGapMs) {
+    // A receiver may log errors itself.
+    if (dumping || now - dumpedAt < dumpGapMs) {
       count.dumpsSkipped += 1;
       return;
     }
     dumpedAt = now;
     count.dumps += 1;
+    dumping = true;
     quietly(options.onDump, lines());
+    dumping = false;
   }
 
   return guard.complete<RingLog>(
@@ -98,7 +107,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
         return level;
       },
       set level(next) {
-        level = next;
+        level = known("level", next);
       },
       log(at, message, fields) {
         if (rank[at] < rank[level]) {
@@ -106,9 +115,11 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
           return;
         }
         count.written += 1;
-        const long = message.length > messageMax;
+        // Also what is no text, an error above all, is one here: the bound is counted in its characters.
+        const whole = textOf(message);
+        const long = whole.length > messageMax;
         if (long) count.cut += 1;
-        const text = long ? `${message.slice(0, messageMax)}…` : message;
+        const text = long ? `${whole.slice(0, messageMax)}…` : whole;
         keep({ at: system.wallNow(), level: at, message: text, ...(fields === undefined ? {} : { fields }) });
         if (rank[at] >= dumpRank) dump();
       },
@@ -121,7 +132,7 @@ export function ringLog(options: RingLogOptions = {}): RingLog {
       },
       controls: {
         "set-level": (argument) => {
-          if (typeof argument === "string" && argument in rank) level = argument as LogLevel;
+          level = known("level", argument as LogLevel);
         },
         dump: () => {
           dumpedAt = -Infinity;

@@ -76,9 +76,13 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
       async check(key, weight = 1) {
         const costMs = guard.check("weight", weight, 0) * unitMs;
         const now = system.wallNow();
-        const ask = bounded(guard, "the store's answer", storeMs, () =>
-          options.store.take(key, costMs, burst * unitMs, now),
-        );
+        const ask = bounded(guard, "the store's answer", storeMs, async () => {
+          const { taken, arrival } = await options.store.take(key, costMs, burst * unitMs, now);
+          // Drivers give numbers as texts, and truth as 0 and 1.
+          const answer = { taken: Boolean(taken), arrival: Number(arrival) };
+          guard.check("the store's arrival", answer.arrival, 0);
+          return answer;
+        });
         const outcome = await ask.outcome;
         let decision: RateDecision;
         if (outcome.kind === "done") {

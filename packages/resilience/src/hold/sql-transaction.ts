@@ -3,13 +3,14 @@
 // a transaction, nor in the next one. Leaves to the caller: getting the connection, and destroying it when it is told to.
 import { refuseAborted } from "../cancel.ts";
 import type { Cancel, CancelSignal } from "../cancel.ts";
-import { CommitUnknownError, RollbackError, TransactionOverError } from "../errors.ts";
+import { CommitUnknownError, GuardError, RollbackError, TransactionOverError } from "../errors.ts";
 import type { Reporting } from "../report.ts";
 import { bounded } from "./bounded.ts";
 import type { Outcome } from "./bounded.ts";
 import { deadlockRetry } from "./deadlock.ts";
 import type { DeadlockOptions } from "./deadlock.ts";
 import { openGuard } from "./guard.ts";
+import { textOf } from "../text.ts";
 
 /** As much of a connection as is needed; statements run one after another in the order of the calls. */
 export interface SqlConnection {
@@ -81,7 +82,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
   ): Promise<Value> {
     count.begun += 1;
     let open = false;
-    let over = false;
+    const fate: Fate = { over: false, spoilt: undefined };
     const outcome = await bounded(
       guard,
       "the transaction",
@@ -91,21 +92,31 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
         open = true;
         // A BEGIN that was answered too late is being rolled back already.
         refuseAborted(signal, guard.name);
-        const isOver = (): boolean => over || signal.aborted;
         const handle = fenced(connection, () => {
-          if (!isOver()) return;
+          if (!isOver(fate, signal)) return;
           count.late += 1;
           guard.trip("late-statement", { attempt });
           throw new TransactionOverError(guard.name, signal.reason);
         });
-        return work(scopeOf(handle, signal, attempt, isOver));
+        return work(scopeOf(handle, signal, attempt, fate));
       },
       cancel,
     ).outcome;
-    over = true;
+    fate.over = true;
     if (outcome.kind === "done") {
+      if (fate.spoilt !== undefined) return undo(connection, fate.spoilt.error, attempt);
       const committed = await finish(connection, "COMMIT");
       if (committed.kind === "done") {
+        if (isRollback(committed.value)) {
+          count.rolledBack += 1;
+          const why = "a statement had failed; let its error through, or put it into a savepoint";
+          guard.tell("rolled-back", { attempt, why });
+          throw new GuardError(
+            "NOT_COMMITTED",
+            guard.name,
+            `the COMMIT of "${guard.name}" was answered with ROLLBACK: ${why}`,
+          );
+        }
         count.committed += 1;
         return outcome.value;
       }
@@ -124,13 +135,13 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
   async function undo(connection: SqlConnection, error: unknown, attempt: number): Promise<never> {
     const outcome = await finish(connection, "ROLLBACK");
     // SQLite rolls back by itself after some errors and then has nothing left to roll back.
-    if (outcome.kind === "done" || /no transaction is active/.test(String(outcome.error))) {
+    if (outcome.kind === "done" || /no transaction is active/.test(textOf(outcome.error))) {
       count.rolledBack += 1;
-      guard.tell("rolled-back", { attempt, why: String(error) });
+      guard.tell("rolled-back", { attempt, why: textOf(error) });
       throw error;
     }
     count.rollbackFailures += 1;
-    guard.trip("rollback-failed", { attempt, why: String(error), failure: String(outcome.error) });
+    guard.trip("rollback-failed", { attempt, why: textOf(error), failure: textOf(outcome.error) });
     throw new RollbackError(guard.name, [outcome.error], error);
   }
 
@@ -138,7 +149,7 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     connection: Connection,
     signal: CancelSignal,
     attempt: number,
-    isOver: () => boolean,
+    fate: Fate,
     depth = 0,
   ): SqlScope<Connection> {
     let savepoints = 0;
@@ -152,14 +163,19 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
         const name = `prunella_${depth}_${savepoints}`;
         await connection.execute(`SAVEPOINT ${name}`);
         try {
-          const value = await part(scopeOf(connection, signal, attempt, isOver, depth + 1));
+          const value = await part(scopeOf(connection, signal, attempt, fate, depth + 1));
           await connection.execute(`RELEASE SAVEPOINT ${name}`);
           return value;
         } catch (error) {
           // After the transaction has ended its ROLLBACK has taken, or will take, the savepoint with it.
-          if (!isOver()) {
-            await connection.execute(`ROLLBACK TO SAVEPOINT ${name}`);
-            await connection.execute(`RELEASE SAVEPOINT ${name}`);
+          if (!isOver(fate, signal)) {
+            try {
+              await connection.execute(`ROLLBACK TO SAVEPOINT ${name}`);
+              await connection.execute(`RELEASE SAVEPOINT ${name}`);
+            } catch {
+              // Some databases have rolled back all by themselves (MySQL after a deadlock). Nothing of it may be committed.
+              fate.spoilt ??= { error };
+            }
           }
           throw error;
         }
@@ -175,6 +191,17 @@ export function sqlTransaction(options: SqlTransactionOptions = {}): SqlTransact
     () => ({ values, counts: count }),
   );
 }
+
+interface Fate {
+  over: boolean;
+  /** Set when a savepoint could not be undone: the whole must be. */
+  spoilt: { readonly error: unknown } | undefined;
+}
+
+const isOver = ({ over }: Fate, signal: CancelSignal): boolean => over || signal.aborted;
+
+/** PostgreSQL answers the COMMIT of a transaction in which a statement failed with ROLLBACK, and no error; drivers keep the word. */
+const isRollback = (answer: unknown): boolean => (answer as { command?: unknown } | undefined)?.command === "ROLLBACK";
 
 /** What runs statements has one of these methods: a connection, a client in one of its fields, a prepared statement. */
 const verbs = ["execute", "query", "exec", "run"];

@@ -8,6 +8,7 @@ import { bounded } from "./bounded.ts";
 import { deadlockRetry } from "./deadlock.ts";
 import type { DeadlockOptions } from "./deadlock.ts";
 import { openGuard } from "./guard.ts";
+import { textOf } from "../text.ts";
 
 export interface TransactionOptions extends DeadlockOptions {
   /** Bound of one attempt in ms, rollback not included (default 30,000); then rollback and TimeoutError. */
@@ -177,10 +178,10 @@ export function transaction(options: TransactionOptions = {}): Transaction {
     const failures = await rollback(ledger);
     count.rolledBack += 1;
     if (failures.length === 0) {
-      guard.tell("rolled-back", { attempt, why: String(error) });
+      guard.tell("rolled-back", { attempt, why: textOf(error) });
       throw error;
     }
-    guard.trip("rollback-failed", { attempt, failures: failures.length, why: String(error) });
+    guard.trip("rollback-failed", { attempt, failures: failures.length, why: textOf(error) });
     throw new RollbackError(guard.name, failures, error);
   }
 

@@ -5,7 +5,6 @@ import {
   AbortedError,
   breaker,
   countWindow,
-  defaultRegistry,
   pipeline,
   retry,
   timeout,
@@ -222,41 +221,6 @@ test("no attempt of a policy starts beyond the total time of its retry", async (
   void watch(pipeline({ retry: again, system }).execute(() => (starts.push(system.now()), boom())));
   await system.advance(1000);
   assert.deepEqual(starts, [5000, 5100, 5200]);
-});
-
-test("what comes late is counted and discarded, under a hedge too", async () => {
-  for (const hedged of [false, true]) {
-    const system = manualSystem();
-    const discarded: unknown[] = [];
-    const gates = Array.from({ length: 4 }, () => deferred());
-    let calls = 0;
-    const policy = pipeline({
-      timeout: 100,
-      ...(hedged ? { hedge: { delayMs: 10 } } : { retry: { delayMs: 0, attemptsMax: 2 } }),
-      discard: (value) => discarded.push(value),
-      system,
-    });
-    const call = watch(policy.execute(() => gates[calls++]?.promise));
-    await system.advance(300);
-    assert.ok(call.error instanceof TimeoutError);
-    gates[0]?.resolve("late");
-    gates[1]?.reject(new Error("late"));
-    await settle();
-    const { timedOut, late } = policy.snapshot().counts;
-    assert.deepEqual([calls, timedOut, late, discarded], [2, 2, 2, ["late"]]);
-  }
-});
-
-test("parts made by a policy are listed under its name, or under their own", () => {
-  const before = new Set(defaultRegistry().list());
-  const named = pipeline({ name: "policy", breaker: {}, retry: { name: "own" } });
-  const unnamed = pipeline({ breaker: { name: "alone" }, bulkhead: {} });
-  const listed = defaultRegistry()
-    .list()
-    .filter((each) => !before.has(each))
-    .map(({ guard, name }) => `${guard} ${name}`);
-  assert.deepEqual(listed.toSorted(), ["breaker alone", "breaker policy", "pipeline policy", "retry own"]);
-  assert.deepEqual([named.retry?.name, unnamed.name], ["own", "pipeline"]);
 });
 
 test("a call that waited for its slot is made when one is free, and gives it back", async () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { AbortedError, breaker, bulkhead, fallback, retry, timeout, type CallContext } from "@prunella/resilience";
 import type { Cancel, Work } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { boom, never, settle, watch } from "./helpers.ts";
+import { boom, never, watch } from "./helpers.ts";
 
 interface Policy {
   execute(work: Work<unknown>, cancel?: Cancel): Promise<unknown>;
@@ -72,18 +72,6 @@ test("each attempt of a retry knows its number, with a caller who can leave and 
     await again.execute(({ attempt }) => (attempts.push(attempt), boom()), cancel).catch(() => {});
     assert.deepEqual(attempts, [1, 2, 3]);
   }
-});
-
-test("a wait that its caller leaves ends at once, with the reason, and leaves no timer", async () => {
-  const controller = new AbortController();
-  const call = watch(retry({ delayMs: 1000, jitter: "none", system }).execute(boom, controller.signal));
-  await settle();
-  const waiting = system.pending;
-  controller.abort("left");
-  await settle();
-  assert.ok(call.error instanceof AbortedError);
-  assert.equal(call.error.cause, "left");
-  assert.equal(system.pending, waiting - 1);
 });
 
 test("a slot that is asked for by a caller who has left is not given", async () => {

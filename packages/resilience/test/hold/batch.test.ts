@@ -65,6 +65,7 @@ test("one limit holds over several calls, and can be moved while they run", asyn
   assert.equal(Math.max(...most), 4);
   await system.advance(50);
   await both;
+  for (const limit of [0, 2.5, Number.NaN]) assert.throws(() => (own.limit = limit), /limit is/);
 });
 
 test("items are drawn only as they are started; an item that overruns and a cancelled batch have their outcomes", async () => {
@@ -75,13 +76,7 @@ test("items are drawn only as they are started; an item that overruns and a canc
   }
   const caller = new AbortController();
   const own = batch({ system, limit: 3, itemMs: 50 });
-  const items = (function* (): Generator<number> {
-    for (const item of endless()) {
-      if (item === 8) return;
-      yield item;
-    }
-  })();
-  const mapping = own.map(items, () => new Promise(() => {}), { signal: caller.signal });
+  const mapping = own.map(endless(), () => new Promise(() => {}), { signal: caller.signal });
   await system.advance(10);
   assert.ok(drawn <= 4, String(drawn));
   await system.advance(40);
@@ -90,18 +85,11 @@ test("items are drawn only as they are started; an item that overruns and a canc
   const statuses = outcomes.map((each) =>
     each.status === "rejected" ? (each.reason instanceof TimeoutError ? "overrun" : "cancelled") : each.status,
   );
-  assert.deepEqual(statuses, [
-    "overrun",
-    "overrun",
-    "overrun",
-    "cancelled",
-    "cancelled",
-    "cancelled",
-    "skipped",
-    "skipped",
-  ]);
+  assert.deepEqual(statuses, ["overrun", "overrun", "overrun", "cancelled", "cancelled", "cancelled", "skipped"]);
+  assert.equal(drawn, 7, "an endless source ends with the batch");
   assert.equal(system.pending, 0);
   assert.equal(own.snapshot().values["running"], 0);
+  assert.deepEqual(own.snapshot().counts, { items: 7, fulfilled: 0, rejected: 6, skipped: 1, trips: 0 });
 });
 
 test("any mix of items keeps order and limit, and every item has exactly one outcome", async () => {
@@ -121,12 +109,22 @@ test("any mix of items keeps order and limit, and every item has exactly one out
           if (ms % 5 === 4) throw new Error("four");
           return ms;
         });
+        // A copy of the moment in which it resolves: nothing may come later.
+        const ended = mapping.then((outcomes) => [...outcomes]);
         await system.advance(2000);
-        const outcomes = await mapping;
+        const expected = costs.map((ms) => (ms >= 25 || ms % 5 === 4 ? "rejected" : ms));
         assert.deepEqual(
-          outcomes.map((each) => (each.status === "fulfilled" ? each.value : each.status)),
-          costs.map((ms) => (ms >= 25 || ms % 5 === 4 ? "rejected" : ms)),
+          (await ended).map((each) => (each.status === "fulfilled" ? each.value : each.status)),
+          expected,
         );
+        const rejected = expected.filter((each) => each === "rejected").length;
+        assert.deepEqual(own.snapshot().counts, {
+          items: costs.length,
+          fulfilled: costs.length - rejected,
+          rejected,
+          skipped: 0,
+          trips: 0,
+        });
       },
     ),
   );
@@ -212,39 +210,6 @@ test("batches at the source and keys are bounded; close refuses what is not sent
   assert.ok(answers[2] instanceof ClosedError && answers[3] instanceof ClosedError);
   assert.equal(most, 2);
   await assert.rejects(own.load(6), ClosedError);
-});
-
-test("any sequence of keys and times answers each key with its own value", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.record({ key: fc.nat(6), ms: fc.nat(15) }), { maxLength: 40 }),
-      fc.integer({ min: 0, max: 10 }),
-      fc.integer({ min: 1, max: 4 }),
-      async (steps, windowMs, sizeMax) => {
-        const system = manualSystem();
-        const own = loader<number, number>({
-          system,
-          windowMs,
-          sizeMax,
-          batchesMax: 2,
-          load: async (keys) => {
-            assert.ok(keys.length <= sizeMax && new Set(keys).size === keys.length);
-            await after(system, 7);
-            return keys.map((key) => key * 10);
-          },
-        });
-        const answers: Promise<void>[] = [];
-        for (const { key, ms } of steps) {
-          answers.push(own.load(key).then((value) => assert.equal(value, key * 10)));
-          await system.advance(ms);
-        }
-        await system.advance(1000);
-        await Promise.all(answers);
-        assert.equal(own.snapshot().values["gathered"], 0);
-        assert.equal(system.pending, 0);
-      },
-    ),
-  );
 });
 
 test("PERF-003: eager loading makes the start wait and pays twice; lazy makes it once for 50 callers, at first use", async () => {
@@ -360,4 +325,50 @@ test("a raised limit starts waiting items at once", async () => {
   await system.advance(0);
   assert.equal(started, 3);
   assert.deepEqual(own.snapshot().values, { running: 3, limit: 3, waiting: 0 });
+});
+
+test("a batch that is aborted while another one holds all slots ends at once; each item of an array has its outcome", async () => {
+  const system = manualSystem();
+  const own = batch({ system, limit: 1 });
+  void own.map(["other"], () => new Promise(() => {}));
+  for (const items of [["a", "b", "c"], new Set(["a", "b", "c"])]) {
+    const caller = new AbortController();
+    const mapping = own.map(items, () => assert.fail("started"), { signal: caller.signal });
+    await system.advance(0);
+    caller.abort();
+    assert.deepEqual(
+      (await mapping).map(({ status }) => status),
+      ["skipped", "skipped", "skipped"],
+    );
+  }
+  assert.deepEqual(own.snapshot().values, { running: 1, limit: 1, waiting: 0 });
+});
+
+test("a refused key is told once, also when whoever hears of it asks for another", async () => {
+  const own = loader<number, number>({ system: manualSystem(), keysMax: 1, load: () => new Promise(() => {}) });
+  let told = 0;
+  own.listen(({ event }) => {
+    if (event !== "refused") return;
+    told += 1;
+    own.load(100 + told).catch(() => {});
+  });
+  own.load(1).catch(() => {});
+  await assert.rejects(own.load(2), QueueFullError);
+  assert.deepEqual([told, own.snapshot().counts["refused"]], [1, 2]);
+});
+
+test("what is lazy and asks for itself is made once and waits no longer than its bound", async () => {
+  const system = manualSystem();
+  let made = 0;
+  const own = lazy(
+    (): Promise<number> => {
+      made += 1;
+      return own.get();
+    },
+    { system, timeoutMs: 100 },
+  );
+  const asked = assert.rejects(own.get(), TimeoutError);
+  await system.advance(100);
+  await asked;
+  assert.equal(made, 1);
 });

@@ -163,6 +163,23 @@ test("drain releases thousands of waiting producers in slices, in order", async 
   balanced(queue);
 });
 
+test("a slice that lets in all who wait sets no timer for nobody", () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1000, system });
+  for (let at = 0; at < 1000; at += 1) queue.offer(at);
+  for (let at = 0; at < 256; at += 1) void queue.put(at);
+  queue.drain();
+  assert.deepEqual([queue.size, queue.snapshot().values["producersWaiting"], system.pending], [256, 0, 0]);
+});
+
+test("nothing is no item, whether there is room or not", async () => {
+  const queue = boundedQueue<number | undefined>({ capacity: 1, system: manualSystem() });
+  await assert.rejects(queue.put(undefined), /item is undefined/);
+  queue.offer(1);
+  await assert.rejects(queue.put(undefined), /item is undefined/);
+  assert.throws(() => queue.offer(undefined), /item is undefined/);
+});
+
 test("close refuses new items and waiting producers, and lets consumers finish what is held", async () => {
   const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
   queue.offer(1);
@@ -450,16 +467,6 @@ test("each policy turns away in its own words: what is full, and who waits", asy
   await assert.rejects(waiting.take(), /waiting consumers/);
 });
 
-test("a control plane drains to a share; an argument that makes no sense is taken as the nearest that does", () => {
-  const queue = boundedQueue<number>({ capacity: 10, system: manualSystem() });
-  const drain = (share?: number | string): number => {
-    for (let at = queue.size; at < 10; at += 1) queue.offer(at);
-    queue.controls?.["drain"]?.(share);
-    return queue.size;
-  };
-  assert.deepEqual([drain(0.5), drain("0.2"), drain(7), drain(-1), drain("x"), drain()], [5, 2, 10, 0, 0, 0]);
-});
-
 test("a listener of shed items that throws breaks nothing", () => {
   const queue = boundedQueue<number>({
     capacity: 1,
@@ -514,4 +521,84 @@ test("takeAll and tryTake of an empty queue change nothing; a bounded line of pr
   await assert.rejects(queue.take({ signal: gone.signal }), AbortedError);
   assert.throws(() => queue.offer(undefined as never), /anything but undefined/);
   assert.equal(queue.snapshot().state, "ok");
+});
+
+test("what is put into a closed queue is refused and counted; that is no overflow", async () => {
+  for (const policy of ["backpressure", "refuse", "drop-oldest", "drop-newest", "priority"] as const) {
+    const queue = boundedQueue<number>({ capacity: 10, policy, system: manualSystem() });
+    const events: string[] = [];
+    queue.offer(1);
+    queue.close();
+    queue.listen(({ event }) => events.push(event));
+    assert.equal(queue.offer(2), "refused");
+    await assert.rejects(queue.put(3), ClosedError);
+    const { state, counts } = queue.snapshot();
+    assert.deepEqual([events, state, counts["trips"]], [[], "closed", 0]);
+    balanced(queue);
+  }
+});
+
+test("while waiting producers are let in, a refused offer is no overflow either", async () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1000, system });
+  for (let at = 0; at < 1600; at += 1) void queue.put(at);
+  queue.takeAll();
+  const events: string[] = [];
+  queue.listen(({ event }) => events.push(event));
+  assert.equal(queue.offer(1), "refused", "nobody overtakes");
+  assert.deepEqual([events, queue.size], [[], 256]);
+  await system.advance(1);
+  assert.equal(queue.size, 600);
+});
+
+test("who hears of a shed item or of an overflow may put something in: the bound and the accounts stay exact", () => {
+  for (const policy of ["drop-oldest", "priority"] as const) {
+    const shed: number[] = [];
+    let puts = 0;
+    const again = (): void => {
+      if (puts < 20) queue.offer(100 + puts++, 0);
+      balanced(queue);
+    };
+    const queue: BoundedQueue<number> = boundedQueue<number>({
+      capacity: 3,
+      policy,
+      system: manualSystem(),
+      onShed(item) {
+        shed.push(item);
+        again();
+      },
+    });
+    queue.listen(again);
+    for (let at = 0; at < 10; at += 1) {
+      queue.offer(at, 2);
+      balanced(queue);
+    }
+    assert.equal(queue.drain(), queue.accounts.shed === 0 ? 0 : 3);
+    balanced(queue);
+    assert.equal(new Set(shed).size, shed.length, "each is told once");
+  }
+});
+
+test("a longest wait that is none is refused by name, whether there is an item or not", async () => {
+  const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
+  for (const timeoutMs of [-1, Number.NaN]) {
+    for (const wait of [() => queue.take({ timeoutMs }), () => queue.put(1, { timeoutMs })])
+      await assert.rejects(wait(), { name: "BadOptionError", field: "timeoutMs" });
+  }
+  await queue.put(1);
+  await assert.rejects(queue.put(2, { timeoutMs: -1 }), { field: "timeoutMs" });
+  await assert.rejects(queue.take({ timeoutMs: -1 }), { field: "timeoutMs" });
+  assert.deepEqual([queue.size, queue.accounts.in], [1, 1]);
+});
+
+test("a control plane's drain that says no share sheds nothing", () => {
+  const queue = boundedQueue<number>({ capacity: 4, system: manualSystem() });
+  for (let at = 0; at < 4; at += 1) queue.offer(at);
+  for (const share of ["half", 2, -1])
+    assert.throws(() => queue.controls?.["drain"]?.(share), { name: "BadOptionError", field: "share" });
+  assert.equal(queue.size, 4);
+  queue.controls?.["drain"]?.("0.5");
+  assert.equal(queue.size, 2);
+  queue.controls?.["drain"]?.();
+  assert.equal(queue.size, 0);
 });

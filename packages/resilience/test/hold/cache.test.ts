@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { cache, TimeoutError, QueueFullError } from "@prunella/resilience";
+import type { Cache } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 test("LOW-001: a scan through a plain map is invisible; the cache tells an eviction storm and its end", () => {
@@ -250,4 +251,56 @@ test("a time to live of one entry overrides the cache's, and expired entries are
   assert.equal(own.snapshot().counts["expired"], 1);
   assert.equal(own.size, 1);
   assert.throws(() => own.set("bad", 1, { ttlMs: -1 }), /ttlMs/);
+});
+
+test("who hears of an eviction storm may use the cache: the next window counts it", () => {
+  const held = cache<number, number>({ entriesMax: 2, alertWindow: 4 });
+  const heard: string[] = [];
+  held.listen(({ event }) => {
+    heard.push(event);
+    for (let key = 0; key < 3; key += 1) held.get(key);
+  });
+  for (let key = 0; key < 8; key += 1) held.set(key, key);
+  assert.deepEqual(heard, ["eviction-storm"]);
+  const { hits, misses, evictions } = held.snapshot().counts;
+  assert.deepEqual({ hits, misses, evictions }, { hits: 1, misses: 2, evictions: 6 });
+});
+
+test("loads that fetch something themselves are bounded like any other; one that fetches its own key waits for its bound", async () => {
+  const system = manualSystem();
+  let loads = 0;
+  const deep: Cache<number, number> = cache<number, number>({
+    system,
+    loadsMax: 50,
+    load: async (key) => {
+      loads += 1;
+      return deep.fetch(key + 1);
+    },
+  });
+  await assert.rejects(deep.fetch(0), QueueFullError);
+  assert.equal(loads, 50);
+
+  let own = 0;
+  const self: Cache<string, string> = cache<string, string>({
+    system,
+    loadTimeoutMs: 100,
+    load: async (key) => {
+      own += 1;
+      return self.fetch(key);
+    },
+  });
+  const asked = assert.rejects(self.fetch("a"), TimeoutError);
+  await system.advance(100);
+  await asked;
+  assert.equal(own, 1);
+});
+
+test("a caller who has given up already starts no load, but gets what is there", async () => {
+  let loads = 0;
+  const own = cache<number, string>({ system: manualSystem(), load: () => `value ${(loads += 1)}` });
+  const signal = AbortSignal.abort("gone");
+  await assert.rejects(own.fetch(1, { signal }), { name: "AbortError", cause: "gone" });
+  own.set(1, "one");
+  assert.equal(await own.fetch(1, { signal }), "one");
+  assert.equal(loads, 0);
 });

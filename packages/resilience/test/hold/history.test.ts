@@ -138,7 +138,8 @@ test("the level can be driven from outside; a long message is cut and counted; l
   log.controls?.["set-level"]?.("warn");
   log.log("info", "lost");
   log.log("warn", "1234567");
-  log.controls?.["set-level"]?.("nonsense");
+  for (const nonsense of ["nonsense", "toString", 30, undefined])
+    assert.throws(() => log.controls?.["set-level"]?.(nonsense), { name: "BadOptionError", field: "level" });
   assert.equal(log.level, "warn");
   assert.deepEqual(
     log.lines("warn").map(({ message }) => message),
@@ -147,6 +148,16 @@ test("the level can be driven from outside; a long message is cut and counted; l
   assert.deepEqual(log.lines("error"), []);
   log.clear();
   assert.deepEqual(log.lines(), []);
+});
+
+test("a line as long as may be is kept whole", () => {
+  const log = ringLog({ messageMax: 5, system: manualSystem() });
+  for (const message of ["12345", "123456"]) log.log("info", message);
+  assert.deepEqual(
+    log.lines().map(({ message }) => message),
+    ["12345", "12345…"],
+  );
+  assert.equal(log.snapshot().counts["cut"], 1);
 });
 
 test("what a history holds is in its snapshot; asking for none, or less, gives none", () => {
@@ -219,4 +230,38 @@ test("what a ring log holds, overwrites, cuts and dumps is counted; full is told
   log.level = "fatal";
   log.log("error", "not kept");
   assert.equal(log.snapshot().counts["filtered"], 2);
+});
+
+test("a level that is none is refused by name, wherever it is given", () => {
+  const verbose = "verbose" as "debug";
+  assert.throws(() => ringLog({ level: verbose }), { name: "BadOptionError", field: "level" });
+  assert.throws(() => ringLog({ dumpLevel: verbose }), { name: "BadOptionError", field: "dumpLevel" });
+  const log = ringLog({ system: manualSystem() });
+  assert.throws(() => (log.level = verbose), { field: "level" });
+  assert.equal(log.level, "debug");
+});
+
+test("what is no text is kept as its text, so that the bound in characters holds", () => {
+  const log = ringLog({ charactersMax: 100, system: manualSystem() });
+  for (let at = 0; at < 50; at += 1) log.log("error", new Error("odd") as unknown as string);
+  log.log("info", Object.create(null) as string);
+  assert.ok((log.snapshot().values["characters"] as number) <= 100);
+  assert.equal(log.lines()[0]?.message, "Error: odd");
+});
+
+test("a receiver of dumps that logs errors itself is dumped once", () => {
+  let dumps = 0;
+  const log = ringLog({
+    system: manualSystem(),
+    dumpGapMs: 0,
+    onDump: () => {
+      dumps += 1;
+      log.log("error", "could not write the dump");
+    },
+  });
+  log.log("error", "it broke");
+  assert.equal(dumps, 1);
+  assert.equal(log.snapshot().counts["dumpsSkipped"], 1);
+  log.log("error", "again");
+  assert.equal(dumps, 2);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { DeadlockError, lockHierarchy, LockOrderError, QueueFullError, WaitTimeoutError } from "@prunella/resilience";
+import type { LockOwner } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 test("MED-010: naive locks taken as A,B and B,A wait for ever; ordered ones refuse at once and name both places", async () => {
@@ -61,6 +62,30 @@ test("MED-010: a two-way and a three-way cycle among unordered locks are broken 
     }
     assert.equal(locks.snapshot().values["locks"], 0);
   }
+});
+
+test("a reader behind a writer waits for the writer, not for those who read: the cycle names all three", async () => {
+  const own = lockHierarchy({ system: manualSystem() });
+  const told: unknown[] = [];
+  own.listen(({ event, detail }) => told.push([event, detail["owners"]]));
+  const [reads, writes, closes] = ["reads", "writes", "closes"].map((name) => own.owner(name)) as [
+    LockOwner,
+    LockOwner,
+    LockOwner,
+  ];
+  await reads.acquire("a", { mode: "read" });
+  await closes.acquire("b");
+  const waiting = [writes.acquire("a"), reads.acquire("b")];
+  await assert.rejects(closes.acquire("a", { mode: "read" }), (error) => {
+    assert.ok(error instanceof DeadlockError);
+    for (const name of ["reads", "writes", "closes"]) assert.match(error.message, new RegExp(name));
+    return true;
+  });
+  assert.deepEqual(told, [["deadlock", 3]]);
+  closes.releaseAll();
+  await waiting[1];
+  reads.releaseAll();
+  await waiting[0];
 });
 
 test("the place of an acquisition is a stack without labels", async () => {
@@ -377,4 +402,59 @@ test("withLocks takes locks without an order by name, for an owner that it names
   assert.deepEqual(await locks.withLocks(["y", "x"], holders), ["owner 1 x", "owner 1 y"]);
   assert.deepEqual(await locks.withLocks(["x", "y"], holders), ["owner 2 x", "owner 2 y"]);
   assert.deepEqual(await locks.withLocks(["z"], holders, { owner: "report" }), ["report z"]);
+});
+
+test("withLocks takes locks in their order also among such that have none", async () => {
+  const own = lockHierarchy({ system: manualSystem(), order: ["z", "a"] });
+  for (const names of [
+    ["z:1", "m", "a:1"],
+    ["m", "a:1", "z:1"],
+    ["a:1", "z:1", "m"],
+    ["a:1", "m", "z:1"],
+  ])
+    assert.equal(await own.withLocks(names, () => "done"), "done");
+  assert.equal(own.snapshot().counts["wrongOrder"], 0);
+});
+
+test("a chain of 20,000 waits overflows no stack, and the wait that would close it is refused", async () => {
+  const length = 20_000;
+  const own = lockHierarchy({ system: manualSystem(), stacks: false, waitersMax: length });
+  const owners = Array.from({ length }, (_, at) => own.owner(`owner ${at}`));
+  for (const [at, owner] of owners.entries()) await owner.acquire(`lock ${at}`);
+  for (const [at, owner] of owners.slice(0, -1).entries()) owner.acquire(`lock ${at + 1}`).catch(() => {});
+  await assert.rejects(
+    (owners.at(-1) as LockOwner).acquire("lock 0"),
+    (error) => error instanceof DeadlockError && error.cycle.length === length,
+  );
+});
+
+test("a cycle is found behind a crowd at one lock, also when the owner stands in that crowd itself", async () => {
+  const own = lockHierarchy({ system: manualSystem(), stacks: false });
+  const holder = own.owner("holder");
+  await holder.acquire("hot");
+  const crowd = Array.from({ length: 100 }, (_, at) => own.owner(`owner ${at}`));
+  for (const [at, owner] of crowd.entries()) {
+    await owner.acquire(`own ${at}`);
+    owner.acquire("hot").catch(() => {});
+  }
+  await assert.rejects(holder.acquire("own 50"), DeadlockError);
+  await assert.rejects((crowd[10] as LockOwner).acquire("hot"), DeadlockError, "it stands in front of itself");
+  await assert.rejects((crowd[10] as LockOwner).acquire("own 99"), DeadlockError);
+  assert.equal(typeof (await own.owner("newcomer").acquire("free")), "function");
+});
+
+test("thousands of readers hold together; who waits in vain hears of the first ten by name", async () => {
+  const system = manualSystem();
+  const own = lockHierarchy({ system, stacks: false });
+  const release = await own.owner("writer").acquire("page");
+  const asked = Array.from({ length: 9000 }, (_, at) => own.owner(`reader ${at}`).acquire("page", { mode: "read" }));
+  release();
+  await Promise.all(asked);
+  assert.equal(own.holders().length, 9000);
+  const late = assert.rejects(
+    own.owner("late").acquire("page", { timeoutMs: 100 }),
+    (error) => error instanceof WaitTimeoutError && error.message.match(/held by reader/g)?.length === 10,
+  );
+  await system.advance(100);
+  await late;
 });

@@ -47,6 +47,11 @@ test("a limiter decides, waits and counts as a plain token bucket per key would"
         const [waitMsMax, waitersMax] = [600.5, 3];
         const limiter = rateLimiter({ system, limit, periodMs: 1000, burst, waitMsMax, waitersMax });
         const buckets = new Map(["a", "b"].map((key) => [key, new Bucket(burst, 1000 / limit)]));
+        /** Reservations by key; one gives its units back only while nothing was reserved behind it and nothing blocked. */
+        const lines = new Map<string, Turn[]>([
+          ["a", []],
+          ["b", []],
+        ]);
         const counts = { allowed: 0, refused: 0, overflowed: 0, swept: 0, blocked: 0 };
         type Turn = {
           key: string;
@@ -92,6 +97,7 @@ test("a limiter decides, waits and counts as a plain token bucket per key would"
                 break;
               }
               bucket.tokens -= weight;
+              if (waitMs > 0 && weight > 0) lines.get(key)?.push(turn);
               if (waitMs > 0) turns.push(turn);
               else {
                 counts.allowed += 1;
@@ -106,11 +112,14 @@ test("a limiter decides, waits and counts as a plain token bucket per key would"
               turn.caller.abort();
               await system.advance(0);
               assert.ok(turn.error instanceof AbortedError);
+              if (lines.get(turn.key)?.at(-1) !== turn) break;
+              lines.get(turn.key)?.pop();
               (buckets.get(turn.key) as Bucket).tokens += turn.weight;
               break;
             }
             case "block":
               counts.blocked += 1;
+              for (const line of lines.values()) line.length = 0;
               bucket.tokens = Math.min(bucket.tokens, 1 - ms / bucket.unitMs);
               limiter.block(key, ms);
               break;

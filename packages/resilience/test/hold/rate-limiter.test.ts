@@ -193,11 +193,105 @@ test("two processes with one store share one quota; one that loses the store fal
   lost = false;
   assert.equal((await two.check("c")).allowed, true);
   assert.deepEqual(events, ["store-lost", "store-back"]);
+  assert.deepEqual(two.snapshot().counts, { allowed: 8, refused: 7, storeFailures: 4, trips: 1 });
 });
 
-test("the reference store is bounded", async () => {
+test("without a share of its own a process that has lost the store lets nobody pass, and asks to come back at its bound", async () => {
+  const store = { take: () => Promise.reject(new Error("down")) };
+  const alone = sharedQuota({
+    system: manualSystem(),
+    limit: 10,
+    periodMs: 1000,
+    store,
+    storeMs: 70,
+    fallbackShare: 0,
+  });
+  assert.deepEqual(await alone.check("a"), { allowed: false, retryAfterMs: 70, remaining: 0, limit: 0 });
+});
+
+test("over a store a quota decides, waits and counts as a limiter of one process does", async () => {
+  const step = fc.record({
+    key: fc.constantFrom("a", "b"),
+    weight: fc.nat(4),
+    waitMs: fc.constantFrom(0, 0, 50, 100, 700),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(1, 2, 5, 10),
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(step, { maxLength: 40, size: "max" }),
+      async (limit, burst, steps) => {
+        const system = manualSystem();
+        const quota = { system, limit, periodMs: 1000, burst };
+        const shared = sharedQuota({ ...quota, store: memoryQuotaStore() });
+        const local = rateLimiter(quota);
+        for (const { key, weight, waitMs } of steps) {
+          await system.advance(waitMs);
+          const [decision, expected] = [await shared.check(key, weight), local.check(key, weight)];
+          assert.deepEqual(decision, expected);
+        }
+        const { allowed, refused } = local.snapshot().counts;
+        const counted = shared.snapshot().counts;
+        assert.deepEqual([counted["allowed"], counted["refused"]], [allowed, refused]);
+        assert.equal(system.pending, 0);
+      },
+    ),
+  );
+});
+
+test("the reference store is bounded: keys that are not in debt go first, then those that took longest ago", async () => {
+  const own = memoryQuotaStore(2);
+  const takes = async (key: string): Promise<boolean> => (await own.take(key, 10, 20, 1000)).taken;
+  assert.deepEqual([await takes("a"), await takes("b"), await takes("a"), await takes("c")], [true, true, true, true]);
+  assert.equal(await takes("a"), false, "it took after b, which was forgotten");
   const store = memoryQuotaStore(2);
   for (const key of ["a", "b", "c"]) await store.take(key, 10, 10, 1000);
   assert.equal((await store.take("a", 10, 10, 1000)).taken, true, "the oldest was forgotten");
   assert.equal((await store.take("c", 10, 10, 1000)).taken, false);
+});
+
+test("units of a turn that was given up are given back only if nobody stands behind it: the burst holds at every moment", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 10, periodMs: 1000, burst: 1 });
+  const passed: number[] = [];
+  const caller = new AbortController();
+  const go = (signal?: AbortSignal): Promise<void> =>
+    limiter.acquire("a", signal === undefined ? {} : { signal }).then(() => void passed.push(system.now()));
+  await go();
+  const givenUp = assert.rejects(go(caller.signal), { name: "AbortError" });
+  const behind = go();
+  caller.abort();
+  await givenUp;
+  const newcomer = go();
+  await system.advance(1000);
+  await Promise.all([behind, newcomer]);
+  assert.deepEqual(passed, [0, 200, 300], "never two in one moment");
+});
+
+test("who gives up its turn does not shorten a block that came meanwhile", async () => {
+  const system = manualSystem();
+  const limiter = rateLimiter({ system, limit: 10, periodMs: 1000, burst: 1 });
+  const caller = new AbortController();
+  await limiter.acquire("a");
+  const givenUp = assert.rejects(limiter.acquire("a", { signal: caller.signal }), { name: "AbortError" });
+  limiter.block("a", 150);
+  caller.abort();
+  await givenUp;
+  await system.advance(149);
+  assert.equal(limiter.tryTake("a"), false);
+  await system.advance(51);
+  assert.equal(limiter.tryTake("a"), true);
+});
+
+test("a store that answers texts is understood; one that answers nonsense is lost, and nothing is thrown", async () => {
+  const answers: unknown[] = [{ taken: 1, arrival: "1700000001000" }, undefined, { taken: true }, { arrival: "soon" }];
+  let asked = 0;
+  const own = sharedQuota({
+    system: manualSystem(),
+    ...{ limit: 2, periodMs: 1000, burst: 10, fallbackShare: 0 },
+    store: { take: async () => answers[asked++] as { taken: boolean; arrival: number } },
+  });
+  assert.deepEqual(await own.check("a"), { allowed: true, retryAfterMs: 0, remaining: 8, limit: 10 });
+  for (const _ of answers.slice(1)) assert.equal((await own.check("a")).allowed, false);
+  assert.deepEqual([own.snapshot().state, own.snapshot().counts["storeFailures"]], ["alone", 3]);
 });

@@ -525,3 +525,82 @@ test("SQL: the handle is the connection in everything else: its class, its field
   const frozen = Object.freeze({ execute: (sql: string) => sql.length });
   assert.equal(await own.run(frozen, ({ connection }) => connection.execute("four")), 4);
 });
+
+test("SQL: a deadlock that took the whole transaction with it is run again, also from within a savepoint", async () => {
+  // MySQL and MariaDB roll back all by themselves: there is no savepoint to go back to.
+  const log: string[] = [];
+  let attempts = 0;
+  const connection = {
+    execute(sql: string): void {
+      log.push(sql);
+      if (sql.startsWith("ROLLBACK TO")) throw Object.assign(new Error("SAVEPOINT does not exist"), { errno: 1305 });
+      if (sql === "UPDATE" && (attempts += 1) === 1) throw Object.assign(new Error("Deadlock found"), { errno: 1213 });
+    },
+  };
+  const system = manualSystem();
+  const tx = sqlTransaction({ system });
+  const done = tx.run(connection, (scope) => scope.savepoint(() => scope.connection.execute("UPDATE")));
+  await system.advance(1000);
+  await done;
+  assert.deepEqual(
+    log.filter((sql) => !sql.includes("SAVEPOINT")),
+    ["BEGIN", "UPDATE", "ROLLBACK", "BEGIN", "UPDATE", "COMMIT"],
+  );
+});
+
+test("SQL: nothing is committed after a savepoint that could not be undone, even if its error was caught", async () => {
+  const log: string[] = [];
+  const connection = {
+    execute(sql: string): void {
+      log.push(sql);
+      if (sql.startsWith("ROLLBACK TO")) throw new Error("no such savepoint");
+    },
+  };
+  const tx = sqlTransaction({ system: manualSystem() });
+  const failure = new Error("of the part");
+  await assert.rejects(
+    tx.run(connection, (scope) => scope.savepoint(() => Promise.reject(failure)).catch(() => "went on")),
+    failure,
+  );
+  assert.equal(log.at(-1), "ROLLBACK");
+  assert.deepEqual([tx.snapshot().counts["committed"], tx.snapshot().counts["rolledBack"]], [0, 1]);
+});
+
+test("SQL: a COMMIT that PostgreSQL answers with ROLLBACK is no success", async () => {
+  const connection = { execute: async (sql: string) => ({ command: sql === "COMMIT" ? "ROLLBACK" : sql }) };
+  const tx = sqlTransaction({ system: manualSystem() });
+  await assert.rejects(
+    tx.run(connection, () => "a statement failed, and its error was swallowed"),
+    { code: "PRUNELLA_NOT_COMMITTED" },
+  );
+  assert.deepEqual([tx.snapshot().counts["committed"], tx.snapshot().counts["rolledBack"]], [0, 1]);
+});
+
+test("an error that `isDeadlock` cannot judge goes to the caller as it is", async () => {
+  const tx = transaction({
+    system: manualSystem(),
+    isDeadlock: () => {
+      throw new Error("cannot judge");
+    },
+  });
+  await assert.rejects(
+    tx.run(() => Promise.reject(new Error("of the work"))),
+    { message: "of the work" },
+  );
+});
+
+test("what the work throws may be anything: the steps are undone and the caller gets it", async () => {
+  let undone = 0;
+  const thrown = Object.create(null) as object;
+  const caught = await transaction({ system: manualSystem() })
+    .run(async (scope) => {
+      await scope.step(
+        "step",
+        () => {},
+        () => (undone += 1),
+      );
+      throw thrown;
+    })
+    .catch((error: unknown) => error);
+  assert.deepEqual([caught === thrown, undone], [true, 1]);
+});
