@@ -5,6 +5,7 @@ import {
   AbortedError,
   breaker,
   countWindow,
+  fallback,
   pipeline,
   retry,
   timeout,
@@ -254,4 +255,23 @@ test("who leaves in the turn in which a slot was granted gives it to the next", 
   assert.ok(left.error instanceof AbortedError);
   assert.equal(next.value, "fine");
   assert.equal(policy.bulkhead?.active, 0);
+});
+
+test("ten thousand policies that have nothing to do have no timer, used or not", async () => {
+  const system = manualSystem();
+  for (let number = 0; number < 10_000; number += 1) {
+    const policy = pipeline({
+      retry: { delayMs: 10 },
+      hedge: { delayMs: 10 },
+      breaker: { failures: 1 },
+      bulkhead: { queueMax: 5 },
+      timeout: 1000 + number,
+      totalTimeoutMs: 60_000,
+      fallback: fallback({ staleMsMax: 1000, chain: [() => "instead"], system }),
+      system,
+    });
+    if (number % 100 === 0) void policy.tryExecute(number % 200 === 0 ? fine : boom);
+  }
+  await system.advance(100);
+  assert.equal(system.pending, 0);
 });
