@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { AbortedError, setListenerErrorHook, timeout, TimeoutError, type CallContext } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
@@ -203,6 +202,7 @@ test("every timeout is said, and zero or a wrong number is dealt with", async ()
   assert.deepEqual(heard, ["timed-out"]);
   assert.throws(() => timeout(-1), /timeoutMs is -1/);
   assert.throws(() => timeout(Number.NaN), /timeoutMs is NaN/);
+  assert.throws(() => timeout({ timeoutMs: 1, mode: "loud" as never }), /mode is "loud", .* one of early, cooperative/);
   assert.equal(await timeout(Infinity).execute(fine), "fine");
 });
 
@@ -243,87 +243,6 @@ test("a hook that fails by promise disturbs nobody: listeners' errors go to the 
   } finally {
     setListenerErrorHook(() => {});
     process.off("unhandledRejection", note);
-  }
-});
-
-/** Work that ends when it is told to, with an error of its own. */
-const obedient = (word: string) => (context: CallContext) =>
-  new Promise<never>((_yes, no) => void context.onAbort(() => no(new Error(word))));
-
-test("cooperative: every call is counted by how it ended, each deadline is told, and nothing is left", async () => {
-  const system = manualSystem();
-  const limit = timeout({ timeoutMs: 100, mode: "cooperative", system });
-  const told: unknown[] = [];
-  limit.listen(({ event, detail }) => told.push([event, detail]));
-  await limit.execute(fine);
-  await limit.execute(() => Promise.reject(new Error("no"))).catch(() => {});
-  const late = watch(limit.execute(obedient("noticed")));
-  const stubborn = deferred();
-  const after = watch(limit.execute(() => stubborn.promise));
-  await system.advance(120);
-  stubborn.resolve("after all");
-  await settle();
-  assert.ok(late.error instanceof TimeoutError);
-  assert.deepEqual([late.error.timeoutMs, String(late.error.cause), after.value], [100, "Error: noticed", "after all"]);
-  const detail = { timeoutMs: 100, total: false };
-  assert.deepEqual(told, [
-    ["timed-out", detail],
-    ["timed-out", detail],
-  ]);
-  assert.deepEqual(limit.snapshot().counts, { calls: 4, failed: 2, timedOut: 2, late: 0, trips: 2 });
-  await system.advance(10);
-  assert.equal(system.pending, 0);
-});
-
-test("cooperative: calls share the timer of their deadlines; one that succeeded leaves its caller's signal alone", async () => {
-  const system = manualSystem();
-  const limit = timeout({ timeoutMs: 60_000, mode: "cooperative", system });
-  const { signal } = new AbortController();
-  const gate = deferred();
-  const calls = Array.from({ length: 50 }, () => limit.execute(() => gate.promise, signal));
-  assert.deepEqual([system.pending, getEventListeners(signal, "abort").length], [1, 1]);
-  gate.resolve("");
-  await Promise.all(calls);
-  await system.advance(10);
-  assert.deepEqual([system.pending, getEventListeners(signal, "abort").length], [0, 0]);
-  assert.equal(await limit.execute(fine), "fine");
-});
-
-test("cooperative: whichever told the work to stop first is why; the reason of a caller's abort stays its cause", async () => {
-  const system = manualSystem();
-  const limit = timeout({ timeoutMs: 100, mode: "cooperative", system });
-  const gates = [deferred(), deferred()];
-  const callers = [new AbortController(), new AbortController()];
-  const calls = gates.map((gate, at) => watch(limit.execute(() => gate.promise, callers[at]?.signal)));
-  callers[0]?.abort("mine");
-  await system.advance(120);
-  callers[1]?.abort("too late");
-  for (const gate of gates) gate.reject(new Error("noticed"));
-  await settle();
-  const [aborted, late] = calls;
-  assert.ok(aborted?.error instanceof AbortedError && late?.error instanceof TimeoutError);
-  assert.deepEqual([aborted.error.cause, String(late.error.cause)], ["mine", "Error: noticed"]);
-  assert.equal(await limit.execute(fine), "fine", "nothing of them is left in the record");
-  await assert.rejects(
-    limit.execute(() => Promise.reject(new Error("its own"))),
-    /its own/,
-  );
-});
-
-test("cooperative: with precise, and below 50 ms, each call has a timer of its own, which is exact", async () => {
-  for (const options of [{ timeoutMs: 20 }, { timeoutMs: 1003, precise: true }]) {
-    const system = manualSystem();
-    const limit = timeout({ ...options, mode: "cooperative", system });
-    await system.advance(7);
-    const calls = [1, 2].map(() => watch(limit.execute(obedient("noticed"))));
-    assert.equal(system.pending, 2);
-    await system.advance(options.timeoutMs - 1);
-    assert.equal(calls[0]?.state, "pending");
-    await system.advance(1);
-    assert.deepEqual(
-      calls.map(({ error }) => error instanceof TimeoutError),
-      [true, true],
-    );
   }
 });
 
