@@ -78,8 +78,7 @@ export function bySqlState(state: string): ErrorKind | undefined {
 }
 
 export function byHttpStatus(status: number): ErrorKind | undefined {
-  if ([408, 421, 425, 429, 500, 502, 503, 504, 507].includes(status)) return "transient";
+  if (!(status >= 400 && status < 600)) return undefined;
   if ([401, 402, 403, 404, 405, 407, 410, 451, 501, 505, 511].includes(status)) return "configuration";
-  if (status >= 400 && status < 500) return "unexpected";
-  return status >= 500 && status < 600 ? "transient" : undefined;
+  return status >= 500 || [408, 421, 425, 429].includes(status) ? "transient" : "unexpected";
 }

@@ -245,7 +245,8 @@ test("a call that waited for its slot is made when one is free, and gives it bac
 });
 
 test("who leaves in the turn in which a slot was granted gives it to the next", async () => {
-  const policy = pipeline({ bulkhead: { concurrentMax: 1, queueMax: 5 }, system: manualSystem() });
+  const bulkhead = { concurrentMax: 1, queueMax: 5 };
+  const policy = pipeline({ bulkhead, breaker: { failures: 1 }, system: manualSystem() });
   const controller = new AbortController();
   policy.bulkhead?.tryAcquire();
   const left = watch(policy.execute(() => assert.fail("was called"), controller.signal));
@@ -255,7 +256,8 @@ test("who leaves in the turn in which a slot was granted gives it to the next", 
   await settle();
   assert.ok(left.error instanceof AbortedError);
   assert.equal(next.value, "fine");
-  assert.equal(policy.bulkhead?.active, 0);
+  assert.deepEqual([policy.bulkhead?.active, policy.breaker?.state], [0, "closed"]);
+  assert.equal(policy.breaker?.snapshot().counts["succeeded"], 1);
 });
 
 test("ten thousand policies that have nothing to do have no timer, used or not", async () => {

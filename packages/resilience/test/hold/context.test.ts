@@ -158,6 +158,14 @@ test("errors of Node, undici, PostgreSQL, Redis and HTTP are told apart", () => 
   ];
   for (const [error, kind] of cases) assert.equal(classify(error).kind, kind, JSON.stringify(error));
   assert.equal(classify({ code: "ECONNRESET" }).because, "code ECONNRESET");
+  for (const [status, kind] of Object.entries({
+    400: "unexpected",
+    499: "unexpected",
+    500: "transient",
+    511: "configuration",
+  }))
+    assert.deepEqual(classify({ status: Number(status) }), { kind, because: `http ${status}` });
+  for (const status of [399, 600, Number.NaN]) assert.equal(classify({ status }).because, "no rule");
   for (const code of [40001, "40 bottles", "08", "40p01"])
     assert.equal(classify({ code }).because, "no rule", `${code} is no SQLSTATE`);
 });
