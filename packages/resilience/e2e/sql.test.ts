@@ -76,7 +76,7 @@ describe("PostgreSQL", { timeout: 120_000, skip }, () => {
     await first.execute("DROP TABLE IF EXISTS account");
     await first.execute("CREATE TABLE account (name TEXT PRIMARY KEY, balance INTEGER)");
     await first.execute("INSERT INTO account VALUES ('a', 100), ('b', 100)");
-    const changes = sqlTransaction({ begin: "BEGIN ISOLATION LEVEL SERIALIZABLE", attempts: 10 });
+    const changes = sqlTransaction({ begin: "BEGIN ISOLATION LEVEL SERIALIZABLE", attemptsMax: 10 });
     let arrived = 0;
     // Each may take 150 from the two accounts together; without serialisation both would.
     const withdraw = (own: (typeof connections)[0], from: "a" | "b"): Promise<boolean> =>

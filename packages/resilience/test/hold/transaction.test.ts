@@ -183,7 +183,7 @@ test("a savepoint undoes only its part; its steps go with the whole later on", a
 test("a lost deadlock is rolled back and run again after a random delay; other errors are not", async () => {
   const system = manualSystem();
   const undone: number[] = [];
-  const own = transaction({ system, attempts: 3 });
+  const own = transaction({ system, attemptsMax: 3 });
   const running = own.run(async (scope) => {
     await scope.step(
       "write",
@@ -324,7 +324,7 @@ test("whatever the steps do, at the end all of them stand or none does", async (
       fc.option(fc.integer({ min: 0, max: 150 })),
       async (steps, abortAt) => {
         const system = manualSystem();
-        const own = transaction({ system, timeoutMs: 100, attempts: 2, delayMs: 5 });
+        const own = transaction({ system, timeoutMs: 100, attemptsMax: 2, delayMs: 5 });
         const standing = new Set<number>();
         const caller = new AbortController();
         if (abortAt !== null) system.setTimer(() => caller.abort(new Error("abort")), abortAt);
