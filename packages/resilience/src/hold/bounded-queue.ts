@@ -83,6 +83,7 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   const { system } = guard;
   const capacity = guard.integer(options, "capacity", 1000, 1);
   const policy = options.policy ?? "backpressure";
+  guard.oneOf("policy", policy, ["backpressure", "refuse", "drop-oldest", "drop-newest", "priority"]);
   const highItems = guard.number(options, "highWater", 0.8, 0, 1) * capacity;
   const lowItems = guard.number(options, "lowWater", 0.5, 0, options.highWater ?? 0.8) * capacity;
   const drainTo = guard.number(options, "drainTo", 1, 0, 1);

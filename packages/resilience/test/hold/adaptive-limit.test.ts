@@ -264,3 +264,10 @@ test("a share loses no call by rounding", () => {
     assert.equal(count, sure);
   }
 });
+
+test("an algorithm that is none is refused by name", () => {
+  assert.throws(() => adaptiveLimit({ algorithm: "gradient" as "aimd" }), {
+    name: "BadOptionError",
+    field: "algorithm",
+  });
+});

@@ -585,3 +585,8 @@ test("a control plane's drain that says no share sheds nothing", () => {
   queue.controls?.["drain"]?.();
   assert.equal(queue.size, 0);
 });
+
+test("a policy that is none is refused by name: a misspelt one would leave the queue without a bound", () => {
+  const policy = "drop_oldest" as QueuePolicy;
+  assert.throws(() => boundedQueue({ policy }), { name: "BadOptionError", field: "policy" });
+});
