@@ -32,6 +32,8 @@ let strayed: string | undefined;
 Object.assign(globalThis, { planTest: (...given: unknown[]) => void planned.push(given.at(-1) as () => unknown) });
 // That a property fails is enough to know; its smallest counterexample is not needed.
 fc.configureGlobal({ endOnFailure: true });
+/** What is on globalThis before anything of the package: what a run leaves there, the next must not find. */
+const globals = new Set(Reflect.ownKeys(globalThis));
 for (const event of ["unhandledRejection", "uncaughtException"])
   process.on(event, (error) => void (strayed = String(error)));
 
@@ -65,6 +67,7 @@ async function failureOf(text: string): Promise<string | undefined> {
   // What the run before left behind may still fail, and is not this one's.
   await turn();
   generation += 1;
+  for (const key of Reflect.ownKeys(globalThis)) if (!globals.has(key)) Reflect.deleteProperty(globalThis, key);
   // A set that grows while it is walked is walked to its end.
   if (generation === 2) for (const url of stale) for (const each of importers.get(url) ?? []) stale.add(each);
   mutant = text;

@@ -51,7 +51,7 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<R
   for (const each of all) calls.set(each, await callsPerRound(each));
   const cost = (each: Case): Promise<number> => cpuPerCall(each, calls.get(each) ?? 1);
   for (let round = 0; round < rounds; round += 1) {
-    for (const each of all) {
+    for (const each of shuffled(all, round)) {
       // Between two of the bare await: a machine that is slow for a while is slow for both.
       const before = await cost(bare);
       const ns = await cost(each);
@@ -65,6 +65,16 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<R
     results.push({ each, ns, ratio, bytes: await bytesPerCall(each) });
   }
   return results;
+}
+
+/** In another order in each round: what one leaves behind, a collection or timers, must not always meet the same other. */
+function shuffled(cases: readonly Case[], round: number): Case[] {
+  const left = [...cases];
+  let seed = round + 1;
+  return cases.map(() => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return left.splice(seed % left.length, 1)[0] as Case;
+  });
 }
 
 /** Warms a case up and finds how many calls fill a round: what the first ones cost tells little of the later ones. */

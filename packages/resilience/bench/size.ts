@@ -10,7 +10,7 @@ const alone = async (name: string): Promise<number> =>
   (await bundle(`export { ${name} } from ${JSON.stringify(src)}`)).gzipped;
 
 const bounds: readonly { readonly what: string; readonly code: string; readonly kBMax: number }[] = [
-  { what: "whole package", code: `export * from ${JSON.stringify(src)}`, kBMax: 33.3 },
+  { what: "whole package", code: `export * from ${JSON.stringify(src)}`, kBMax: 33.8 },
   { what: "breaker alone", code: `export { breaker } from ${JSON.stringify(src)}`, kBMax: 3.6 },
 ];
 

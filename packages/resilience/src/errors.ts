@@ -16,14 +16,13 @@ export class GuardError extends Error {
   /** Name of the primitive that made it. */
   readonly guardName: string;
 
-  constructor(word: string, guardName: string, message: string, own?: object, cause?: unknown, traced = false) {
+  constructor(word: string, guardName: string, message: string, cause?: unknown, traced = false) {
     const limit = depth.stackTraceLimit;
     if (!traced) depth.stackTraceLimit = 0;
     super(message, cause === undefined ? undefined : { cause });
     depth.stackTraceLimit = limit;
     this.code = `PRUNELLA_${word}`;
     this.guardName = guardName;
-    Object.assign(this, own);
   }
 
   /** The class by name, also where a minifier has renamed it: "BreakerOpenError" for "PRUNELLA_BREAKER_OPEN". */
@@ -38,7 +37,7 @@ export class GuardError extends Error {
 /** A local refusal: the work was not started, or its caller gave it up. Never a failure of the dependency. */
 export class RefusalError extends GuardError {
   /** Time after which the same call may pass, in ms; Infinity for never, undefined when nobody can know. */
-  declare readonly retryAfterMs?: number;
+  declare readonly retryAfterMs?: number | undefined;
 
   /** Marks the family, also for another copy of this package: see `isRefusal`. */
   get isRefusal(): true {
@@ -56,8 +55,11 @@ export function isRefusal(error: unknown): boolean {
 
 /** The breaker is open, isolated, or has all its trials under way. `cause` is the failure that opened it. */
 export class BreakerOpenError extends RefusalError {
+  declare readonly retryAfterMs?: number | undefined;
+
   constructor(guardName: string, retryAfterMs?: number, cause?: unknown) {
-    super("BREAKER_OPEN", guardName, `breaker "${guardName}" lets no call through`, { retryAfterMs }, cause);
+    super("BREAKER_OPEN", guardName, `breaker "${guardName}" lets no call through`, cause);
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -70,13 +72,15 @@ export class BulkheadFullError extends RefusalError {
 
 /** A rate limit refused the call, or the wait for it would be too long. */
 export class RateLimitedError extends RefusalError {
+  declare readonly retryAfterMs?: number | undefined;
+
   constructor(guardName: string, retryAfterMs?: number) {
     super(
       "RATE_LIMITED",
       guardName,
       `the quota of "${guardName}" is used up; try again ${retryAfterMs === undefined ? "later" : `in ${Math.ceil(retryAfterMs)} ms`}`,
-      { retryAfterMs },
     );
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -85,14 +89,15 @@ export class LimitReachedError extends RefusalError {
   declare readonly limit: number;
 
   constructor(guardName: string, limit: number) {
-    super("LIMIT_REACHED", guardName, `"${guardName}" has its limit of ${limit} calls in flight; try later`, { limit });
+    super("LIMIT_REACHED", guardName, `"${guardName}" has its limit of ${limit} calls in flight; try later`);
+    this.limit = limit;
   }
 }
 
 /** The caller's signal or context was aborted. `cause` is the reason it gave; `name` is "AbortError", as on the web. */
 export class AbortedError extends RefusalError {
   constructor(guardName: string, reason: unknown) {
-    super("ABORT", guardName, `the call through "${guardName}" was aborted by its caller`, undefined, reason);
+    super("ABORT", guardName, `the call through "${guardName}" was aborted by its caller`, reason);
   }
 }
 
@@ -121,7 +126,6 @@ export class TransactionOverError extends RefusalError {
       "TRANSACTION_OVER",
       guardName,
       `a statement of "${guardName}" was not sent: its transaction is over; await each one`,
-      undefined,
       why,
     );
   }
@@ -132,7 +136,8 @@ export class WaitTimeoutError extends RefusalError {
   declare readonly waitedMs: number;
 
   constructor(guardName: string, what: string, waitedMs: number, detail = "") {
-    super("WAIT_TIMEOUT", guardName, `waited ${waitedMs} ms for ${what} of "${guardName}"${detail}`, { waitedMs });
+    super("WAIT_TIMEOUT", guardName, `waited ${waitedMs} ms for ${what} of "${guardName}"${detail}`);
+    this.waitedMs = waitedMs;
   }
 }
 
@@ -159,8 +164,9 @@ export class LockOrderError extends RefusalError {
       "LOCK_ORDER",
       guardName,
       `"${wanted.lock}" must not be taken while "${held.lock}" is held: ${rule}${sites([held, wanted])}`,
-      { held, wanted },
     );
+    this.held = held;
+    this.wanted = wanted;
   }
 }
 
@@ -174,8 +180,8 @@ export class DeadlockError extends RefusalError {
       "DEADLOCK",
       guardName,
       `waiting for "${cycle[0]?.lock}" would close a cycle of ${cycle.length} waits; release your locks and start again${sites(cycle)}`,
-      { cycle },
     );
+    this.cycle = cycle;
   }
 }
 
@@ -190,14 +196,8 @@ export class BadOptionError extends RefusalError {
         : typeof value === "object" && value
           ? "an object"
           : String(value).slice(0, 60);
-    super(
-      "BAD_OPTION",
-      guardName,
-      `"${guardName}": ${field} is ${shown}, but must be ${rule}`,
-      { field },
-      undefined,
-      true,
-    );
+    super("BAD_OPTION", guardName, `"${guardName}": ${field} is ${shown}, but must be ${rule}`, undefined, true);
+    this.field = field;
   }
 }
 
@@ -207,14 +207,9 @@ export class InvalidInputError extends RefusalError {
   declare readonly rule: string;
 
   constructor(guardName: string, field: string, rule: string, shown: string) {
-    super(
-      "INVALID_INPUT",
-      guardName,
-      `${field} is refused: it must be ${rule}; got ${shown}`,
-      { field, rule },
-      undefined,
-      true,
-    );
+    super("INVALID_INPUT", guardName, `${field} is refused: it must be ${rule}; got ${shown}`, undefined, true);
+    this.field = field;
+    this.rule = rule;
   }
 }
 
@@ -223,13 +218,8 @@ export class TimeoutError extends GuardError {
   declare readonly timeoutMs: number;
 
   constructor(guardName: string, timeoutMs: number, what = "the work", cause?: unknown) {
-    super(
-      "TIMEOUT",
-      guardName,
-      `${what} of "${guardName}" took longer than its bound of ${timeoutMs} ms`,
-      { timeoutMs },
-      cause,
-    );
+    super("TIMEOUT", guardName, `${what} of "${guardName}" took longer than its bound of ${timeoutMs} ms`, cause);
+    this.timeoutMs = timeoutMs;
   }
 }
 
@@ -243,9 +233,9 @@ export class RollbackError extends GuardError {
       "ROLLBACK",
       guardName,
       `rolling back "${guardName}" failed in ${failures.length} place(s): ${failures.map(textOf).join("; ")}; check by hand what is left`,
-      { failures },
       cause,
     );
+    this.failures = failures;
   }
 }
 
@@ -256,7 +246,6 @@ export class CommitUnknownError extends GuardError {
       "COMMIT_UNKNOWN",
       guardName,
       `the COMMIT of "${guardName}" was not answered; look whether the change stands before you repeat it, and destroy the connection`,
-      undefined,
       cause,
     );
   }

@@ -4,7 +4,24 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import * as all from "@prunella/resilience";
-import { GuardError, isRefusal, RefusalError } from "@prunella/resilience";
+import {
+  AbortedError,
+  BadOptionError,
+  BreakerOpenError,
+  CommitUnknownError,
+  DeadlockError,
+  GuardError,
+  InvalidInputError,
+  isRefusal,
+  LimitReachedError,
+  LockOrderError,
+  RateLimitedError,
+  RefusalError,
+  RollbackError,
+  TimeoutError,
+  TransactionOverError,
+  WaitTimeoutError,
+} from "@prunella/resilience";
 
 type Made = new (...args: readonly unknown[]) => GuardError;
 const classes = Object.entries(all).filter(
@@ -41,4 +58,47 @@ test("nothing else is taken for a refusal, whatever it is", () => {
   for (const other of [undefined, null, 0, "refused", {}, { isRefusal: true }, new Error("no"), () => {}])
     assert.equal(isRefusal(other), false);
   assert.equal(isRefusal(Object.assign(new Error("of another copy"), { isRefusal: true })), true);
+});
+
+test("what an error knows beside its message is in fields of its own, and why it came to be in its cause", () => {
+  const site = { lock: "a", owner: "me", mode: "write", site: "here" } as const;
+  const cause = new Error("why");
+  const cases: readonly (readonly [GuardError, Record<string, unknown>])[] = [
+    [new BreakerOpenError("g", 500, cause), { retryAfterMs: 500, cause }],
+    [new BreakerOpenError("g"), { retryAfterMs: undefined }],
+    [new RateLimitedError("g", 1.2), { retryAfterMs: 1.2 }],
+    [new LimitReachedError("g", 7), { limit: 7 }],
+    [new AbortedError("g", cause), { cause }],
+    [new TransactionOverError("g", cause), { cause }],
+    [new WaitTimeoutError("g", "a turn", 50), { waitedMs: 50 }],
+    [new LockOrderError("g", site, site, "rule"), { held: site, wanted: site }],
+    [new DeadlockError("g", [site]), { cycle: [site] }],
+    [new BadOptionError("g", "limit", 0, "above 0"), { field: "limit" }],
+    [new InvalidInputError("g", "url", "short", "text"), { field: "url", rule: "short" }],
+    [new TimeoutError("g", 100, "it", cause), { timeoutMs: 100, cause }],
+    [new RollbackError("g", [cause], cause), { failures: [cause], cause }],
+    [new CommitUnknownError("g", cause), { cause }],
+  ];
+  for (const [error, own] of cases) {
+    for (const [key, value] of Object.entries(own))
+      assert.deepEqual((error as unknown as Record<string, unknown>)[key], value);
+    assert.equal("cause" in error, "cause" in own, error.name);
+  }
+});
+
+test("a message says when to try again, rounded up, or later when nobody knows", () => {
+  assert.match(new RateLimitedError("g", 1.2).message, /try again in 2 ms$/);
+  assert.match(new RateLimitedError("g").message, /try again later$/);
+});
+
+test("a bad option is shown as it came, texts in quotes and cut, objects by their kind", () => {
+  const shown = (value: unknown): string | undefined =>
+    /limit is (.*), but must be good/.exec(new BadOptionError("g", "limit", value, "good").message)?.[1];
+  const values = [undefined, null, 0, Number.NaN, true, "", "ten", "x".repeat(99), {}, [1], 10n ** 99n];
+  assert.deepEqual(values.map(shown), [
+    ...["undefined", "null", "0", "NaN", "true", '""', '"ten"'],
+    `"${"x".repeat(60)}"`,
+    ...["an object", "an object"],
+    `1${"0".repeat(59)}`,
+  ]);
 });

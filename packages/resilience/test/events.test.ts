@@ -19,6 +19,7 @@ import {
   pool,
   rateLimiter,
   ringLog,
+  setListenerErrorHook,
   sharedQuota,
   type GuardEvent,
   type Reporting,
@@ -234,3 +235,26 @@ test("autotune", () =>
     const guard = autotune({ min: 1, max: 9, apply: () => {}, system });
     return { guard, steps: [() => guard.pause(), () => guard.resume()] };
   }, "ok-[paused]->paused paused-[resumed]->ok"));
+
+test("each listener hears each event; one that throws is told to the hook, with the event, and harms nobody", () => {
+  const guard = breaker({ name: "payments", system: manualSystem() });
+  const heard: string[] = [];
+  const hooked: [unknown, GuardEvent][] = [];
+  const broken = new Error("broken listener");
+  guard.listen(({ event }) => heard.push(`first ${event}`));
+  guard.listen(() => {
+    throw broken;
+  });
+  const stop = guard.listen(({ event }) => heard.push(`last ${event}`));
+  guard.open();
+  setListenerErrorHook((error, event) => hooked.push([error, event]));
+  guard.close();
+  setListenerErrorHook(() => {});
+  stop();
+  guard.open();
+  assert.deepEqual(heard, ["first opened", "last opened", "first closed", "last closed", "first opened"]);
+  assert.deepEqual(
+    hooked.map(([error, { event, name }]) => [error, event, name]),
+    [[broken, "closed", "payments"]],
+  );
+});

@@ -36,8 +36,8 @@ export function backoffMs(options: BackoffOptions, attempt: number, lastMs: numb
 export function parseRetryAfter(value: string | null | undefined, wallNow: number): number | undefined {
   const text = value?.trim() ?? "";
   if (/^\d{1,15}$/.test(text)) return Number(text) * 1000;
-  const at = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? undefined : Math.max(0, at - wallNow);
+  const waitMs = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) - wallNow : Number.NaN;
+  return Number.isNaN(waitMs) ? undefined : Math.max(0, waitMs);
 }
 
 /** The default reading of an error's wish: its own `retryAfterMs`. */

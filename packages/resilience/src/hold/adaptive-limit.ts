@@ -62,11 +62,11 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   let inflight = 0;
   let refusing = false;
 
-  /** Calls that the tenant is sure of: at least one. */
+  /** Calls that a tenant with calls in flight is sure of: at least one. */
   function sureOf(tenant: string): number {
     const share =
       shares === undefined
-        ? 1 / (flying.size + (flying.has(tenant) ? 0 : 1))
+        ? 1 / flying.size
         : (Object.hasOwn(shares, tenant) ? (shares[tenant] ?? 0) : 0) + (tenant === others ? leftShare : 0);
     // What a share loses by rounding (1 - 0.8 is less than 0.2) costs it no call.
     return Math.max(1, Math.floor(limit * share + 1e-9));
@@ -75,7 +75,8 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   function tryAcquire(name = "default"): LimitPermit | undefined {
     const tenant = shares === undefined || Object.hasOwn(shares, name) ? name : others;
     const own = flying.get(tenant) ?? 0;
-    if (inflight >= limit && own >= sureOf(tenant)) {
+    // Shares are filled one after another, and tenants may be more than places: all of them together have a bound too.
+    if (inflight >= limit && (inflight + 1 >= 2 * limit || own >= sureOf(tenant))) {
       count.refused += 1;
       if (!refusing) {
         refusing = true;

@@ -98,8 +98,9 @@ export function autotune(options: AutotuneOptions): Autotune {
       move(best.value, "no better");
       return;
     }
-    if (clamp(value + direction * step) === value) turn();
-    move(clamp(value + direction * step), "climbing");
+    const next = (): number => clamp(value + direction * step);
+    if (next() === value) turn();
+    move(next(), "climbing");
   }
 
   function reset(): void {

@@ -164,15 +164,13 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
     return rings.findLast((ring) => ring.size > 0)?.shift();
   }
 
-  /** The oldest item of the lowest level. */
-  function removeLeast(): Item | undefined {
-    if (size > 0) size -= 1;
-    return rings.find((ring) => ring.size > 0)?.shift();
-  }
-
   function shedDownTo(items: number): Item[] {
     const removed: Item[] = [];
-    while (size > items) removed.push(removeLeast() as Item);
+    while (size > items) {
+      size -= 1;
+      // The oldest of the lowest level.
+      removed.push(rings.find((ring) => ring.size > 0)?.shift() as Item);
+    }
     count.shed += removed.length;
     return removed;
   }

@@ -25,36 +25,42 @@ export interface CacheAlerts {
 
 export function cacheAlerts(guard: OpenGuard, options: CacheAlertOptions): CacheAlerts {
   const { window, stormShare, hitRateDrop } = options;
+  /** Of windows that are over. */
+  const past = { hits: 0, misses: 0, evictions: 0 };
   let hits = 0;
   let misses = 0;
   let evictions = 0;
   let storms = 0;
-  let operations = 0;
-  let windowHits = 0;
-  let windowMisses = 0;
-  let windowEvictions = 0;
+  /** Hits at which the window is over: a hit, which is most of a cache's work, moves one counter. */
+  let hitsDue = window;
   let longRate: number | undefined;
   let storming = false;
   let falling = false;
 
   function operation(): void {
-    operations += 1;
-    if (operations >= window) judge();
+    hitsDue -= 1;
+    if (hits >= hitsDue) judge();
   }
 
   function judge(): void {
-    const evictionShare = windowEvictions / operations;
+    const over = { hits, misses, evictions };
+    past.hits += hits;
+    past.misses += misses;
+    past.evictions += evictions;
+    // Before anybody is told: who hears of it may ask the cache.
+    hits = misses = evictions = 0;
+    hitsDue = window;
+    const evictionShare = over.evictions / window;
     if (!storming && evictionShare >= stormShare) {
       storming = true;
       storms += 1;
-      guard.trip("eviction-storm", { evictions: windowEvictions, operations, hitRate: rate() });
+      guard.trip("eviction-storm", { evictions: over.evictions, operations: window, hitRate: rate() });
     } else if (storming && evictionShare < stormShare / 2) {
       storming = false;
-      guard.tell("eviction-storm-over", { evictions: windowEvictions, operations });
+      guard.tell("eviction-storm-over", { evictions: over.evictions, operations: window });
     }
-    const lookups = windowHits + windowMisses;
-    if (lookups > 0) judgeHitRate(windowHits / lookups);
-    operations = windowHits = windowMisses = windowEvictions = 0;
+    const lookups = over.hits + over.misses;
+    if (lookups > 0) judgeHitRate(over.hits / lookups);
   }
 
   function judgeHitRate(hitRate: number): void {
@@ -70,26 +76,31 @@ export function cacheAlerts(guard: OpenGuard, options: CacheAlertOptions): Cache
     longRate = before + (hitRate - before) * (falling ? longWeight / 10 : longWeight);
   }
 
-  const rate = (): number => (hits + misses === 0 ? 0 : hits / (hits + misses));
+  const total = (): Record<keyof typeof past, number> => ({
+    hits: past.hits + hits,
+    misses: past.misses + misses,
+    evictions: past.evictions + evictions,
+  });
+  const rate = (): number => {
+    const all = total();
+    return all.hits / (all.hits + all.misses || 1);
+  };
 
   return {
     hit() {
       hits += 1;
-      windowHits += 1;
-      operation();
+      if (hits >= hitsDue) judge();
     },
     miss() {
       misses += 1;
-      windowMisses += 1;
       operation();
     },
     evicted() {
       evictions += 1;
-      windowEvictions += 1;
     },
     operation,
     state: () => (storming ? "storm" : falling ? "falling" : "ok"),
     values: () => ({ hitRate: rate(), hitRateLong: longRate ?? rate() }),
-    counts: () => ({ hits, misses, evictions, storms }),
+    counts: () => ({ ...total(), storms }),
   };
 }

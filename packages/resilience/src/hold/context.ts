@@ -45,9 +45,10 @@ export function errorContext(options: ErrorContextOptions = {}): ErrorContext {
   }
 
   function attach(error: unknown, fields: ContextFields): void {
-    if (typeof error !== "object" || error === null || !Object.isExtensible(error)) return;
+    // Neither a frozen error nor what is no object can carry anything.
+    if (!Object.isExtensible(error)) return;
     // The innermost context is the whole truth: it holds the outer ones.
-    if (Object.hasOwn(error, contextSymbol)) return;
+    if (Object.hasOwn(error as object, contextSymbol)) return;
     Object.defineProperty(error, contextSymbol, { value: fields, enumerable: false });
     count.attached += 1;
   }

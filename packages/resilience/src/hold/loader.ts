@@ -61,7 +61,6 @@ export function loader<Key, Value>(options: LoaderOptions<Key, Value>): Loader<K
     scheduled = true;
     const ready = (): void => {
       scheduled = false;
-      timer = undefined;
       due = true;
       dispatch();
     };

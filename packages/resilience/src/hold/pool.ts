@@ -78,6 +78,7 @@ interface Slot<Resource> {
 export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   const guard = openGuard("pool", options);
   const { system } = guard;
+  const { validate } = options;
   const min = guard.integer(options, "min", 0, 0);
   let max = guard.integer(options, "max", Math.max(10, min), Math.max(1, min));
   const idleMs = guard.number(options, "idleMs", 30_000, 1, Infinity);
@@ -121,14 +122,13 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   /** Starts as much supply as there is demand, within `max`. */
   function pump(): void {
     while (line.size > supply()) {
-      const slot = idle.pop();
-      if (slot !== undefined) {
-        if (options.validate === undefined) give(slot);
-        else void check(slot, options.validate);
-      } else if (total() < max) void make();
+      // Where nothing is checked nobody waits while something is idle.
+      const slot = validate === undefined ? undefined : idle.pop();
+      if (slot !== undefined) void check(slot);
+      else if (total() < max) void make();
       else break;
     }
-    if (line.size > supply() && total() >= max && !exhausted) {
+    if (line.size > creating + checking && total() >= max && !exhausted) {
       exhausted = true;
       guard.trip("exhausted", { max, waiting: line.size, lent: lent.size });
     } else if (line.size === 0 && exhausted) {
@@ -206,9 +206,9 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
   }
 
   /** Checks an idle resource; a bad one is destroyed and the next is tried. */
-  async function check(slot: Slot<Resource>, validate: NonNullable<PoolOptions<Resource>["validate"]>): Promise<void> {
+  async function check(slot: Slot<Resource>): Promise<void> {
     checking += 1;
-    const run = bounded(guard, "validate", validateMs, (signal) => validate(slot.resource, signal));
+    const run = bounded(guard, "validate", validateMs, (signal) => validate?.(slot.resource, signal));
     const outcome = await run.outcome;
     checking -= 1;
     if (outcome.kind === "done" && outcome.value !== false) give(slot);
@@ -294,7 +294,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     refuseAborted(own.signal, guard.name);
     if (closed) throw new ClosedError(guard.name, "pool");
     const borrower = leakMs === Infinity ? undefined : new Error("borrowed here");
-    if (line.size === 0 && options.validate === undefined) {
+    if (line.size === 0 && validate === undefined) {
       const slot = idle.pop();
       if (slot !== undefined) return lend(slot, borrower);
     }
@@ -327,7 +327,6 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     closed = true;
     guard.tell("closed", { lent: lent.size });
     watch?.cancel();
-    watch = undefined;
     refill?.cancel();
     line.rejectAll(() => new ClosedError(guard.name, "pool"));
     for (let slot = idle.pop(); slot !== undefined; slot = idle.pop()) void end(slot.resource);

@@ -33,9 +33,9 @@ export class Ring<Item> {
     return item;
   }
 
-  /** The item at `index` from the oldest. */
+  /** The item at `index` from the oldest, which is below `size`. */
   at(index: number): Item | undefined {
-    return index < 0 || index >= this.#size ? undefined : this.#slots[(this.#head + index) & (this.#slots.length - 1)];
+    return this.#slots[(this.#head + index) & (this.#slots.length - 1)];
   }
 
   /** Oldest first. */

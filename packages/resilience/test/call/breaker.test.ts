@@ -345,6 +345,115 @@ test("counts are exact, whatever became of a call", async () => {
   assert.deepEqual(guard.snapshot().values, { failures: 0, trialsUnderWay: 0, retryAfterMs: 0, metricsOnly: 0 });
 });
 
+test("a trial that ends in an error which is not counted gives its place to the next", async () => {
+  const system = manualSystem();
+  const guard = breaker({ failures: 1, openMs: 1000, isFailure: (error) => !(error instanceof TypeError), system });
+  await guard.execute(boom).catch(() => {});
+  await system.advance(1000);
+  await guard.execute(() => Promise.reject(new TypeError("not its fault"))).catch(() => {});
+  assert.deepEqual([guard.state, guard.snapshot().counts["ignored"]], ["half-open", 1]);
+  assert.equal(guard.wouldPass(), true);
+  await guard.execute(fine);
+  assert.equal(guard.state, "closed");
+});
+
+test("how many trials are under way can be seen: those admitted without those that have ended, either way", async () => {
+  const system = manualSystem();
+  const guard = breaker({ failures: 1, openMs: 1000, trials: 4, trialFailuresMax: 1, system });
+  guard.open();
+  await system.advance(1000);
+  const underWay = (): number | undefined => guard.snapshot().values["trialsUnderWay"];
+  const permits = [1, 2, 3].map(() => guard.tryAcquire());
+  assert.equal(underWay(), 3);
+  guard.recordSuccess(permits[0] as number);
+  assert.equal(underWay(), 2);
+  guard.recordFailure(permits[1] as number, new Error("down"));
+  assert.equal(underWay(), 1);
+  assert.equal(guard.state, "half-open");
+});
+
+test("closing forgets why it was open, and where nothing changes nothing is told", async () => {
+  const guard = breaker({ failures: 1, system: manualSystem() });
+  const heard = events(guard);
+  guard.close();
+  assert.deepEqual(heard, []);
+  await guard.execute(boom).catch(() => {});
+  assert.match(String(guard.refusal().cause), /boom/);
+  guard.close();
+  guard.open();
+  assert.equal(guard.refusal().cause, undefined);
+  guard.open();
+  assert.deepEqual(heard, ["opened", "closed", "opened", "opened"], "its time begins anew");
+});
+
+test("an exported state is taken over with its failures, and what is none is refused", async () => {
+  const system = manualSystem();
+  const guard = breaker({ failures: 3, system });
+  await guard.execute(boom).catch(() => {});
+  await guard.execute(boom).catch(() => {});
+  const state = guard.exportState();
+  const other = breaker({ failures: 3, system });
+  other.importState(state);
+  assert.equal(other.snapshot().values["failures"], 2);
+  await other.execute(boom).catch(() => {});
+  assert.equal(other.state, "open");
+  const open = other.exportState();
+  guard.importState({ ...open, failures: 7 });
+  assert.deepEqual([guard.state, guard.snapshot().values["failures"]], ["open", 0], "failures count only while closed");
+  for (const [bad, message] of [
+    [{ ...state, state: "ajar" }, /state is "ajar", but must be one of closed/],
+    [{ ...state, version: 2 }, /version is 2/],
+    [{ ...state, failures: 1.5 }, /failures is 1.5/],
+    [{ ...state, openings: -1 }, /openings is -1/],
+    [{ ...state, openMsLeft: undefined }, /openMsLeft is undefined/],
+    [{ ...state, wallAt: Number.NaN }, /wallAt is NaN/],
+  ] as const)
+    assert.throws(() => other.importState(bad as typeof state), message);
+});
+
+test("metrics only: it goes on to judge and lets everything pass, until a control plane ends that", async () => {
+  const guard = breaker({ failures: 1, system: manualSystem() });
+  guard.controls["metrics-only"]?.();
+  await guard.execute(boom).catch(() => {});
+  assert.deepEqual(
+    [guard.state, await guard.execute(fine), guard.snapshot().values["metricsOnly"]],
+    ["open", "fine", 1],
+  );
+  guard.controls["metrics-only"]?.(0);
+  await assert.rejects(guard.execute(fine), BreakerOpenError);
+  guard.controls["metrics-only"]?.("1");
+  assert.equal(guard.wouldPass(), true);
+});
+
+test("calls that fail are timed as those that succeed: a quick failure is not a slow call", async () => {
+  const system = manualSystem();
+  await system.advance(500);
+  const window = countWindow({ calls: 4, callsMin: 2, failureRate: 1, slowMs: 100, slowRate: 0.5 });
+  const guard = breaker({ window, system });
+  const told: unknown[] = [];
+  guard.listen(({ detail }) => told.push(detail["why"]));
+  const fails = async (ms: number): Promise<void> => {
+    const call = watch(
+      guard.execute(() => new Promise<void>((_, reject) => void system.setTimer(() => reject(new Error("down")), ms))),
+    );
+    await system.advance(ms);
+    assert.equal(call.state, "rejected");
+  };
+  await guard.execute(fine);
+  await fails(99);
+  assert.equal(guard.state, "closed");
+  await fails(100);
+  await guard.execute(fine);
+  assert.equal(guard.state, "closed", "one of four");
+  await fails(100);
+  assert.deepEqual(told, ["slow-rate"]);
+});
+
+test("a failure by way of tryExecute is no refusal", async () => {
+  const outcome = await breaker({ system: manualSystem() }).tryExecute(boom);
+  assert.deepEqual([outcome.ok, outcome.ok || outcome.refused], [false, false]);
+});
+
 test("a slow trial is a failed one where slow calls open it: what answers slowly is not back", async () => {
   const system = manualSystem();
   const window = countWindow({ slowMs: 100, slowRate: 0.5 });

@@ -30,6 +30,8 @@ test("a full queue drops the oldest when so configured", () =>
   check({ queueMax: 2, overflow: "drop-oldest" }, "a b c", "b c refused 1"));
 test("at a full queue the more urgent displaces the newest of the least urgent", () =>
   check({ queueMax: 2, priorities: 2 }, "a:1 b:1 c:0", "c a refused 1"));
+test("the least urgent that waits is displaced, where nobody waits below it", () =>
+  check({ queueMax: 2, priorities: 3 }, "a:1 b:1 c:0", "c a refused 1"));
 test("at a full queue the less urgent is refused itself", () =>
   check({ queueMax: 2, priorities: 2 }, "a:0 b:0 c:1", "a b refused 1"));
 
@@ -38,12 +40,14 @@ test("a wait has a bound, and the one who waited it out is told so", async () =>
   const slots = bulkhead({ concurrentMax: 1, queueMax: 5, waitMsMax: 1000, system });
   const gate = deferred();
   void slots.execute(() => gate.promise);
+  const heard = events(slots);
   const waiting = watch(slots.execute(fine));
   await system.advance(999);
   assert.equal(waiting.state, "pending");
   await system.advance(12);
   assert.ok(waiting.error instanceof BulkheadFullError);
   assert.match(waiting.error.message, /no slot within 1000 ms/);
+  assert.deepEqual(heard, ["waited-out"]);
   gate.resolve("open");
   await system.advance(10);
   assert.equal(system.pending, 0);
@@ -68,11 +72,38 @@ test("the queue says when it is 80 % full and when it is half empty again, once 
   const slots = bulkhead({ concurrentMax: 1, queueMax: 10, system: manualSystem() });
   const heard = events(slots);
   slots.tryAcquire();
-  for (let call = 0; call < 10; call += 1) void slots.execute(fine);
+  for (let call = 0; call < 7; call += 1) void slots.execute(fine);
+  assert.deepEqual(heard, []);
+  void slots.execute(fine);
+  assert.deepEqual(heard, ["high-water"]);
+  for (let call = 0; call < 2; call += 1) void slots.execute(fine);
   assert.deepEqual(heard, ["high-water"]);
   slots.release();
   await settle();
   assert.deepEqual(heard, ["high-water", "relieved"]);
+});
+
+test("waiters that give up relieve it as well, when half of the queue is empty", async () => {
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 4, system: manualSystem() });
+  const heard = events(slots);
+  slots.tryAcquire();
+  const callers = Array.from({ length: 4 }, () => new AbortController());
+  for (const { signal } of callers) void watch(slots.execute(fine, signal));
+  const after = callers.map((caller) => {
+    caller.abort();
+    return `${slots.queued} ${heard.at(-1)}`;
+  });
+  assert.deepEqual(after, ["3 high-water", "2 relieved", "1 relieved", "0 relieved"]);
+});
+
+test("a wait in the queue keeps the process alive", async () => {
+  const system = manualSystem();
+  const asked: unknown[] = [];
+  const setTimer = (fire: () => void, ms: number, alive?: boolean) => (asked.push(alive), system.setTimer(fire, ms));
+  const slots = bulkhead({ concurrentMax: 1, queueMax: 1, system: { ...system, setTimer } });
+  slots.tryAcquire();
+  void slots.execute(fine);
+  assert.deepEqual(asked, [true]);
 });
 
 test("more slots start waiters at once, fewer take effect as calls end", async () => {
@@ -91,7 +122,9 @@ test("more slots start waiters at once, fewer take effect as calls end", async (
 test("acquire gives a slot that can be given back twice without harm", async () => {
   const slots = bulkhead({ concurrentMax: 1, system: manualSystem() });
   const release = await slots.acquire();
+  assert.equal(slots.active, 1);
   release();
+  assert.equal(slots.active, 0);
   release();
   assert.equal(slots.active, 0);
 });
@@ -187,7 +220,16 @@ test("impossible options and priorities are refused", async () => {
   assert.throws(() => bulkhead({ priorities: 11 }), /priorities is 11/);
   const slots = bulkhead({ concurrentMax: 1, system: manualSystem() });
   void slots.execute(never);
-  await assert.rejects(slots.acquire(undefined, 3), /priority is 3/);
+  for (const priority of [1, -1, 0.5, 3])
+    await assert.rejects(slots.acquire(undefined, priority), new RegExp(`priority is ${priority}`));
+  const graded = bulkhead({ concurrentMax: 1, priorities: 2, system: manualSystem() });
+  graded.tryAcquire();
+  await assert.rejects(graded.acquire(undefined, 0.5), /priority is 0.5/);
+  for (const max of [0, 1.5, Number.NaN, Infinity]) {
+    assert.throws(() => (slots.concurrentMax = max), /concurrentMax is/);
+    assert.throws(() => slots.controls["set-concurrent-max"]?.(max), /concurrentMax is/);
+  }
+  assert.equal(slots.concurrentMax, 1);
 });
 
 test("its counts are exact, and tell what became of every call", async () => {

@@ -30,6 +30,17 @@ test("a quick answer needs no second attempt and leaves no timer", async () => {
   assert.equal(attempts.length, 1);
 });
 
+test("the wait for a further attempt keeps the process alive", () => {
+  const system = manualSystem();
+  const asked: unknown[] = [];
+  const watched = {
+    ...system,
+    setTimer: (fire: () => void, ms: number, alive?: boolean) => (asked.push(alive), system.setTimer(fire, ms)),
+  };
+  hedged({ system: watched });
+  assert.deepEqual(asked, [true]);
+});
+
 test("a slow one gets company; the first success wins, the loser is aborted and its value discarded", async () => {
   const discarded: unknown[] = [];
   const { system, policy, attempts, contexts, call } = hedged({ discard: (value) => discarded.push(value) });

@@ -9,6 +9,7 @@ import {
   bulkhead,
   BulkheadFullError,
   callBudget,
+  defaultRegistry,
   degrade,
   fallback,
   hedge,
@@ -18,6 +19,7 @@ import {
   timeout,
   TimeoutError,
   type CallContext,
+  type Reporting,
   type System,
 } from "@prunella/resilience";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
@@ -125,6 +127,20 @@ test("a hedge inside a policy: each attempt has its own timeout, the loser's slo
   assert.equal(system.pending, 0);
 });
 
+test("time-outs of hedged attempts, and what comes of them later, are counted with the policy's own", async () => {
+  const system = manualSystem();
+  const policy = pipeline({ hedge: { delayMs: 30, attemptsMax: 2 }, timeout: 50, system });
+  const gates = [deferred(), deferred()];
+  let attempts = 0;
+  const call = watch(policy.execute(() => (gates[attempts++] as ReturnType<typeof deferred>).promise));
+  await system.advance(100);
+  assert.ok(call.error instanceof TimeoutError);
+  for (const gate of gates) gate.resolve("late");
+  await settle();
+  const { counts } = policy.snapshot();
+  assert.deepEqual([attempts, counts["calls"], counts["timedOut"], counts["late"]], [2, 1, 2, 2]);
+});
+
 test("a fallback covers the whole policy", async () => {
   const policy = pipeline<string>({
     fallback: fallback({ chain: [() => "instead"] }),
@@ -202,6 +218,38 @@ test("parts can be shared, and a name is handed down to those made here", () => 
   assert.equal(one.breaker, two.breaker);
   assert.deepEqual([one.retry?.name, one.bulkhead?.name, one.breaker?.name], ["orders", "orders", "database"]);
   assert.throws(() => pipeline({ name: "orders", totalTimeoutMs: -5 }), /"orders": totalTimeoutMs is -5/);
+  assert.throws(() => pipeline({ name: "orders", timeout: -5 }), /"orders": timeout is -5/);
+  assert.throws(() => pipeline({ timeout: { timeoutMs: Number.NaN } }), /timeout is NaN/);
+  const all = defaultRegistry().list();
+  const listed = (each: Reporting | undefined): boolean => each !== undefined && all.includes(each);
+  assert.deepEqual([listed(one), listed(one.retry), listed(one.bulkhead)], [true, true, true]);
+});
+
+test("a part's own name is its name, and what has no name is not listed", () => {
+  const named = pipeline({ name: "orders", breaker: { name: "its own" }, system: manualSystem() });
+  const unnamed = pipeline({ breaker: { name: "the breaker's" }, bulkhead: {}, system: manualSystem() });
+  assert.deepEqual(
+    [named.breaker?.name, unnamed.breaker?.name, unnamed.bulkhead?.name],
+    ["its own", "the breaker's", "bulkhead"],
+  );
+  const all = defaultRegistry().list();
+  assert.deepEqual(
+    [named.breaker, unnamed.breaker, unnamed.bulkhead, unnamed].map((each) => each !== undefined && all.includes(each)),
+    [true, true, false, false],
+  );
+});
+
+test("a value that comes after its call was answered is handed to whoever puts it away", async () => {
+  const system = manualSystem();
+  const discarded: unknown[] = [];
+  const policy = pipeline({ timeout: 50, discard: (value) => discarded.push(value), system });
+  const gate = deferred();
+  const call = watch(policy.execute(() => gate.promise));
+  await system.advance(100);
+  assert.ok(call.error instanceof TimeoutError);
+  gate.resolve("a connection");
+  await settle();
+  assert.deepEqual([discarded, policy.snapshot().counts["late"]], [["a connection"], 1]);
 });
 
 interface Script {

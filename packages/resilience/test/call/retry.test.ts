@@ -20,10 +20,12 @@ import { boom, deferred, events, fine, settle, watch } from "./helpers.ts";
 /** Runs work that fails `failures` times, and lists when each call was made (ms) and how it ended. */
 async function check(options: RetryOptions, failures: number, expected: string): Promise<void> {
   const system = manualSystem();
+  const startedAt = 700;
+  await system.advance(startedAt);
   const calls: number[] = [];
   const result = watch(
     retry({ delayMs: 100, jitter: "none", ...options, system }).execute((context) => {
-      calls.push(system.now());
+      calls.push(system.now() - startedAt);
       assert.equal(context.attempt, calls.length);
       return calls.length <= failures ? boom() : "fine";
     }),
@@ -59,6 +61,16 @@ test("full jitter is uniform from nothing to the bound, decorrelated from the ba
   assert.ok(Math.abs(mean("full") - 50) < 3);
 });
 
+test("decorrelated: from the base, and from three times the base at first, within the bound", () => {
+  const waits = (lastMs: number, delayMsMax = 1000): number[] =>
+    [0, 0.5].map((chance) => backoffMs({ delayMs: 100, jitter: "decorrelated", delayMsMax }, 1, lastMs, () => chance));
+  assert.deepEqual(waits(0), [100, 200], "uniform from 100 to 300");
+  assert.deepEqual(waits(200), [100, 350], "uniform from 100 to 600");
+  assert.deepEqual(waits(900), [100, 550], "uniform from 100 to 1000");
+  assert.deepEqual(waits(10), [100, 100], "never below the base");
+  assert.deepEqual(waits(200, 50), [50, 50], "never above the bound");
+});
+
 test("no number of attempts makes the wait overflow, negative or not a number", () => {
   fc.assert(
     fc.property(
@@ -79,7 +91,8 @@ test("a dependency that names a wait is not called sooner; one that asks for too
   const asks = (retryAfterMs: number) => () => Promise.reject(Object.assign(new Error("429"), { retryAfterMs }));
   for (const [asked, calls] of [
     [5000, 2],
-    [70_000, 1],
+    [60_000, 2],
+    [60_001, 1],
   ] as const) {
     const system = manualSystem();
     const times: number[] = [];
@@ -92,7 +105,28 @@ test("a dependency that names a wait is not called sooner; one that asks for too
     await system.advance(100_000);
     assert.equal(result.state, "rejected");
     assert.equal(times.length, calls);
-    if (calls === 2) assert.ok((times[1] ?? 0) >= 5000);
+    if (calls === 2) assert.ok((times[1] ?? 0) >= asked);
+  }
+});
+
+test("an error that names no wait, or none that makes sense, is waited for as any other", async () => {
+  for (const error of [
+    null,
+    undefined,
+    "text",
+    {},
+    ...["5000", -1, Number.NaN].map((retryAfterMs) => ({ retryAfterMs })),
+  ]) {
+    const system = manualSystem();
+    const times: number[] = [];
+    const result = watch(
+      retry({ attemptsMax: 2, delayMs: 100, jitter: "none", system }).execute(() => {
+        times.push(system.now());
+        return Promise.reject(error);
+      }),
+    );
+    await system.advance(100_000);
+    assert.deepEqual([times, result.error], [[0, 100], error]);
   }
 });
 
@@ -103,6 +137,67 @@ test("Retry-After is read as seconds or as a date, and as nothing else", () => {
   assert.equal(parseRetryAfter("Wed, 21 Oct 2026 07:00:00 GMT", now), 0);
   for (const bad of [undefined, null, "", "-1", "1.5", "soon", "1e9"]) {
     assert.equal(parseRetryAfter(bad, now), undefined, String(bad));
+  }
+  const unknown = parseRetryAfter("Wed, 21 Oct 2026 07:28:30 GMT", Number.NaN);
+  assert.equal(unknown, undefined, "a date says nothing to whoever does not know the time");
+});
+
+test("every retry and every end of trying is counted and told, with its reason", async () => {
+  const system = manualSystem();
+  const told: string[] = [];
+  const give = async (options: RetryOptions, work: () => Promise<unknown>): Promise<unknown> => {
+    const policy = retry({ delayMs: 10, jitter: "none", ...options, system });
+    policy.listen(({ event, level, detail }) => told.push(`${event}:${level} ${Object.values(detail).join(" ")}`));
+    const result = watch(policy.execute(work));
+    await system.advance(1000);
+    assert.equal(result.state, "rejected");
+    return policy.snapshot();
+  };
+  const values = { attemptsMax: 3 };
+  const look = { guard: "retry", name: "retry", state: "ok", values };
+  assert.deepEqual(await give({}, boom), { ...look, counts: { retried: 2, exhausted: 1, unpaid: 0, trips: 1 } });
+  const budget = callBudget({ burst: 1, system });
+  assert.deepEqual(await give({ budget }, boom), {
+    ...look,
+    counts: { retried: 1, exhausted: 1, unpaid: 1, trips: 1 },
+  });
+  await give({ totalMsMax: 25 }, boom);
+  await give({ retryAfterMsMax: 99 }, () => Promise.reject(Object.assign(new Error("429"), { retryAfterMs: 100 })));
+  assert.deepEqual(await give({ retryIf: () => false }, boom), {
+    ...look,
+    counts: { retried: 0, exhausted: 0, unpaid: 0, trips: 0 },
+  });
+  assert.deepEqual(told, [
+    ...["retrying:info 1 10", "retrying:info 2 20", "gave-up:trip attempts 3"],
+    ...["retrying:info 1 10", "gave-up:trip budget 2"],
+    ...["retrying:info 1 10", "gave-up:trip total-time 2"],
+    "gave-up:trip asked-too-long 1",
+  ]);
+});
+
+test("the wait for the next attempt keeps the process alive", async () => {
+  const system = manualSystem();
+  const asked: unknown[] = [];
+  const setTimer = (fire: () => void, ms: number, alive?: boolean) => (asked.push(alive), system.setTimer(fire, ms));
+  void watch(retry({ system: { ...system, setTimer } }).execute(boom));
+  await settle();
+  assert.deepEqual(asked, [true]);
+});
+
+test("impossible options are refused by name", () => {
+  const cases: RetryOptions[] = [
+    ...[0, 1.5].map((attemptsMax) => ({ attemptsMax })),
+    ...[-1, Number.NaN].flatMap((ms) => [
+      { totalMsMax: ms },
+      { delayMs: ms },
+      { delayMsMax: ms },
+      { retryAfterMsMax: ms },
+    ]),
+    ...[0.5, 1001].map((factor) => ({ factor })),
+  ];
+  for (const options of cases) {
+    const [[field, value] = []] = Object.entries(options);
+    assert.throws(() => retry(options), new RegExp(`${field} is ${value}, but must be`));
   }
 });
 
@@ -177,6 +272,7 @@ test("a budget pays for retries, from what successes earn", async () => {
   await policy.execute(fail).catch(() => {});
   assert.equal(calls, 14);
   assert.deepEqual(heard, ["spent", "relieved"]);
+  assert.deepEqual(budget.snapshot().counts, { granted: 3, refused: 8, trips: 1 });
   await settle();
 });
 

@@ -75,6 +75,62 @@ test("Vegas measures its quickest latency anew", () => {
   assert.ok(limit >= before, "50 ms has become normal");
 });
 
+const sample = (rttMs: number, inflight: number, dropped = false) => ({ rttMs, inflight, dropped });
+
+test("AIMD: a call that takes just the allowed time is no drop, and half of the limit in use is enough to grow", () => {
+  assert.equal(aimd().update(sample(5000, 10)), 21);
+  assert.equal(aimd().update(sample(5001, 10)), 18);
+  assert.equal(aimd().update(sample(5000, 9)), 20);
+});
+
+test("Gradient2: ten samples make the first long average, after that each weighs 2 / (window + 1)", () => {
+  const bare = { initial: 1600, max: 2000, smoothing: 1, queueSize: 0, tolerance: 1 };
+  const update = (algorithm: LimitAlgorithm, rttMs: number): number => algorithm.update(sample(rttMs, 2000));
+  const moving = gradient2({ ...bare, longWindow: 3 });
+  for (let warmUp = 0; warmUp < 10; warmUp += 1) assert.equal(update(moving, 10), 1600);
+  assert.equal(update(moving, 20), 1200, "15 against 20");
+  assert.equal(update(moving, 20), 1050, "17.5 against 20");
+
+  // A window without end: after ten samples nothing but the way back from a slow time moves the average.
+  const still = gradient2({ ...bare, longWindow: Infinity });
+  for (let warmUp = 0; warmUp < 10; warmUp += 1) update(still, 100);
+  assert.equal(update(still, 50), 1600, "twice as quick is no slow time that is over");
+  assert.equal(update(still, 100), 1600);
+  assert.equal(update(still, 49), 1600);
+  assert.equal(update(still, 100), 1520, "more than twice as quick is: 95 against 100");
+  assert.equal(still.update(sample(190, 760)), 760, "half of the limit in use counts");
+  assert.equal(still.update(sample(190, 379)), 760, "less says nothing");
+});
+
+test("Vegas probes after as many samples as chance, multiplier and limit say, each time anew", () => {
+  const chances = [0.5, 0.25];
+  const algorithm = vegas({ initial: 10, probeMultiplier: 2, random: () => chances.shift() ?? 0 });
+  // The queue seen is half of the limit, at which it stands, until a probe takes the slower latency for the quickest.
+  let limit = algorithm.update(sample(10, 100));
+  const moves: string[] = [];
+  for (let call = 2; call <= 36; call += 1) {
+    const before = limit;
+    limit = algorithm.update(sample(limit === 10 ? 20 : 32, 100));
+    if (limit !== before) moves.push(`${call}: ${limit}`);
+  }
+  // 0.75 x 2 x 10 = 15 samples, then 0.625 x 2 x 16 = 20 more; the sample after a probe tells.
+  assert.deepEqual(moves, ["16: 16", "36: 22"]);
+});
+
+test("Vegas moves by the length of the queue in steps of the limit's logarithm, as far as it is smoothed", () => {
+  const moved = (queue: number, options = {}, inflight = 50): number => {
+    const algorithm = vegas({ initial: 100, max: 1000, probeMultiplier: Infinity, ...options });
+    algorithm.update(sample(100.5 - queue, inflight));
+    return algorithm.update(sample(100, inflight)) - 100;
+  };
+  assert.deepEqual(
+    [1, 2, 3, 5, 6, 12, 13].map((queue) => moved(queue)),
+    [12, 12, 2, 2, 0, 0, -2],
+  );
+  assert.equal(moved(2, {}, 49), 0, "less than half of the limit in use says nothing");
+  assert.equal(moved(2, { smoothing: 0.25 }), 3);
+});
+
 /** A server that answers `capacity` calls at once in 10 ms, slows down in proportion beyond that, and refuses beyond 3 times. */
 function serve(capacityAt: (ms: number) => number): number[] {
   let ms = 0;
@@ -127,19 +183,40 @@ test("named shares are sure, all others share the rest, and shares above 1 are r
   assert.throws(() => adaptiveLimit({ shares: { a: 0.7, b: 0.7 } }), /sum of shares/);
 });
 
+test("shares that are filled one after another, and more tenants than places, stay below twice the limit", () => {
+  const eager = adaptiveLimit({ system: manualSystem(), initial: 20 });
+  for (let tenant = 0; tenant < 10; tenant += 1) while (eager.tryAcquire(`tenant ${tenant}`) !== undefined);
+  assert.equal(eager.inflight, 39);
+  const many = adaptiveLimit({ system: manualSystem(), initial: 20 });
+  for (let tenant = 0; tenant < 1000; tenant += 1) many.tryAcquire(`tenant ${tenant}`);
+  assert.equal(many.inflight, 39);
+  assert.equal(many.snapshot().counts["refused"], 961);
+});
+
 test("run refuses with a local error, counts an overload as a drop and anything else not at all", async () => {
   const own = adaptiveLimit({ system: manualSystem(), algorithm: "aimd", initial: 4, min: 1 });
-  await assert.rejects(
-    own.run(() => Promise.reject(Object.assign(new Error("busy"), { status: 503 }))),
-    /busy/,
-  );
-  await assert.rejects(
-    own.run(() => Promise.reject(new Error("bad request"))),
-    /bad request/,
-  );
-  assert.equal(own.limit, 3);
+  const failsWith = async (thrown: unknown): Promise<number> => {
+    const work = (): never => {
+      throw thrown;
+    };
+    await assert.rejects(own.run(work), (error) => error === thrown);
+    return own.limit;
+  };
+  const limits: number[] = [];
+  const overloads = [{ status: 503 }, { statusCode: 429 }, new DOMException("late", "TimeoutError")];
+  for (const error of [
+    ...overloads,
+    new Error("bad request"),
+    { status: 404, statusCode: 503 },
+    null,
+    "503",
+    undefined,
+  ])
+    limits.push(await failsWith(error));
+  assert.deepEqual(limits, [3, 2, 1, 1, 1, 1, 1, 1]);
   const { counts } = own.snapshot();
-  assert.deepEqual([counts["dropped"], counts["ignored"]], [1, 1]);
+  assert.deepEqual([counts["dropped"], counts["ignored"]], [3, 5]);
+  for (let call = 0; call < 2; call += 1) await own.run(() => 1);
   const held = [1, 2, 3].map(() => own.run(() => new Promise<void>(() => {})));
   assert.equal(held.length, own.inflight);
   await assert.rejects(
@@ -148,40 +225,91 @@ test("run refuses with a local error, counts an overload as a drop and anything 
   );
 });
 
-test("permits count once, inflight is exact and the limit stays within its bounds for any sequence", () => {
+test("calls, permits and refusals agree with a plain model for any sequence, and permits count once", () => {
   const step = fc.record({
-    op: fc.constantFrom("acquire", "success", "drop", "ignore"),
+    op: fc.constantFrom("acquire", "acquire", "success", "drop", "ignore"),
     at: fc.nat(30),
-    tenant: fc.constantFrom("a", "b", "c"),
+    tenant: fc.constantFrom("a", "b", "c", "d"),
   });
   fc.assert(
     fc.property(
       fc.constantFrom("aimd" as const, "gradient2" as const, "vegas" as const),
-      fc.array(step, { maxLength: 200 }),
-      (algorithm, steps) => {
-        const own = adaptiveLimit({ system: manualSystem(), algorithm, min: 2, max: 10, initial: 5 });
-        const permits: LimitPermit[] = [];
-        const open = new Set<LimitPermit>();
-        for (const { op, at, tenant } of steps) {
+      fc.option(fc.constant({ a: 0.5, b: 0.2 }), { nil: undefined }),
+      fc.array(step, { maxLength: 200, size: "max" }),
+      (algorithm, shares, steps) => {
+        const own = adaptiveLimit({
+          ...{ system: manualSystem(), algorithm, min: 2, max: 10, initial: 5 },
+          ...(shares === undefined ? {} : { shares }),
+        });
+        type Word = "success" | "drop" | "ignore";
+        const permits: { readonly tenant: string; readonly permit: LimitPermit; open: boolean }[] = [];
+        const counts = { accepted: 0, refused: 0, succeeded: 0, dropped: 0, ignored: 0, trips: 0 };
+        const ends = { success: "succeeded", drop: "dropped", ignore: "ignored" } as const;
+        /** Whose share it is: without a share of its own, that of all others. */
+        const shareOf = (tenant: string): string => (shares === undefined || tenant in shares ? tenant : "others");
+        const inFlight = (): typeof permits => permits.filter(({ open }) => open);
+        const heldBy = (tenant: string): number => inFlight().filter((each) => each.tenant === tenant).length;
+        let limiting = false;
+        for (const { op, at, tenant: name } of steps) {
+          const { limit } = own;
           if (op === "acquire") {
-            const permit = own.tryAcquire(tenant);
-            if (permit !== undefined) {
-              permits.push(permit);
-              open.add(permit);
-            } else assert.ok(open.size >= own.limit);
+            const tenant = shareOf(name);
+            const tenants = new Set(inFlight().map((each) => each.tenant)).size;
+            const share = { a: 0.5, b: 0.2, others: 0.3 }[tenant] ?? 0;
+            const sure = Math.max(1, Math.floor(limit * (shares === undefined ? 1 / Math.max(1, tenants) : share)));
+            const running = inFlight().length;
+            const admits = running < limit || (running < 2 * limit - 1 && heldBy(tenant) < sure);
+            const permit = own.tryAcquire(name);
+            assert.equal(permit !== undefined, admits);
+            counts[admits ? "accepted" : "refused"] += 1;
+            if (!admits && !limiting) counts.trips += 1;
+            limiting ||= !admits;
+            if (permit !== undefined) permits.push({ tenant, permit, open: true });
           } else {
-            const permit = permits[at % Math.max(1, permits.length)];
-            if (permit !== undefined) {
-              permit[op as "success"]();
-              open.delete(permit);
+            const ended = permits[at % Math.max(1, permits.length)];
+            ended?.permit[op as Word]();
+            if (ended?.open === true) {
+              ended.open = false;
+              counts[ends[op as Word]] += 1;
+              limiting &&= inFlight().length >= limit / 2;
             }
           }
-          assert.equal(own.inflight, open.size);
+          assert.equal(own.inflight, inFlight().length);
           assert.ok(own.limit >= 2 && own.limit <= 10 && Number.isInteger(own.limit));
+          const { state, values, counts: counted } = own.snapshot();
+          assert.equal(state, limiting ? "limiting" : "ok");
+          assert.equal(values["tenants"], new Set(inFlight().map(({ tenant }) => tenant)).size);
+          assert.deepEqual(counted, counts);
         }
       },
     ),
   );
+});
+
+test("a control plane caps the limit at once, and gives back what the algorithm has found meanwhile", async () => {
+  let next = 40;
+  const own = adaptiveLimit({ system: manualSystem(), algorithm: { initial: 40, update: () => next } });
+  const events: string[] = [];
+  own.listen(({ event, detail }) => events.push(`${event} ${detail["cap"] ?? detail["limit"]}`));
+  const cap = own.controls?.["set-limit-max"] as (argument: number) => void;
+  cap(7);
+  assert.equal(own.limit, 7);
+  next = 30;
+  await own.run(() => 1);
+  assert.equal(own.limit, 7);
+  cap(1000);
+  assert.equal(own.limit, 30);
+  assert.deepEqual(events, ["capped 7", "limit-changed 7", "capped 1000", "limit-changed 30"]);
+  for (const argument of [0, 2.5, Number.NaN]) assert.throws(() => cap(argument), /limit-max is/);
+});
+
+test("the lowest limit is 4, and 1 for Vegas", () => {
+  const lowest = (algorithm: "aimd" | "gradient2" | "vegas"): number => {
+    const own = adaptiveLimit({ system: manualSystem(), algorithm });
+    for (let call = 0; call < 200; call += 1) own.tryAcquire()?.drop();
+    return own.limit;
+  };
+  assert.deepEqual((["aimd", "gradient2", "vegas"] as const).map(lowest), [4, 4, 1]);
 });
 
 test("the algorithm sees each call's own latency, the calls in flight at its start, and whether it was dropped", async () => {

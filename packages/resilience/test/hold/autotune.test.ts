@@ -1,8 +1,87 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { autotune } from "@prunella/resilience";
+import { autotune, type Autotune, type AutotuneOptions } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
+
+interface Watched {
+  readonly own: Autotune;
+  /** One measurement of each score in turn, whatever the value is. */
+  readonly measure: (...scores: number[]) => void;
+  /** What was told since it was last asked: where it moved and why, and everything else by name. */
+  readonly told: () => string;
+}
+
+function watched(options: Partial<AutotuneOptions>): Watched {
+  const own = autotune({ system: manualSystem(), min: 0, max: 100, samples: 1, apply: () => {}, ...options });
+  let lines: string[] = [];
+  own.listen(({ event, detail }) => lines.push(event === "moved" ? `${detail["to"]} ${detail["why"]}` : event));
+  const told = (): string => {
+    const all = lines.join(", ");
+    lines = [];
+    return all;
+  };
+  return { own, measure: (...scores) => scores.forEach((score) => own.observe(score)), told };
+}
+
+test("it climbs a tenth of the range at a time; from what is no better it turns round at the best, in steps of half", () => {
+  const { own, measure, told } = watched({ min: 20, max: 120, initial: 50 });
+  measure(100, 200, 150);
+  assert.equal(told(), "60 climbing, 70 climbing, 60 no better");
+  assert.deepEqual([own.best, own.snapshot().values["step"]], [60, 5]);
+  measure(200, 250, 100);
+  assert.equal(told(), "55 climbing, 50 climbing, way-back, 55 way back", "a loss of more than three tenths");
+  measure(250, 200, 250, 200, 250);
+  assert.equal(told(), "57 climbing, 55 no better, 54 climbing, 55 no better, 56 climbing");
+  const { counts } = own.snapshot();
+  assert.deepEqual(counts, { moves: 11, turns: 4, wayBacks: 1, ignored: 0, applyFailures: 0, trips: 1 });
+});
+
+test("at a bound it turns, in steps of half", () => {
+  const { own, measure, told } = watched({ initial: 85, step: 10 });
+  measure(100, 200, 300, 400);
+  assert.equal(told(), "95 climbing, 100 climbing, 95 climbing, 90 climbing");
+  assert.equal(own.snapshot().counts["turns"], 1);
+});
+
+test("a difference that is just the tolerance is none, and a loss that is just the most waits for all measurements", () => {
+  const { measure, told } = watched({ samples: 2, step: 10 });
+  measure(100, 100, 105, 105);
+  assert.equal(told(), "10 climbing, 0 no better");
+  measure(100, 100, 70);
+  assert.equal(told(), "2 climbing");
+  measure(70);
+  assert.equal(told(), "0 no better");
+});
+
+test("the best value is measured anew whenever it is met: the world may have changed", () => {
+  const { own, measure, told } = watched({ step: 10 });
+  measure(100, 90, 40);
+  assert.equal(told(), "10 climbing, 0 no better, 2 climbing");
+  assert.equal(own.snapshot().values["score"], 40);
+  measure(50);
+  assert.equal(told(), "4 climbing");
+  assert.equal(own.best, 2);
+});
+
+test("reset forgets the best value, the direction and the step; a pause forgets the measurements under way", () => {
+  const { own, measure, told } = watched({ initial: 50 });
+  measure(100, 200, 150);
+  told();
+  own.reset();
+  assert.equal(own.best, 50);
+  measure(10);
+  assert.equal(told(), "50 reset, 60 climbing");
+  const paused = watched({ samples: 2, step: 10 });
+  paused.measure(100);
+  paused.own.pause();
+  paused.measure(7);
+  paused.own.resume();
+  paused.measure(50);
+  assert.equal(paused.told(), "paused, resumed");
+  paused.measure(50);
+  assert.equal(paused.own.snapshot().values["score"], 50);
+});
 
 test("the value climbs to where the objective is best, and stays near it", () => {
   let value = 0;
@@ -23,6 +102,9 @@ test("the value climbs to where the objective is best, and stays near it", () =>
 });
 
 test("less can be better", () => {
+  const { measure, told } = watched({ better: "lower" });
+  measure(100, 50, 60, 50, 66);
+  assert.equal(told(), "10 climbing, 20 climbing, 10 no better, 5 climbing, way-back, 10 way back");
   let value = 0;
   const own = autotune({
     system: manualSystem(),
@@ -82,6 +164,7 @@ test("a refused value keeps the one before; pause, reset and nonsense measuremen
   own.observe(5);
   assert.equal(own.value, 3);
   assert.equal(own.snapshot().counts["applyFailures"], 1);
+  assert.equal(own.snapshot().counts["trips"], 1);
   refuse = false;
   own.observe(5);
   assert.equal(own.value, 5);

@@ -163,6 +163,23 @@ test("drain releases thousands of waiting producers in slices, in order", async 
   balanced(queue);
 });
 
+test("a slice that lets in all who wait sets no timer for nobody", () => {
+  const system = manualSystem();
+  const queue = boundedQueue<number>({ capacity: 1000, system });
+  for (let at = 0; at < 1000; at += 1) queue.offer(at);
+  for (let at = 0; at < 256; at += 1) void queue.put(at);
+  queue.drain();
+  assert.deepEqual([queue.size, queue.snapshot().values["producersWaiting"], system.pending], [256, 0, 0]);
+});
+
+test("nothing is no item, whether there is room or not", async () => {
+  const queue = boundedQueue<number | undefined>({ capacity: 1, system: manualSystem() });
+  await assert.rejects(queue.put(undefined), /item is undefined/);
+  queue.offer(1);
+  await assert.rejects(queue.put(undefined), /item is undefined/);
+  assert.throws(() => queue.offer(undefined), /item is undefined/);
+});
+
 test("close refuses new items and waiting producers, and lets consumers finish what is held", async () => {
   const queue = boundedQueue<number>({ capacity: 1, system: manualSystem() });
   queue.offer(1);

@@ -253,6 +253,19 @@ test("a time to live of one entry overrides the cache's, and expired entries are
   assert.throws(() => own.set("bad", 1, { ttlMs: -1 }), /ttlMs/);
 });
 
+test("who hears of an eviction storm may use the cache: the next window counts it", () => {
+  const held = cache<number, number>({ entriesMax: 2, alertWindow: 4 });
+  const heard: string[] = [];
+  held.listen(({ event }) => {
+    heard.push(event);
+    for (let key = 0; key < 3; key += 1) held.get(key);
+  });
+  for (let key = 0; key < 8; key += 1) held.set(key, key);
+  assert.deepEqual(heard, ["eviction-storm"]);
+  const { hits, misses, evictions } = held.snapshot().counts;
+  assert.deepEqual({ hits, misses, evictions }, { hits: 1, misses: 2, evictions: 6 });
+});
+
 test("loads that fetch something themselves are bounded like any other; one that fetches its own key waits for its bound", async () => {
   const system = manualSystem();
   let loads = 0;

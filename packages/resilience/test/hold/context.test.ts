@@ -49,6 +49,8 @@ test("MED-008: the context is there for a log line in the middle of the work", a
 
 test("without a storage the context is passed by hand", () => {
   const context = errorContext();
+  assert.equal(context.snapshot().state, "explicit");
+  assert.equal(errorContext({ storage: storage() }).snapshot().state, "followed");
   assert.throws(
     () =>
       context.with({ a: 1 }, (around) =>
@@ -78,7 +80,8 @@ test("the context is found through the cause chain, is not shown twice, and a fr
   })();
   const outer = new Error("outer", { cause: inner });
   assert.deepEqual(contextOf(outer), { step: "inner" });
-  assert.ok(!Object.keys(inner as object).includes(String(contextSymbol)));
+  assert.deepEqual(Object.assign({}, inner), {}, "it is not copied with the error's own fields either");
+  assert.equal((inner as { [contextSymbol]: unknown })[contextSymbol], contextOf(inner));
   assert.throws(
     () =>
       context.with({ a: 1 }, () => {
@@ -93,6 +96,14 @@ test("the context is found through the cause chain, is not shown twice, and a fr
       }),
     (error) => error === "text",
   );
+  for (const thrown of [null, undefined])
+    assert.throws(
+      () =>
+        context.with({ a: 1 }, () => {
+          throw thrown;
+        }),
+      (error) => error === thrown,
+    );
 });
 
 test("cause chains stop at a cycle and at their bound", () => {
@@ -117,6 +128,7 @@ test("fields are bounded and secrets hidden, by name and by look", () => {
   assert.equal(redactText("Authorization: Bearer abcdefghijkl"), "Authorization: Bearer [hidden]");
   assert.equal(redactText("x eyJhbGciOi.eyJzdWIiOi.abc y"), "x [hidden] y");
   assert.equal(redactText("abcdef", { valueMax: 3 }), "abc…");
+  assert.equal(redactText("abc", { valueMax: 3 }), "abc");
 });
 
 test("errors of Node, undici, PostgreSQL, Redis and HTTP are told apart", () => {
@@ -146,6 +158,8 @@ test("errors of Node, undici, PostgreSQL, Redis and HTTP are told apart", () => 
   ];
   for (const [error, kind] of cases) assert.equal(classify(error).kind, kind, JSON.stringify(error));
   assert.equal(classify({ code: "ECONNRESET" }).because, "code ECONNRESET");
+  for (const code of [40001, "40 bottles", "08", "40p01"])
+    assert.equal(classify({ code }).because, "no rule", `${code} is no SQLSTATE`);
 });
 
 test("how long to wait is read from the error or its headers", () => {
@@ -153,6 +167,10 @@ test("how long to wait is read from the error or its headers", () => {
   assert.equal(classify({ status: 503, headers: new Headers({ "Retry-After": "2" }) }).retryAfterMs, 2000);
   assert.equal(classify({ status: 503, headers: new Headers() }).retryAfterMs, undefined);
   assert.equal(classify({ code: "PRUNELLA_RATE_LIMITED", retryAfterMs: 40 }).retryAfterMs, 40);
+  const own = { status: 503, retryAfterMs: 0, headers: { "retry-after": "7" } };
+  assert.equal(classify(own).retryAfterMs, 0, "its own wish counts, also to come at once");
+  const date = { status: 503, headers: { "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT" } };
+  assert.deepEqual(classify(date), { kind: "transient", because: "http 503" }, "a date needs a clock");
 });
 
 test("own rules come first, a throwing rule is passed over, and what is not transient is told", () => {

@@ -21,6 +21,7 @@ test("dualLoop: updates arrive once and in order or are counted as shed, asking 
         const heard: number[][] = [[], []];
         const starts: number[][] = [[], []];
         const asked = [0, 0];
+        let unanswered = 0;
         const asks: { of: 0 | 1; value: number; askedAt: number; answered: boolean | undefined }[] = [];
         /** When the iteration that took an update ended, by the side that took it. */
         const doneAt = [new Map<number, number>(), new Map<number, number>()] as const;
@@ -44,6 +45,7 @@ test("dualLoop: updates arrive once and in order or are counted as shed, asking 
                 question.answered = true;
               } catch (error) {
                 question.answered = false;
+                if (error instanceof TimeoutError) unanswered += 1;
                 assert.ok(error instanceof TimeoutError || signal.aborted, String(error));
               }
               assert.ok(system.now() - question.askedAt <= intervals[side] / 2, "asking is bounded");
@@ -60,6 +62,8 @@ test("dualLoop: updates arrive once and in order or are counted as shed, asking 
           first: { name: "first", intervalMs: intervals[0], run: run(0) },
           second: { name: "second", intervalMs: intervals[1], run: run(1) },
         });
+        let unansweredTold = 0;
+        both.listen(({ event }) => (unansweredTold += event === "unanswered" ? 1 : 0));
         both.start();
         const spanMs = 2000;
         await system.advance(spanMs);
@@ -83,6 +87,9 @@ test("dualLoop: updates arrive once and in order or are counted as shed, asking 
         const waiting = sum([values["toFirst"] as number, values["toSecond"] as number]);
         assert.equal(sum(told), sum(heard.map((each) => each.length)) + waiting + (counts["updatesShed"] as number));
         assert.equal(counts["asked"], sum(asked));
+        assert.deepEqual([counts["unanswered"], unansweredTold], [unanswered, unanswered]);
+        const completed = [both.first, both.second].map((each) => each.snapshot().counts["completed"] as number);
+        assert.equal(counts["completed"], sum(completed));
         for (const { of, value, askedAt, answered } of asks) {
           const dueAt = askedAt + intervals[of] / 2;
           if (dueAt > spanMs) continue;

@@ -146,3 +146,42 @@ test("updates that nobody takes are bounded, the newest stay", async () => {
   void both.stop();
   await system.advance(1000);
 });
+
+test("each side has its own name, bound and handler of errors, or those of a loop", async () => {
+  const system = manualSystem();
+  const errors: string[] = [];
+  const pair = (name?: string) =>
+    dualLoop({
+      ...(name === undefined ? {} : { name }),
+      system,
+      first: {
+        name: "detection",
+        intervalMs: 100,
+        timeoutMs: 30,
+        run: never,
+        onError: (error) => errors.push(String(error)),
+      },
+      second: { name: "healing", intervalMs: 100, run: never },
+    });
+  const named = pair("shop");
+  assert.deepEqual([named.first.name, named.second.name], ["shop.detection", "shop.healing"]);
+  const unnamed = pair();
+  assert.deepEqual([unnamed.first.name, unnamed.second.name], ["loop", "loop"]);
+  unnamed.start();
+  await system.advance(30);
+  assert.deepEqual(
+    [unnamed.first, unnamed.second].map((side) => side.snapshot().counts["stalled"]),
+    [1, 0],
+  );
+  assert.equal(errors.length, 1);
+  assert.match(String(errors[0]), /TimeoutError.*30 ms/);
+  await system.advance(70);
+  assert.deepEqual(
+    [unnamed.first, unnamed.second].map((side) => side.snapshot().counts["stalled"]),
+    [1, 1],
+  );
+  assert.equal(unnamed.snapshot().counts["stalled"], 2, "both sides together");
+  assert.equal(errors.length, 1);
+  void unnamed.stop();
+  await system.advance(100);
+});

@@ -131,38 +131,63 @@ test("a check whose earlier runs never end is not piled up, and recovers when on
   await monitor.stop();
 });
 
-test("a check that holds the thread is told, goes last next time, and costs nobody a verdict", async () => {
-  let skew = 0;
+for (const heldMs of [4000, 4500])
+  test(`a check that holds the thread for ${heldMs} of a round's 4000 ms is told, goes last next time, and costs nobody a verdict`, async () => {
+    const manual = manualSystem();
+    let aheadMs = 0;
+    const system = { ...manual, now: () => manual.now() + aheadMs };
+    const order: string[] = [];
+    const events: string[] = [];
+    const blocker = (): void => {
+      order.push("blocker");
+      aheadMs += heldMs;
+    };
+    const innocent = (): void => void order.push("innocent");
+    const monitor = healthMonitor({
+      system,
+      checks: [
+        { name: "blocker", check: blocker },
+        { name: "innocent", check: innocent },
+      ],
+    });
+    monitor.listen(({ event, detail }) => events.push(`${event} ${String(detail["check"])}`));
+    monitor.start();
+    await manual.advance(0);
+    assert.deepEqual(order, ["blocker"]);
+    assert.deepEqual(
+      monitor.results().map(({ check }) => check),
+      ["blocker"],
+      "no verdict on the innocent",
+    );
+    await manual.advance(5000);
+    assert.deepEqual(order.slice(1, 3), ["innocent", "blocker"]);
+    assert.equal(events.filter((event) => event === "blocking blocker").length, 1, "told once");
+    assert.equal(monitor.results().find(({ check }) => check === "innocent")?.status, "healthy");
+    assert.equal(monitor.snapshot().counts["blocked"], order.filter((name) => name === "blocker").length);
+    await monitor.stop();
+  });
+
+test("a check that holds the thread just as long as it may keeps its place", async () => {
   const manual = manualSystem();
-  const system = { ...manual, now: () => manual.now() + skew, setTimer: manual.setTimer };
+  let aheadMs = 0;
   const order: string[] = [];
-  const events: string[] = [];
   const monitor = healthMonitor({
-    system,
+    system: { ...manual, now: () => manual.now() + aheadMs },
     checks: [
       {
-        name: "blocker",
+        name: "slow",
         check: () => {
-          order.push("blocker");
-          skew += 4500;
+          order.push("slow");
+          aheadMs += 50;
         },
       },
-      { name: "innocent", check: () => void order.push("innocent") },
+      { name: "quick", check: () => void order.push("quick") },
     ],
   });
-  monitor.listen(({ event, detail }) => events.push(`${event} ${String(detail["check"])}`));
   monitor.start();
-  await manual.advance(0);
-  assert.deepEqual(order, ["blocker"]);
-  assert.deepEqual(
-    monitor.results().map(({ check }) => check),
-    ["blocker"],
-    "no verdict on the innocent",
-  );
   await manual.advance(5000);
-  assert.deepEqual(order.slice(1, 3), ["innocent", "blocker"]);
-  assert.equal(events.filter((event) => event === "blocking blocker").length, 1, "told once");
-  assert.equal(monitor.results().find(({ check }) => check === "innocent")?.status, "healthy");
+  assert.deepEqual(order, ["slow", "quick", "slow", "quick"]);
+  assert.deepEqual([monitor.snapshot().counts["blocked"], monitor.snapshot().counts["trips"]], [0, 0]);
   await monitor.stop();
 });
 
@@ -272,7 +297,7 @@ test("every kind of verdict has its count, its result and its place in the state
     "became-unhealthy:trip deaf timed-out",
   ]);
   await system.advance(2000);
-  assert.deepEqual([byName()["deaf"], byName()["own"]], ["stuck 0 3", "stuck 0 3"]);
+  assert.deepEqual([byName()["deaf"], byName()["own"], byName()["fine"]], ["stuck 0 3", "stuck 0 3", "healthy 30 3"]);
   assert.equal(rounds, 3);
   const { state, values, counts } = monitor.snapshot();
   assert.equal(state, "unhealthy");

@@ -150,6 +150,16 @@ test("the level can be driven from outside; a long message is cut and counted; l
   assert.deepEqual(log.lines(), []);
 });
 
+test("a line as long as may be is kept whole", () => {
+  const log = ringLog({ messageMax: 5, system: manualSystem() });
+  for (const message of ["12345", "123456"]) log.log("info", message);
+  assert.deepEqual(
+    log.lines().map(({ message }) => message),
+    ["12345", "12345…"],
+  );
+  assert.equal(log.snapshot().counts["cut"], 1);
+});
+
 test("what a history holds is in its snapshot; asking for none, or less, gives none", () => {
   const own = history<number>({ capacity: 2, system: manualSystem() });
   const looks = [1, 2, 3].map((entry) => {

@@ -64,6 +64,30 @@ test("MED-010: a two-way and a three-way cycle among unordered locks are broken 
   }
 });
 
+test("a reader behind a writer waits for the writer, not for those who read: the cycle names all three", async () => {
+  const own = lockHierarchy({ system: manualSystem() });
+  const told: unknown[] = [];
+  own.listen(({ event, detail }) => told.push([event, detail["owners"]]));
+  const [reads, writes, closes] = ["reads", "writes", "closes"].map((name) => own.owner(name)) as [
+    LockOwner,
+    LockOwner,
+    LockOwner,
+  ];
+  await reads.acquire("a", { mode: "read" });
+  await closes.acquire("b");
+  const waiting = [writes.acquire("a"), reads.acquire("b")];
+  await assert.rejects(closes.acquire("a", { mode: "read" }), (error) => {
+    assert.ok(error instanceof DeadlockError);
+    for (const name of ["reads", "writes", "closes"]) assert.match(error.message, new RegExp(name));
+    return true;
+  });
+  assert.deepEqual(told, [["deadlock", 3]]);
+  closes.releaseAll();
+  await waiting[1];
+  reads.releaseAll();
+  await waiting[0];
+});
+
 test("the place of an acquisition is a stack without labels", async () => {
   const locks = lockHierarchy({ system: manualSystem(), order: ["a", "b"] });
   const owner = locks.owner("x");

@@ -231,6 +231,37 @@ test("an iteration that a stop gives up is told as left running, and is heard of
   assert.deepEqual(heard, ['started:info {"intervalMs":100}', 'stopped:trip {"leftRunning":true}']);
 });
 
+test("a loop that begins anew while a stop's last iteration runs on has not resumed: it never stalled", async () => {
+  const { system, own, iterations, heard } = manual();
+  own.start();
+  const stopped = own.stop();
+  await system.advance(100);
+  await stopped;
+  own.start();
+  iterations[1]?.end();
+  await system.advance(0);
+  assert.equal(own.snapshot().state, "stalled", "the first one still runs");
+  iterations[0]?.end();
+  await system.advance(0);
+  await own.stop();
+  assert.deepEqual(
+    heard.map((each) => each.split(":")[0]),
+    ["started", "stopped", "started", "recovered", "stopped"],
+  );
+});
+
+test("a loop that is started and stopped while it stops sets no timer when it has", async () => {
+  const { system, own, iterations } = manual();
+  own.start();
+  const stopped = own.stop();
+  own.start();
+  void own.stop();
+  iterations[0]?.end();
+  await stopped;
+  await Promise.resolve();
+  assert.equal(system.pending, 0);
+});
+
 test("skipped periods are told and counted, and a wake among them is not remembered", async () => {
   const { system, own, iterations, heard } = manual({ abandonedMax: 1 });
   own.start();

@@ -481,3 +481,122 @@ test("a caller who gives up in the very turn in which a resource is handed over 
   (await next).release();
   assert.deepEqual([value("lent"), value("idle"), value("waiting")], [0, 1, 0]);
 });
+
+/** A pool whose resources take so many ms to make or destroy, by their number, or cannot be made; all others take no time. */
+function slow(
+  takes: {
+    readonly makes?: Record<number, number>;
+    readonly ends?: Record<number, number>;
+    readonly fails?: readonly number[];
+  },
+  options: Partial<PoolOptions<number>> = {},
+) {
+  const system = manualSystem();
+  const log: string[] = [];
+  let made = 0;
+  const after = (ms: number | undefined): Promise<void> =>
+    new Promise((resolve) => (ms === undefined ? resolve() : void system.setTimer(resolve, ms)));
+  const pooled = numbered({
+    system,
+    create: async () => {
+      const resource = (made += 1);
+      log.push(`+${resource}`);
+      await after(takes.makes?.[resource]);
+      if (takes.fails?.includes(resource) === true) throw new Error("down");
+      return resource;
+    },
+    destroy: async (resource) => {
+      log.push(`-${resource}`);
+      await after(takes.ends?.[resource]);
+    },
+    ...options,
+  });
+  return { ...pooled, system, log };
+}
+
+test("a pool that is still being filled is not exhausted by it, but by one caller more than it makes", async () => {
+  const { own, system, told } = slow({ makes: { 1: 50 } }, { min: 1, max: 1 });
+  const first = own.acquire();
+  assert.deepEqual(told, []);
+  const second = own.acquire();
+  assert.deepEqual(told, ['exhausted:trip {"max":1,"waiting":2,"lent":0}']);
+  await system.advance(50);
+  (await first).release();
+  (await second).release();
+});
+
+test("exhaustion is over when what was made, or has passed its check, serves the last who waited", async () => {
+  const making = slow({}, { max: 1 });
+  const lease = await making.own.acquire();
+  const next = making.own.acquire();
+  lease.destroy();
+  await next;
+  assert.deepEqual(making.told, ['exhausted:trip {"max":1,"waiting":1,"lent":1}', 'relieved:info {"lent":1}']);
+
+  let passed = (): void => {};
+  const checking = numbered({ max: 1, validate: () => new Promise<void>((resolve) => (passed = resolve)) });
+  (await checking.own.acquire()).release();
+  const served = checking.own.acquire();
+  const caller = new AbortController();
+  const gone = assert.rejects(checking.own.acquire({ signal: caller.signal }), AbortedError);
+  caller.abort();
+  await gone;
+  passed();
+  await served;
+  assert.deepEqual(checking.told, ['exhausted:trip {"max":1,"waiting":2,"lent":0}', 'relieved:info {"lent":1}']);
+});
+
+test("the next idle one is checked at once, however long a bad one takes to go", async () => {
+  const { own, system } = slow({ ends: { 2: 1000 } }, { max: 2, validate: (resource) => resource !== 2 });
+  const [one, two] = await take(2, own);
+  one?.release();
+  two?.release();
+  const lease = own.acquire();
+  await system.advance(0);
+  assert.equal((await lease).resource, 1);
+});
+
+test("what is being destroyed still has its place, and its replacement waits for one", async () => {
+  const { own, system, log, value } = slow({ ends: { 2: 100 } }, { min: 2, max: 2 });
+  await system.advance(0);
+  for (const lease of await take(2, own)) lease.destroy();
+  await system.advance(0);
+  assert.deepEqual([log, value("total")], [["+1", "+2", "-2", "-1", "+3"], 2]);
+  await system.advance(100);
+  assert.deepEqual([log.at(-1), value("idle")], ["+4", 2]);
+});
+
+test("`min` is filled one by one, and a loss does not cut short the wait after a failure", async () => {
+  const { own, system, log, value } = slow({ makes: { 1: 10, 2: 10 }, fails: [3] }, { min: 3, max: 5 });
+  await system.advance(10);
+  assert.deepEqual([log, value("creating")], [["+1", "+2"], 1]);
+  own.discard(1);
+  await system.advance(0);
+  assert.deepEqual([log, value("creating")], [["+1", "+2", "-1"], 1]);
+  await system.advance(500);
+  assert.deepEqual([log.at(-1), value("idle")], ["+3", 1]);
+  own.discard(2);
+  await system.advance(400);
+  assert.equal(log.at(-1), "-2");
+  await system.advance(200);
+  assert.deepEqual([log.slice(5), value("idle")], [["+4", "+5", "+6"], 3]);
+  await own.close();
+});
+
+test("a caller that gave up before takes nothing, though something is idle", async () => {
+  const { own, value } = numbered();
+  (await own.acquire()).release();
+  await assert.rejects(own.acquire({ signal: AbortSignal.abort() }), AbortedError);
+  assert.deepEqual([value("idle"), value("lent")], [1, 0]);
+});
+
+test("a pool that takes back by force has closed when what it took is gone", async () => {
+  const { own, system, value } = slow({ ends: { 1: 100 } });
+  await own.acquire();
+  let closed = false;
+  void own.close(50).then(() => (closed = true));
+  await system.advance(149);
+  assert.deepEqual([closed, value("total")], [false, 1]);
+  await system.advance(1);
+  assert.deepEqual([closed, value("total")], [true, 0]);
+});

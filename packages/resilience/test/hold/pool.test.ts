@@ -43,6 +43,7 @@ test("PERF-002: leaks are found, named by the borrower's stack, and reclaimed, s
   async function forgetfulBorrower(): Promise<Lease<number>> {
     return own.acquire();
   }
+  await system.advance(700);
   const leaked = [await forgetfulBorrower(), await forgetfulBorrower(), await forgetfulBorrower()];
   let served = 0;
   const waiting = own.use(() => (served += 1));
@@ -52,6 +53,11 @@ test("PERF-002: leaks are found, named by the borrower's stack, and reclaimed, s
   assert.equal(events.length, 3);
   assert.match(String(events[0]?.detail["stack"]), /forgetfulBorrower/);
   assert.ok(!open.has(1));
+  assert.deepEqual(
+    events.map(({ detail }) => [detail["heldMs"], detail["reclaimed"]]),
+    Array.from({ length: 3 }, () => [1000, true]),
+  );
+  assert.equal(own.snapshot().counts["reclaimed"], 3);
   const before = own.snapshot();
   for (const lease of leaked) lease.release();
   assert.deepEqual(own.snapshot(), before, "the forgetful one's late release does nothing");
@@ -339,6 +345,7 @@ test("any sequence: never above max, nobody has another's resource, nothing is l
         await system.advance(0);
         const { values } = own.snapshot();
         assert.ok((values["lent"] ?? 0) <= 5);
+        if (!validated) assert.ok(values["idle"] === 0 || values["waiting"] === 0, "nobody waits beside an idle one");
       }
       await system.advance(1000);
       assert.equal(answered, asked, "every caller was answered");

@@ -193,9 +193,57 @@ test("two processes with one store share one quota; one that loses the store fal
   lost = false;
   assert.equal((await two.check("c")).allowed, true);
   assert.deepEqual(events, ["store-lost", "store-back"]);
+  assert.deepEqual(two.snapshot().counts, { allowed: 8, refused: 7, storeFailures: 4, trips: 1 });
 });
 
-test("the reference store is bounded", async () => {
+test("without a share of its own a process that has lost the store lets nobody pass, and asks to come back at its bound", async () => {
+  const store = { take: () => Promise.reject(new Error("down")) };
+  const alone = sharedQuota({
+    system: manualSystem(),
+    limit: 10,
+    periodMs: 1000,
+    store,
+    storeMs: 70,
+    fallbackShare: 0,
+  });
+  assert.deepEqual(await alone.check("a"), { allowed: false, retryAfterMs: 70, remaining: 0, limit: 0 });
+});
+
+test("over a store a quota decides, waits and counts as a limiter of one process does", async () => {
+  const step = fc.record({
+    key: fc.constantFrom("a", "b"),
+    weight: fc.nat(4),
+    waitMs: fc.constantFrom(0, 0, 50, 100, 700),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(1, 2, 5, 10),
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(step, { maxLength: 40, size: "max" }),
+      async (limit, burst, steps) => {
+        const system = manualSystem();
+        const quota = { system, limit, periodMs: 1000, burst };
+        const shared = sharedQuota({ ...quota, store: memoryQuotaStore() });
+        const local = rateLimiter(quota);
+        for (const { key, weight, waitMs } of steps) {
+          await system.advance(waitMs);
+          const [decision, expected] = [await shared.check(key, weight), local.check(key, weight)];
+          assert.deepEqual(decision, expected);
+        }
+        const { allowed, refused } = local.snapshot().counts;
+        const counted = shared.snapshot().counts;
+        assert.deepEqual([counted["allowed"], counted["refused"]], [allowed, refused]);
+        assert.equal(system.pending, 0);
+      },
+    ),
+  );
+});
+
+test("the reference store is bounded: keys that are not in debt go first, then those that took longest ago", async () => {
+  const own = memoryQuotaStore(2);
+  const takes = async (key: string): Promise<boolean> => (await own.take(key, 10, 20, 1000)).taken;
+  assert.deepEqual([await takes("a"), await takes("b"), await takes("a"), await takes("c")], [true, true, true, true]);
+  assert.equal(await takes("a"), false, "it took after b, which was forgotten");
   const store = memoryQuotaStore(2);
   for (const key of ["a", "b", "c"]) await store.take(key, 10, 10, 1000);
   assert.equal((await store.take("a", 10, 10, 1000)).taken, true, "the oldest was forgotten");

@@ -74,6 +74,38 @@ test("removed primitives are silent, and the list is bounded", () => {
   );
 });
 
+test("a primitive that nobody holds any more leaves its place to another, and is not asked for again", () => {
+  const collected = new Set<object>();
+  let asked = 0;
+  class Weak {
+    readonly #target: object;
+    constructor(target: object) {
+      this.#target = target;
+    }
+    deref(): object | undefined {
+      if (!collected.has(this.#target)) return this.#target;
+      asked += 1;
+      return undefined;
+    }
+  }
+  const { WeakRef: real } = globalThis;
+  globalThis.WeakRef = Weak as unknown as typeof WeakRef;
+  try {
+    const own = registry({ guardsMax: 2 });
+    const [first, second, third, fourth] = [queue(), queue(), queue(), queue()];
+    own.add(first);
+    own.add(second);
+    collected.add(first);
+    own.add(third);
+    assert.deepEqual(own.list(), [second, third]);
+    assert.equal(asked, 1);
+    own.add(fourth);
+    assert.equal(own.turnedAway, 1);
+  } finally {
+    globalThis.WeakRef = real;
+  }
+});
+
 test("Prometheus text: states, values and counts, added up by name, escaped", () => {
   const snapshot = (size: number): GuardSnapshot => ({
     guard: "queue",
@@ -97,9 +129,11 @@ test("Prometheus text: states, values and counts, added up by name, escaped", ()
 test("OpenTelemetry: every primitive is observed when the meter collects, and no more after stopping", () => {
   type Callback = (result: { observe(value: number, attributes?: Record<string, string>): void }) => void;
   const instruments = new Map<string, Set<Callback>>();
-  const make = (name: string) => {
+  const kinds: string[] = [];
+  const make = (kind: string) => (name: string) => {
     const callbacks = new Set<Callback>();
     instruments.set(name, callbacks);
+    kinds.push(`${kind} ${name}`);
     return {
       addCallback: (callback: Callback) => void callbacks.add(callback),
       removeCallback: (callback: Callback) => void callbacks.delete(callback),
@@ -109,7 +143,16 @@ test("OpenTelemetry: every primitive is observed when the meter collects, and no
   const held = queue();
   own.add(held);
   held.offer(1);
-  const stop = openTelemetryBridge(own, { createObservableGauge: make, createObservableCounter: make });
+  const stop = openTelemetryBridge(own, {
+    createObservableGauge: make("gauge"),
+    createObservableCounter: make("counter"),
+  });
+  assert.deepEqual(kinds, [
+    "gauge prunella.guard.state",
+    "gauge prunella.guard.value",
+    "counter prunella.guard.count",
+    "counter prunella.guard.trips",
+  ]);
   const seen: string[] = [];
   for (const [name, callbacks] of instruments)
     for (const callback of callbacks)

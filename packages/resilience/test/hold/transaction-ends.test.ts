@@ -315,6 +315,16 @@ function connection(answer: (sql: string) => unknown = () => undefined) {
   };
 }
 
+test("a caller that gave up before the transaction never reaches the connection", async () => {
+  const own = sqlTransaction({ system: manualSystem() });
+  const db = connection();
+  await assert.rejects(
+    own.run(db, () => assert.fail("ran"), { signal: AbortSignal.abort() }),
+    AbortedError,
+  );
+  assert.deepEqual([db.log, own.snapshot().counts["begun"], own.snapshot().values["active"]], [[], 0, 0]);
+});
+
 test("SQL: a commit is counted and silent; the handle is of no use after it", async () => {
   const system = manualSystem();
   const own = sqlTransaction({ system });

@@ -174,6 +174,50 @@ test("keywords depend on the dialect", () => {
   assert.equal(isSqlIdentifier("user", ["postgres"]), false);
 });
 
+test("what is as long, short or large as may be is accepted, and each kind of refusal is counted and told", () => {
+  const own = validate({ system: manualSystem(), intervalMsMax: 90_000 });
+  const told: unknown[] = [];
+  own.listen(({ event, detail }) => told.push([event, detail["field"]]));
+  assert.equal(own.sourceId("a".repeat(200)).length, 200);
+  assert.equal(own.sqlIdentifier("a".repeat(63)).length, 63);
+  assert.equal(own.url(`http://host/${"a".repeat(2036)}`).length, 2048);
+  assert.deepEqual([own.intervalMs(60_000), own.intervalMs(90_000)], [60_000, 90_000]);
+  for (const refusal of [
+    () => own.sourceId("a".repeat(201)),
+    () => own.sqlIdentifier("a".repeat(64)),
+    () => own.sqlIdentifier("table", "name of the table"),
+    () => own.url(`http://host/${"a".repeat(2037)}`),
+    () => own.intervalMs(90_001),
+    () => own.intervalMs(59_999),
+    () => own.intervalMs("x"),
+  ])
+    assert.throws(refusal, InvalidInputError);
+  const counts = { accepted: 5, refused: 7, sourceIds: 1, sqlIdentifiers: 2, urls: 1, intervals: 3, trips: 7 };
+  assert.deepEqual(own.snapshot().counts, counts);
+  const fields = ["source_id", "identifier", "name of the table", "url", "interval", "interval", "interval"];
+  assert.deepEqual(
+    told,
+    fields.map((field) => ["refused", field]),
+  );
+});
+
+test("the message says what came instead: a number or a word as it is, anything else by its type", () => {
+  const own = validate({ system: manualSystem() });
+  const got = (value: unknown): string | undefined => {
+    try {
+      return own.url(value);
+    } catch (error) {
+      return /got (.*)$/.exec(String(error))?.[1];
+    }
+  };
+  assert.deepEqual([undefined, null, true, 7, Number.NaN].map(got), ["undefined", "null", "true", "7", "NaN"]);
+  assert.deepEqual(
+    [{}, [], () => 1, Symbol("a"), 1n].map(got),
+    ["object", "array", "function", "symbol", "bigint"].map((type) => `a value of type ${type}`),
+  );
+  assert.equal(got("x y"), 'text of 3 characters beginning "x y"');
+});
+
 test("the refused value is not repeated in full, nor its control characters", () => {
   const own = validate();
   assert.throws(
