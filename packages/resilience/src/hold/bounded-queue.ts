@@ -59,12 +59,12 @@ export interface BoundedQueue<Item> extends Reporting {
   offer(item: Item, priority?: number): QueueOutcome;
   /**
    * Adds; under "backpressure" waits for room. Resolves with what became of the item.
-   * @throws QueueFullError under "refuse" or when too many producers wait; WaitTimeoutError; ClosedError; the signal's reason.
+   * @throws QueueFullError under "refuse" or when too many producers wait; WaitTimeoutError; ClosedError; AbortedError.
    */
   put(item: Item, options?: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome>;
   /** The next item, or undefined when there is none. Constant time. */
   tryTake(): Item | undefined;
-  /** The next item, waiting for one. @throws ClosedError when closed and empty, QueueFullError when too many wait, WaitTimeoutError, the signal's reason. */
+  /** The next item, waiting for one. @throws ClosedError when closed and empty, QueueFullError when too many wait, WaitTimeoutError, AbortedError. */
   take(options?: WaitForQueue): Promise<Item>;
   /** Takes out up to `max` items at once (default all), counted as taken. */
   takeAll(max?: number): Item[];

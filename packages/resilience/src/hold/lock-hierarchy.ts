@@ -40,7 +40,7 @@ export interface LockOwner {
   readonly name: string;
   /**
    * Takes a lock; resolves with its release (calling it twice does nothing). Held again in the same or a weaker mode it counts.
-   * @throws LockOrderError, DeadlockError, WaitTimeoutError, QueueFullError, the signal's reason.
+   * @throws LockOrderError, DeadlockError, WaitTimeoutError, QueueFullError, AbortedError.
    */
   acquire(lock: string, options?: AcquireOptions): Promise<() => void>;
   /** Releases everything it holds. */

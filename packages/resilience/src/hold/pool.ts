@@ -47,7 +47,7 @@ export interface Lease<Resource> {
 }
 
 export interface Pool<Resource> extends Reporting {
-  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (TimeoutError at its bound), the signal's reason. */
+  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (TimeoutError at its bound), AbortedError. */
   acquire(options?: { readonly signal?: Cancel; readonly timeoutMs?: number }): Promise<Lease<Resource>>;
   /** Borrows, runs, gives back whatever happens; `isBroken` decides whether an error means that the resource is destroyed. */
   use<Value>(

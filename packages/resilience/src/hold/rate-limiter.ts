@@ -44,7 +44,7 @@ export interface RateLimiter extends Reporting {
   tryTake(key?: string, weight?: number): boolean;
   /**
    * Waits for its turn (units are reserved in the order of the calls). @throws RateLimitedError when the wait would be longer than
-   * `waitMsMax` or too many wait; the signal's reason, after giving the units back if nobody has reserved behind it.
+   * `waitMsMax` or too many wait; AbortedError, after giving the units back if nobody has reserved behind it.
    */
   acquire(key?: string, options?: { readonly weight?: number; readonly signal?: Cancel }): Promise<void>;
   /** Empties the key's bucket for `forMs`: the answer to a 429 with Retry-After. Turns that are waited for already stay as they are. */
