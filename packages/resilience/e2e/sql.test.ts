@@ -97,6 +97,20 @@ describe("PostgreSQL", { timeout: 120_000, skip }, () => {
     for (const each of connections) await each.close();
   });
 
+  test("a statement that failed and whose error was swallowed: nothing is committed, and the caller is told", async () => {
+    const own = await postgresConnection(cluster.connection);
+    await own.execute("UPDATE account SET balance = 100");
+    const changes = sqlTransaction();
+    const swallowed = changes.run(own, async ({ connection }) => {
+      await connection.execute("UPDATE account SET balance = 7");
+      await connection.execute("SELECT 1 / 0").catch(() => {});
+    });
+    await assert.rejects(swallowed, { code: "PRUNELLA_NOT_COMMITTED" });
+    assert.equal(await own.balance("a"), 100);
+    assert.equal(changes.snapshot().counts["committed"], 0);
+    await own.close();
+  });
+
   test("a statement that hangs beyond both bounds: the connection is given up, and nothing is left", async () => {
     const own = await postgresConnection(cluster.connection);
     const other = await postgresConnection(cluster.connection);
