@@ -1,12 +1,21 @@
 // sqlTransaction on real databases: node:sqlite in this process, in both of its journal modes, and PostgreSQL.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { RollbackError, sqlTransaction, TransactionOverError } from "@prunella/resilience";
+import {
+  memoryQuotaStore,
+  realSystem,
+  RollbackError,
+  sharedQuota,
+  sqlTransaction,
+  TransactionOverError,
+} from "@prunella/resilience";
+import type { QuotaStore } from "@prunella/resilience";
+import { Client } from "pg";
 import { postgresConnection, sqliteConnection } from "./databases.ts";
 import { type Cluster, postgresBin, startCluster } from "../../../tools/product/postgres.ts";
 import { sqlSuite } from "./sql-suite.ts";
@@ -109,6 +118,47 @@ describe("PostgreSQL", { timeout: 120_000, skip }, () => {
     assert.equal(await own.balance("a"), 100);
     assert.equal(changes.snapshot().counts["committed"], 0);
     await own.close();
+  });
+
+  test("the store of the documentation decides as the reference store, and many at once pass no more than the quota", async () => {
+    const page = readFileSync(path.resolve(import.meta.dirname, "../../../docs/resilience/shared-quota.md"), "utf8");
+    const statement = /```sql\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
+    const clients = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const client = new Client(cluster.connection);
+        await client.connect();
+        return client;
+      }),
+    );
+    const storeOf = (client: Client): QuotaStore => ({
+      async take(key, costMs, allowanceMs, nowMs) {
+        const { rows } = await client.query(statement, [key, costMs, allowanceMs, nowMs]);
+        return (rows[0] ?? { taken: false, arrival: 0 }) as { taken: boolean; arrival: number };
+      },
+    });
+    const [first] = clients as [Client];
+    await first.query("CREATE TABLE quota (key text PRIMARY KEY, arrival float8)");
+    const reference = memoryQuotaStore();
+    const own = storeOf(first);
+    let now = 1_700_000_000_000;
+    for (let at = 0; at < 200; at += 1) {
+      now += (at * 37) % 50;
+      const args = [`key ${at % 3}`, 1 + ((at * 13) % 90), 80, now] as const;
+      // An arrival that has passed says nothing: the reference may have forgotten it.
+      const [theirs, ours] = [await reference.take(...args), await own.take(...args)].map(({ taken, arrival }) => ({
+        taken,
+        arrival: Math.max(arrival, now),
+      }));
+      assert.deepEqual(ours, theirs, `request ${at}`);
+    }
+    const system = { ...realSystem, wallNow: () => now };
+    const quotas = clients.map((client) =>
+      sharedQuota({ system, store: storeOf(client), limit: 18, periodMs: 1000, burst: 5, storeMs: 10_000 }),
+    );
+    const decisions = await Promise.all(quotas.map((quota) => quota.check("all")));
+    assert.equal(decisions.filter(({ allowed }) => allowed).length, 5);
+    assert.ok(decisions.every(({ allowed, retryAfterMs }) => allowed || retryAfterMs >= 1));
+    for (const client of clients) await client.end();
   });
 
   test("a statement that hangs beyond both bounds: the connection is given up, and nothing is left", async () => {

@@ -94,8 +94,9 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
           const { taken, arrival } = outcome.value;
           const aheadMs = Math.max(0, arrival - now);
           decision = {
+            // The time that a refusal tells may be a request old: it is never none.
             allowed: taken,
-            retryAfterMs: taken ? 0 : weight > burst ? Infinity : Math.max(0, aheadMs + costMs - burst * unitMs),
+            retryAfterMs: taken ? 0 : weight > burst ? Infinity : Math.max(1, aheadMs + costMs - burst * unitMs),
             remaining: Math.max(0, Math.floor(burst - Math.max(0, aheadMs - slackMs) / unitMs + 1e-6)),
             limit: burst,
           };
