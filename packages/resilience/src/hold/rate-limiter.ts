@@ -60,6 +60,9 @@ const overflowKey = "\u0000overflow";
 /** Tracked keys looked at per new key, to forget idle ones. */
 const sweepSlice = 4;
 
+/** What rounding may cost, in ms: also after weeks, when a time has fewer digits left behind its point, nobody loses a unit to it. */
+const slackMs = (unitMs: number, now: number): number => unitMs * 1e-6 + now * 1e-12;
+
 /** Quotas per key. @throws BadOptionError for an option out of its range, also from `quotaOf` when it is used. */
 export function rateLimiter(options: RateLimiterOptions): RateLimiter {
   const guard = openGuard("rate-limiter", options);
@@ -147,7 +150,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
     const stored = place === undefined ? now : (arrivals[place] as number);
     const arrival = Math.max(stored, now) + weight * unitMs;
     const waitMs = arrival - now - burst * unitMs;
-    if (waitMs > unitMs * 1e-6) return weight > burst ? Infinity : waitMs;
+    if (waitMs > slackMs(unitMs, now)) return weight > burst ? Infinity : waitMs;
     if (place === undefined) track(key, arrival);
     else arrivals[place] = arrival;
     return 0;
@@ -187,8 +190,10 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const quota = quotaFor(key);
         const waitMs = attempt(key, weight, quota);
         const burst = scaledBurst(quota);
-        const usedMs = Math.max(0, (arrivalOf(key) ?? arrivalOf(overflowKey) ?? 0) - system.now());
-        const remaining = Math.max(0, Math.floor(burst - usedMs / (quota.unitMs / scale) + 1e-6));
+        const now = system.now();
+        const unitMs = quota.unitMs / scale;
+        const usedMs = Math.max(0, (arrivalOf(key) ?? arrivalOf(overflowKey) ?? 0) - now - slackMs(unitMs, now));
+        const remaining = Math.max(0, Math.floor(burst - usedMs / unitMs));
         return { allowed: waitMs === 0, retryAfterMs: waitMs, remaining, limit: burst };
       },
       tryTake: (key = "", weight = 1) => attempt(key, weight, quotaFor(key)) === 0,

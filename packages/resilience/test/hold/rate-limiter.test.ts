@@ -353,3 +353,18 @@ test("a fresh key may take its whole burst, whatever the rate: times since 1970 
     }
   }
 });
+
+test("a fresh key may take its whole burst and no more, also when the process has run for a month", async () => {
+  for (const days of [0, 1, 12, 30, 115]) {
+    const system = manualSystem();
+    await system.advance(days * 86_400_000);
+    for (const limit of [1, 3, 7, 18, 60, 333, 1000, 3333, 10_000]) {
+      for (const burst of [1, 7, limit]) {
+        const own = rateLimiter({ system, limit, periodMs: 1000, burst });
+        for (let left = burst - 1; left > 0; left -= 1) assert.equal(own.tryTake("a"), true);
+        assert.deepEqual(own.check("a"), { allowed: true, retryAfterMs: 0, remaining: 0, limit: burst });
+        assert.equal(own.tryTake("a"), false);
+      }
+    }
+  }
+});
