@@ -31,7 +31,7 @@ export interface QueueOptions<Item> extends GuardOptions {
   readonly policy?: QueuePolicy;
   /** Share of the capacity at which "high-water" is told (default 0.8). */
   readonly highWater?: number;
-  /** Share of the capacity at or below which the alert ends (default 0.5). */
+  /** Share of the capacity at or below which the alert ends (default 0.5, at most `highWater`). */
   readonly lowWater?: number;
   /** "drop-oldest" only: share of the capacity to which an overflow drains (default 1: sheds only what must go). */
   readonly drainTo?: number;
@@ -84,8 +84,9 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   const capacity = guard.integer(options, "capacity", 1000, 1);
   const policy = options.policy ?? "backpressure";
   guard.oneOf("policy", policy, ["backpressure", "refuse", "drop-oldest", "drop-newest", "priority"]);
-  const highItems = guard.number(options, "highWater", 0.8, 0, 1) * capacity;
-  const lowItems = guard.number(options, "lowWater", 0.5, 0, options.highWater ?? 0.8) * capacity;
+  const highWater = guard.number(options, "highWater", 0.8, 0, 1);
+  const highItems = highWater * capacity;
+  const lowItems = guard.number(options, "lowWater", Math.min(0.5, highWater), 0, highWater) * capacity;
   const drainTo = guard.number(options, "drainTo", 1, 0, 1);
   const levels = policy === "priority" ? guard.integer(options, "levels", 3, 1, 64) : 1;
   const waitersMax = guard.integer(options, "waitersMax", 10_000, 0);
