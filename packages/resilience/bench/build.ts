@@ -17,6 +17,7 @@ export function buildPackage(folder: string): void {
   try {
     compile(draft);
     copyFileSync(path.join(root, "LICENSE"), path.join(draft, "LICENSE"));
+    copyPages(draft);
     writeFileSync(path.join(draft, "package.json"), `${JSON.stringify(manifest(), undefined, 2)}\n`);
     mkdirSync(path.dirname(folder), { recursive: true });
     rmSync(folder, { recursive: true, force: true });
@@ -37,6 +38,18 @@ function compile(folder: string): void {
     if (!file.endsWith(".d.ts")) continue;
     const full = path.join(folder, file);
     writeFileSync(full, readFileSync(full, "utf8").replaceAll(/(from "\.[^"]+)\.ts"/g, '$1.js"'));
+  }
+}
+
+/** The pages go with the package: the first one as its README, the others beside it. */
+function copyPages(folder: string): void {
+  const pages = path.join(root, "docs/resilience");
+  mkdirSync(path.join(folder, "docs"));
+  for (const page of readdirSync(pages)) {
+    const text = readFileSync(path.join(pages, page), "utf8");
+    if (page === "README.md")
+      writeFileSync(path.join(folder, page), text.replaceAll(/\(([a-z-]+\.md)\)/g, "(docs/$1)"));
+    else writeFileSync(path.join(folder, "docs", page), text);
   }
 }
 

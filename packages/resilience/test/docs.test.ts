@@ -99,11 +99,19 @@ describe("documentation", () => {
       ["an anti-pattern", /\*\*Anti-pattern\.\*\*/],
     ];
     const lacking = pages
-      .filter((page) => !page.startsWith("migrating"))
+      .filter((page) => !/^(migrating|README)/.test(page))
       .flatMap((page) =>
         wanted.filter(([, pattern]) => !pattern.test(textOf(page))).map(([what]) => `${page}: ${what}`),
       );
     assert.deepEqual(lacking, []);
+  });
+
+  test("every page is found from the first one", () => {
+    const linked = new Set([...textOf("README.md").matchAll(/\(([a-z-]+\.md)\)/g)].map(([, page]) => page));
+    assert.deepEqual(
+      readdirSync(folder).filter((page) => page !== "README.md" && !linked.has(page)),
+      [],
+    );
   });
 
   test("no page names an error or an event that is not there", async () => {

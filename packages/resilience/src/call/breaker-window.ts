@@ -43,7 +43,7 @@ export interface TimeWindowOptions extends WindowRates {
 
 /** Judges the last `calls` calls. */
 export function countWindow(options: CountWindowOptions = {}): BreakerWindow {
-  const size = ranged("calls", options.calls ?? 100, 1, 1_000_000);
+  const size = ranged("calls", options.calls ?? 100, 1, 1_000_000, true);
   const rule = rates(options, Math.min(10, size), size);
   return { slowMs: options.slowMs, start: () => countTally(size, rule) };
 }
@@ -51,7 +51,7 @@ export function countWindow(options: CountWindowOptions = {}): BreakerWindow {
 /** Judges the calls of the last `windowMs`. */
 export function timeWindow(options: TimeWindowOptions = {}): BreakerWindow {
   const windowMs = ranged("windowMs", options.windowMs ?? 60_000, 1, Number.MAX_SAFE_INTEGER);
-  const buckets = ranged("buckets", options.buckets ?? 10, 1, 1000);
+  const buckets = ranged("buckets", options.buckets ?? 10, 1, 1000, true);
   const rule = rates(options, 10, Number.MAX_SAFE_INTEGER);
   return { slowMs: options.slowMs, start: () => timeTally(windowMs / buckets, buckets, rule) };
 }
@@ -134,8 +134,8 @@ function timeTally(bucketMs: number, buckets: number, rule: Rule): Tally {
   };
 }
 
-function ranged(field: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== "number" || !(value >= min && value <= max))
-    throw new BadOptionError("breaker window", field, value, `a number from ${min} to ${max}`);
+function ranged(field: string, value: unknown, min: number, max: number, whole = false): number {
+  if (typeof value !== "number" || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+    throw new BadOptionError("breaker window", field, value, `a ${whole ? "whole " : ""}number from ${min} to ${max}`);
   return value;
 }

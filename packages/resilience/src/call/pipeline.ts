@@ -72,7 +72,7 @@ export class Pipeline<Ours = unknown> extends Guard {
     this.hedge = partOf(Hedge, options.hedge, from, options.discard && { discard: options.discard });
     this.fallback = options.fallback;
     this.#timeout = timeout;
-    this.check("timeout", boundOf(timeout)?.timeoutMs ?? Infinity, 0, Infinity);
+    if (timeout != null) this.check("timeout", typeof timeout === "object" ? timeout.timeoutMs : timeout, 0, Infinity);
     this.oneOf("timeout.mode", boundOf(timeout)?.mode ?? "early", modes);
     this.number(options, "totalTimeoutMs", Infinity, 0, Infinity);
     this.#totalMs = options.totalTimeoutMs;

@@ -89,3 +89,8 @@ test("durations are not judged unless asked for, and rates out of range are refu
     "1 of at least 5",
   );
 });
+
+test("a window of half a call or half a bucket is refused", () => {
+  assert.throws(() => countWindow({ calls: 2.5 }), /calls is 2.5, but must be a whole number from 1/);
+  assert.throws(() => timeWindow({ buckets: 2.5 }), /buckets is 2.5, but must be a whole number from 1/);
+});

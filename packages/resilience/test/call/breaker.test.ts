@@ -509,3 +509,12 @@ test("metrics-only is driven by 1 and 0, and nothing else is taken for a yes", (
   }
   assert.throws(() => guard.controls["metrics-only"]?.("off"), /metrics-only is NaN/);
 });
+
+test("a call that passes an open breaker for the metrics alone is neither late nor counted twice", async () => {
+  const guard = breaker({ failures: 1, metricsOnly: true, system: manualSystem() });
+  await guard.execute(boom).catch(() => {});
+  await guard.execute(boom).catch(() => {});
+  assert.equal(await guard.execute(fine), "fine");
+  const { failed, succeeded, late, refused } = guard.snapshot().counts;
+  assert.deepEqual({ failed, succeeded, late, refused }, { failed: 1, succeeded: 0, late: 0, refused: 2 });
+});

@@ -218,6 +218,8 @@ test("under any sequence: never more than the bounds, nobody lost, nobody refuse
 test("impossible options and priorities are refused", async () => {
   assert.throws(() => bulkhead({ concurrentMax: 0 }), /concurrentMax is 0/);
   assert.throws(() => bulkhead({ priorities: 11 }), /priorities is 11/);
+  assert.throws(() => bulkhead({ order: "loud" as never }), /order is "loud", but must be one of fifo, lifo/);
+  assert.throws(() => bulkhead({ overflow: "loud" as never }), /overflow is "loud", .* one of refuse, drop-oldest/);
   const slots = bulkhead({ concurrentMax: 1, system: manualSystem() });
   void slots.execute(never);
   for (const priority of [1, -1, 0.5, 3])

@@ -742,3 +742,9 @@ test("what is under way keeps the process alive, unless told otherwise; what onl
   const levels = degrade({ levels: ["full", "half"], system: heard });
   assert.deepEqual(await timers(() => levels.hold("a", "half", 1000)), [undefined]);
 });
+
+test("a timeout that is no number is refused, not left out", () => {
+  for (const bad of ["1s", {}, { timeoutMs: "1s" }, Number.NaN, -1] as never[])
+    assert.throws(() => pipeline({ timeout: bad }), /"pipeline": timeout is .* must be a number from 0/);
+  assert.throws(() => pipeline({ timeout: { timeoutMs: 1, mode: "loud" as never } }), /timeout.mode is "loud"/);
+});

@@ -6,12 +6,9 @@ import {
   backoffMs,
   breaker,
   BreakerOpenError,
-  bulkhead,
   callBudget,
   parseRetryAfter,
-  pipeline,
   retry,
-  timeout,
   type RetryOptions,
 } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
@@ -356,14 +353,55 @@ test("a listener of a spent budget may ask again: it is refused, and not told a 
   assert.deepEqual([budget.tryWithdraw(), budget.tryWithdraw(), heard], [true, false, 1]);
 });
 
-test("words that are no option are refused by name, wherever they are given", () => {
-  const word = "loud" as never;
-  assert.throws(
-    () => retry({ jitter: word }),
-    /"retry": jitter is "loud", but must be one of full, decorrelated, none/,
-  );
-  assert.throws(() => timeout({ timeoutMs: 1, mode: word }), /mode is "loud", but must be one of early, cooperative/);
-  assert.throws(() => pipeline({ timeout: { timeoutMs: 1, mode: word } }), /timeout.mode is "loud"/);
-  assert.throws(() => bulkhead({ order: word }), /order is "loud", but must be one of fifo, lifo/);
-  assert.throws(() => bulkhead({ overflow: word }), /overflow is "loud", but must be one of refuse, drop-oldest/);
+test("a kind of jitter that there is not is refused by name", () => {
+  const jitter = "loud" as never;
+  assert.throws(() => retry({ jitter }), /"retry": jitter is "loud", but must be one of full, decorrelated, none/);
+});
+
+test("why it gave up is said, and each bound may be met exactly", async () => {
+  const asks = (retryAfterMs: number) => (): Promise<never> =>
+    Promise.reject(Object.assign(new Error("busy"), { retryAfterMs }));
+  const budget = callBudget({ burst: 1, ratio: 0 });
+  budget.tryWithdraw();
+  for (const [options, work, expected] of [
+    [{ attemptsMax: 2 }, boom, "retrying gave-up:attempts:2"],
+    [{ attemptsMax: 3, totalMsMax: 200 }, boom, "retrying retrying gave-up:attempts:3"],
+    [{ attemptsMax: 3, totalMsMax: 199 }, boom, "retrying gave-up:total-time:2"],
+    [{ attemptsMax: 2, retryAfterMsMax: 500 }, asks(500), "retrying gave-up:attempts:2"],
+    [{ attemptsMax: 2, retryAfterMsMax: 499 }, asks(500), "gave-up:asked-too-long:1"],
+    [{ attemptsMax: 2, budget }, boom, "gave-up:budget:1"],
+  ] as const) {
+    const system = manualSystem();
+    const again = retry({ delayMs: 100, factor: 1, jitter: "none", ...options, system });
+    const heard: string[] = [];
+    again.listen(({ event, level, detail }) => {
+      heard.push(level === "info" ? event : `${event}:${detail["why"]}:${detail["attempts"]}`);
+    });
+    const call = watch(again.execute(work));
+    await system.advance(2000);
+    assert.equal(call.state, "rejected");
+    assert.equal(heard.join(" "), expected);
+  }
+});
+
+test("time that a classifier or a listener takes counts towards the total", async () => {
+  for (const slow of ["classifier", "listener"]) {
+    const system = manualSystem();
+    let blockedMs = 0;
+    const block = (): boolean => {
+      blockedMs += 1000;
+      return true;
+    };
+    const again = retry({
+      totalMsMax: 1500,
+      attemptsMax: 9,
+      delayMs: 0,
+      ...(slow === "classifier" ? { retryIf: block } : {}),
+      system: { ...system, now: () => system.now() + blockedMs },
+    });
+    if (slow === "listener") again.listen(block);
+    let calls = 0;
+    await again.execute(() => ((calls += 1), boom())).catch(() => {});
+    assert.equal(calls, 3, "after 0, 1000 and 2000 ms, when the time was over");
+  }
 });

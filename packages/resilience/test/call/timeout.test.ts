@@ -202,6 +202,7 @@ test("every timeout is said, and zero or a wrong number is dealt with", async ()
   assert.deepEqual(heard, ["timed-out"]);
   assert.throws(() => timeout(-1), /timeoutMs is -1/);
   assert.throws(() => timeout(Number.NaN), /timeoutMs is NaN/);
+  assert.throws(() => timeout({ timeoutMs: 1, mode: "loud" as never }), /mode is "loud", .* one of early, cooperative/);
   assert.equal(await timeout(Infinity).execute(fine), "fine");
 });
 
