@@ -14,7 +14,7 @@ database.exec("PRAGMA journal_mode = WAL");
 database.exec("CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, amount INTEGER NOT NULL)");
 database.exec("INSERT OR IGNORE INTO accounts VALUES ('a', 500), ('b', 500)");
 const transactions = sqlTransaction({ name: "transfers", begin: "BEGIN IMMEDIATE", timeoutMs: 500 });
-const inPostgres = sqlTransaction({ name: "postgres", timeoutMs: 5_000, attempts: 5 });
+const inPostgres = sqlTransaction({ name: "postgres", timeoutMs: 5_000, attemptsMax: 5 });
 const postgres = await startPostgres(path.join(scratch, "postgres"));
 if (postgres !== null) {
   await postgres.query("CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, amount INTEGER NOT NULL)");
@@ -121,7 +121,7 @@ async function twoInPostgres(): Promise<string[]> {
 
 /** Both read, then both want to write: SQLite refuses the second at once, because waiting could never end. */
 async function twoInSqlite(): Promise<string[]> {
-  const guard = sqlTransaction({ name: "sqlite", begin: "BEGIN", attempts: 10, timeoutMs: 5_000 });
+  const guard = sqlTransaction({ name: "sqlite", begin: "BEGIN", attemptsMax: 10, timeoutMs: 5_000 });
   const one = async (first: string, second: string): Promise<string> => {
     const own = new DatabaseSync(file, { timeout: 0 });
     const execute = (sql: string): void => own.exec(sql);

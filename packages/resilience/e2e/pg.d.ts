@@ -3,7 +3,7 @@ declare module "pg" {
   export class Client {
     constructor(options: { readonly host: string; readonly user: string; readonly database: string });
     connect(): Promise<void>;
-    query(sql: string): Promise<{ readonly rows: Record<string, unknown>[] }>;
+    query(sql: string, values?: readonly unknown[]): Promise<{ readonly rows: Record<string, unknown>[] }>;
     on(event: "error", listener: (error: Error) => void): this;
     end(): Promise<void>;
   }

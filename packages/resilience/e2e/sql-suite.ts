@@ -111,7 +111,7 @@ export function sqlSuite(database: () => TestDatabase): void {
 
   test("two transactions that block each other: one is rolled back and run again, both changes stay", () =>
     withConnections(2, async (first, second) => {
-      const changes = sqlTransaction({ begin: database().begin, attempts: 20, delayMs: 40 });
+      const changes = sqlTransaction({ begin: database().begin, attemptsMax: 20, delayMs: 40 });
       const bothHaveBegun = barrier(2);
       const transfer = (own: TestConnection, from: "a" | "b", to: "a" | "b"): Promise<void> =>
         changes.run(own, async ({ connection, attempt }) => {
@@ -214,7 +214,7 @@ export function sqlSuite(database: () => TestDatabase): void {
       child.kill("SIGKILL");
       await ended;
       assert.deepEqual(await balances(own), [100, 100]);
-      await sqlTransaction({ attempts: 50 }).run(own, ({ connection }) => connection.execute(add("a", 1)));
+      await sqlTransaction({ attemptsMax: 50 }).run(own, ({ connection }) => connection.execute(add("a", 1)));
       assert.equal(await own.balance("a"), 101, "and no lock is left behind");
     }));
 

@@ -164,6 +164,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
 function algorithmOf(guard: OpenGuard, options: AdaptiveLimitOptions): LimitAlgorithm {
   const { algorithm = "gradient2" } = options;
   if (typeof algorithm === "object") return algorithm;
+  guard.oneOf("algorithm", algorithm, ["aimd", "gradient2", "vegas"]);
   const min = guard.number(options, "min", algorithm === "vegas" ? 1 : 4, 1);
   const max = guard.number(options, "max", 200, min);
   const initial = guard.number(options, "initial", Math.min(max, Math.max(min, 20)), min, max);

@@ -41,6 +41,7 @@ export interface Autotune extends Reporting {
 export function autotune(options: AutotuneOptions): Autotune {
   const guard = openGuard("autotune", options);
   const { apply, better = "higher" } = options;
+  guard.oneOf("better", better, ["higher", "lower"]);
   const min = guard.integer(options, "min", undefined, -Number.MAX_SAFE_INTEGER);
   const max = guard.integer(options, "max", undefined, min);
   const initial = guard.integer(options, "initial", min, min, max);

@@ -31,7 +31,7 @@ export interface QueueOptions<Item> extends GuardOptions {
   readonly policy?: QueuePolicy;
   /** Share of the capacity at which "high-water" is told (default 0.8). */
   readonly highWater?: number;
-  /** Share of the capacity at or below which the alert ends (default 0.5). */
+  /** Share of the capacity at or below which the alert ends (default 0.5, at most `highWater`). */
   readonly lowWater?: number;
   /** "drop-oldest" only: share of the capacity to which an overflow drains (default 1: sheds only what must go). */
   readonly drainTo?: number;
@@ -59,12 +59,12 @@ export interface BoundedQueue<Item> extends Reporting {
   offer(item: Item, priority?: number): QueueOutcome;
   /**
    * Adds; under "backpressure" waits for room. Resolves with what became of the item.
-   * @throws QueueFullError under "refuse" or when too many producers wait; WaitTimeoutError; ClosedError; the signal's reason.
+   * @throws QueueFullError under "refuse" or when too many producers wait; WaitTimeoutError; ClosedError; AbortedError.
    */
   put(item: Item, options?: WaitForQueue & { readonly priority?: number }): Promise<QueueOutcome>;
   /** The next item, or undefined when there is none. Constant time. */
   tryTake(): Item | undefined;
-  /** The next item, waiting for one. @throws ClosedError when closed and empty, QueueFullError when too many wait, WaitTimeoutError, the signal's reason. */
+  /** The next item, waiting for one. @throws ClosedError when closed and empty, QueueFullError when too many wait, WaitTimeoutError, AbortedError. */
   take(options?: WaitForQueue): Promise<Item>;
   /** Takes out up to `max` items at once (default all), counted as taken. */
   takeAll(max?: number): Item[];
@@ -83,8 +83,10 @@ export function boundedQueue<Item>(options: QueueOptions<Item> = {}): BoundedQue
   const { system } = guard;
   const capacity = guard.integer(options, "capacity", 1000, 1);
   const policy = options.policy ?? "backpressure";
-  const highItems = guard.number(options, "highWater", 0.8, 0, 1) * capacity;
-  const lowItems = guard.number(options, "lowWater", 0.5, 0, options.highWater ?? 0.8) * capacity;
+  guard.oneOf("policy", policy, ["backpressure", "refuse", "drop-oldest", "drop-newest", "priority"]);
+  const highWater = guard.number(options, "highWater", 0.8, 0, 1);
+  const highItems = highWater * capacity;
+  const lowItems = guard.number(options, "lowWater", Math.min(0.5, highWater), 0, highWater) * capacity;
   const drainTo = guard.number(options, "drainTo", 1, 0, 1);
   const levels = policy === "priority" ? guard.integer(options, "levels", 3, 1, 64) : 1;
   const waitersMax = guard.integer(options, "waitersMax", 10_000, 0);

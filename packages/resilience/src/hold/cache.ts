@@ -48,7 +48,7 @@ export interface Cache<Key, Value> extends Reporting {
   clear(): void;
   /**
    * The value: fresh from the cache, stale while a load runs behind, or from a load shared by all who ask.
-   * A failed load is not cached. @throws what the load throws; TimeoutError; BadOptionError without `load`; the signal's reason (the load goes on for the others).
+   * A failed load is not cached. @throws what the load throws; TimeoutError; BadOptionError without `load`; AbortedError (the load goes on for the others).
    */
   fetch(key: Key, options?: { readonly signal?: Cancel }): Promise<Value>;
 }

@@ -29,7 +29,7 @@ export function isDeadlockError(error: unknown): boolean {
 
 export interface DeadlockOptions extends GuardOptions {
   /** Attempts when `isDeadlock` says so, the first included (default 3, at most 100). */
-  readonly attempts?: number;
+  readonly attemptsMax?: number;
   /** Longest random delay before the second attempt in ms, doubled for each further one up to 30 s (default 50, full jitter). */
   readonly delayMs?: number;
   /** Which errors mean "run it again" (default `isDeadlockError`). */
@@ -43,7 +43,7 @@ export function deadlockRetry(
   count: { deadlocks: number },
   values: { active: number },
 ): <Value>(attemptOnce: (attempt: number) => Promise<Value>, cancel: Cancel | undefined) => Promise<Value> {
-  const attempts = guard.integer(options, "attempts", 3, 1, 100);
+  const attemptsMax = guard.integer(options, "attemptsMax", 3, 1, 100);
   const delayMs = guard.number(options, "delayMs", 50, 0);
   const isDeadlock = (error: unknown): boolean => {
     try {
@@ -63,8 +63,8 @@ export function deadlockRetry(
         } catch (error) {
           if (error instanceof RollbackError || error instanceof CommitUnknownError || !isDeadlock(error)) throw error;
           count.deadlocks += 1;
-          guard.trip("deadlock", { attempt, attempts });
-          if (attempt >= attempts) throw error;
+          guard.trip("deadlock", { attempt, attemptsMax });
+          if (attempt >= attemptsMax) throw error;
           const waitMs = backoffMs({ delayMs }, attempt, 0, guard.system.random);
           await sleep(guard.system, waitMs, guard.name, cancel, true);
         }

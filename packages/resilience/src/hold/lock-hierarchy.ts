@@ -1,7 +1,7 @@
 // Locks that cannot deadlock for long: ordered ones are refused in the wrong order at once, with both places named;
 // among unordered ones a wait that would close a cycle is refused. Read/write modes, owners, timeouts, first in first out.
 import type { Reporting } from "../report.ts";
-import { DeadlockError, LockOrderError, QueueFullError, WaitTimeoutError } from "../errors.ts";
+import { AbortedError, DeadlockError, LockOrderError, QueueFullError, WaitTimeoutError } from "../errors.ts";
 import type { LockSite } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
@@ -40,7 +40,7 @@ export interface LockOwner {
   readonly name: string;
   /**
    * Takes a lock; resolves with its release (calling it twice does nothing). Held again in the same or a weaker mode it counts.
-   * @throws LockOrderError, DeadlockError, WaitTimeoutError, QueueFullError, the signal's reason.
+   * @throws LockOrderError, DeadlockError, WaitTimeoutError, QueueFullError, AbortedError.
    */
   acquire(lock: string, options?: AcquireOptions): Promise<() => void>;
   /** Releases everything it holds. */
@@ -228,7 +228,11 @@ export function lockHierarchy(options: LockHierarchyOptions = {}): LockHierarchy
         return new WaitTimeoutError(guard.name, `lock "${name}"`, limitMs, holders.join(""));
       },
     });
-    return releaser(owner, name);
+    const leave = releaser(owner, name);
+    if (own.signal?.aborted !== true) return leave;
+    // Aborted in the very turn in which it was granted: a caller who has left releases nothing.
+    leave();
+    throw new AbortedError(guard.name, own.signal.reason);
   }
 
   function owner(name: string): LockOwner {

@@ -4,7 +4,7 @@
 import type { Reporting } from "../report.ts";
 import type { Timer } from "../system.ts";
 import { bounded } from "./bounded.ts";
-import { ClosedError, QueueFullError, WaitTimeoutError } from "../errors.ts";
+import { AbortedError, ClosedError, QueueFullError, WaitTimeoutError } from "../errors.ts";
 import { openGuard } from "./guard.ts";
 import type { GuardOptions } from "./guard.ts";
 import { placeOf } from "./place.ts";
@@ -47,7 +47,7 @@ export interface Lease<Resource> {
 }
 
 export interface Pool<Resource> extends Reporting {
-  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (TimeoutError at its bound), the signal's reason. */
+  /** @throws WaitTimeoutError, QueueFullError, ClosedError, what `create` throws (TimeoutError at its bound), AbortedError. */
   acquire(options?: { readonly signal?: Cancel; readonly timeoutMs?: number }): Promise<Lease<Resource>>;
   /** Borrows, runs, gives back whatever happens; `isBroken` decides whether an error means that the resource is destroyed. */
   use<Value>(
@@ -301,7 +301,7 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
     if (line.size >= waitersMax && idle.length === 0 && total() >= max)
       throw new QueueFullError(guard.name, waitersMax, "waiting borrowers");
     const timeoutMs = guard.check("timeoutMs", own.timeoutMs ?? acquireMs, 0, Infinity);
-    const lease = line.wait(borrower, {
+    const granted = line.wait(borrower, {
       signal: own.signal,
       timeoutMs,
       timeoutError: () => {
@@ -315,7 +315,11 @@ export function pool<Resource>(options: PoolOptions<Resource>): Pool<Resource> {
       },
     });
     pump();
-    return lease;
+    const lease = await granted;
+    if (own.signal?.aborted !== true) return lease;
+    // Aborted in the very turn in which it was granted: a caller who has left gives nothing back.
+    lease.release();
+    throw new AbortedError(guard.name, own.signal.reason);
   }
 
   async function close(drainMs: number): Promise<void> {

@@ -44,7 +44,7 @@ export interface RateLimiter extends Reporting {
   tryTake(key?: string, weight?: number): boolean;
   /**
    * Waits for its turn (units are reserved in the order of the calls). @throws RateLimitedError when the wait would be longer than
-   * `waitMsMax` or too many wait; the signal's reason, after giving the units back if nobody has reserved behind it.
+   * `waitMsMax` or too many wait; AbortedError, after giving the units back if nobody has reserved behind it.
    */
   acquire(key?: string, options?: { readonly weight?: number; readonly signal?: Cancel }): Promise<void>;
   /** Empties the key's bucket for `forMs`: the answer to a 429 with Retry-After. Turns that are waited for already stay as they are. */
@@ -59,6 +59,9 @@ export interface RateLimiter extends Reporting {
 const overflowKey = "\u0000overflow";
 /** Tracked keys looked at per new key, to forget idle ones. */
 const sweepSlice = 4;
+
+/** What rounding may cost, in ms: also after weeks, when a time has fewer digits left behind its point, nobody loses a unit to it. */
+const slackMs = (unitMs: number, now: number): number => unitMs * 1e-6 + now * 1e-12;
 
 /** Quotas per key. @throws BadOptionError for an option out of its range, also from `quotaOf` when it is used. */
 export function rateLimiter(options: RateLimiterOptions): RateLimiter {
@@ -147,7 +150,7 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
     const stored = place === undefined ? now : (arrivals[place] as number);
     const arrival = Math.max(stored, now) + weight * unitMs;
     const waitMs = arrival - now - burst * unitMs;
-    if (waitMs > unitMs * 1e-6) return weight > burst ? Infinity : waitMs;
+    if (waitMs > slackMs(unitMs, now)) return weight > burst ? Infinity : waitMs;
     if (place === undefined) track(key, arrival);
     else arrivals[place] = arrival;
     return 0;
@@ -187,8 +190,10 @@ export function rateLimiter(options: RateLimiterOptions): RateLimiter {
         const quota = quotaFor(key);
         const waitMs = attempt(key, weight, quota);
         const burst = scaledBurst(quota);
-        const usedMs = Math.max(0, (arrivalOf(key) ?? arrivalOf(overflowKey) ?? 0) - system.now());
-        const remaining = Math.max(0, Math.floor(burst - usedMs / (quota.unitMs / scale) + 1e-6));
+        const now = system.now();
+        const unitMs = quota.unitMs / scale;
+        const usedMs = Math.max(0, (arrivalOf(key) ?? arrivalOf(overflowKey) ?? 0) - now - slackMs(unitMs, now));
+        const remaining = Math.max(0, Math.floor(burst - usedMs / unitMs));
         return { allowed: waitMs === 0, retryAfterMs: waitMs, remaining, limit: burst };
       },
       tryTake: (key = "", weight = 1) => attempt(key, weight, quotaFor(key)) === 0,

@@ -7,6 +7,9 @@ import type { GuardOptions } from "./guard.ts";
 import { rateLimiter } from "./rate-limiter.ts";
 import type { Quota, RateDecision } from "./rate-limiter.ts";
 
+/** Milliseconds since 1970 are exact to a quarter of a thousandth only: so much of rounding, in ms, costs nobody a unit. */
+const slackMs = 0.001;
+
 /** The shared store. One implementation per database; `memoryQuotaStore` is the reference. */
 export interface QuotaStore {
   /**
@@ -25,7 +28,7 @@ export function memoryQuotaStore(keysMax = 100_000): QuotaStore {
     async take(key, costMs, allowanceMs, nowMs) {
       const arrival = arrivals.get(key) ?? 0;
       const next = Math.max(arrival, nowMs) + costMs;
-      if (next - nowMs > allowanceMs + costMs * 1e-6) return { taken: false, arrival };
+      if (next - nowMs > allowanceMs) return { taken: false, arrival };
       arrivals.delete(key);
       arrivals.set(key, next);
       for (const [each, until] of arrivals) {
@@ -77,7 +80,7 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
         const costMs = guard.check("weight", weight, 0) * unitMs;
         const now = system.wallNow();
         const ask = bounded(guard, "the store's answer", storeMs, async () => {
-          const { taken, arrival } = await options.store.take(key, costMs, burst * unitMs, now);
+          const { taken, arrival } = await options.store.take(key, costMs, burst * unitMs + slackMs, now);
           // Drivers give numbers as texts, and truth as 0 and 1.
           const answer = { taken: Boolean(taken), arrival: Number(arrival) };
           guard.check("the store's arrival", answer.arrival, 0);
@@ -91,9 +94,10 @@ export function sharedQuota(options: SharedQuotaOptions): SharedQuota {
           const { taken, arrival } = outcome.value;
           const aheadMs = Math.max(0, arrival - now);
           decision = {
+            // The time that a refusal tells may be a request old: it is never none.
             allowed: taken,
-            retryAfterMs: taken ? 0 : weight > burst ? Infinity : Math.max(0, aheadMs + costMs - burst * unitMs),
-            remaining: Math.max(0, Math.floor(burst - aheadMs / unitMs + 1e-6)),
+            retryAfterMs: taken ? 0 : weight > burst ? Infinity : Math.max(1, aheadMs + costMs - burst * unitMs),
+            remaining: Math.max(0, Math.floor(burst - Math.max(0, aheadMs - slackMs) / unitMs + 1e-6)),
             limit: burst,
           };
         } else {

@@ -41,7 +41,7 @@ export interface SqlScope<Connection extends SqlConnection> {
 
 export interface SqlTransaction extends Reporting {
   /**
-   * Runs the work between BEGIN and COMMIT. @throws what the work threw, after ROLLBACK; TimeoutError; the signal's reason;
+   * Runs the work between BEGIN and COMMIT. @throws what the work threw, after ROLLBACK; TimeoutError; AbortedError;
    * RollbackError when ROLLBACK failed, CommitUnknownError when COMMIT was not answered: the connection must not be used again.
    */
   run<Connection extends SqlConnection, Value>(

@@ -38,7 +38,7 @@ export interface TransactionScope {
 export interface Transaction extends Reporting {
   /**
    * Runs the work; when it resolves, every step stays. @throws what the work threw, after a complete rollback; TimeoutError; the
-   * signal's reason; RollbackError (with the first error as `cause`) when undoing failed.
+   * AbortedError; RollbackError (with the first error as `cause`) when undoing failed.
    */
   run<Value>(
     work: (scope: TransactionScope) => Value | PromiseLike<Value>,

@@ -60,6 +60,7 @@ export function validate(options: ValidateOptions = {}): Validate {
   const urlMax = guard.integer(options, "urlMax", 2048, 1);
   const protocols = options.protocols ?? ["http", "https"];
   const dialects = options.dialects ?? ["sqlite", "postgres"];
+  for (const dialect of dialects) guard.oneOf("dialects", dialect, Object.keys(keywords));
   const count = { accepted: 0, refused: 0, sourceIds: 0, intervals: 0, urls: 0, sqlIdentifiers: 0 };
 
   type Counter = "sourceIds" | "intervals" | "urls" | "sqlIdentifiers";

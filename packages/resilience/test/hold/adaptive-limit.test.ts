@@ -392,3 +392,24 @@ test("a share loses no call by rounding", () => {
     assert.equal(count, sure);
   }
 });
+
+test("an algorithm that is none is refused by name", () => {
+  assert.throws(() => adaptiveLimit({ algorithm: "gradient" as "aimd" }), {
+    name: "BadOptionError",
+    field: "algorithm",
+  });
+});
+
+test("a dependency that stays slow is measured anew: the limit does not stay where the slow-down has put it", () => {
+  for (const algorithm of [gradient2(), gradient2({ backoffRatio: 1 }), vegas()]) {
+    let limit = algorithm.initial;
+    const run = (rttMs: number, samples: number): number => {
+      for (let at = 0; at < samples; at += 1) limit = algorithm.update({ rttMs, inflight: limit, dropped: false });
+      return limit;
+    };
+    const before = run(10, 300);
+    const fallen = run(100, 100);
+    assert.ok(fallen < before / 2, `${fallen} of ${before}`);
+    assert.ok(run(100, 3000) > fallen * 2);
+  }
+});

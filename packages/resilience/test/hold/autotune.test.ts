@@ -213,3 +213,11 @@ test("who hears of a move sees the new value, and may reset or pause the tuner",
   paused.observe(1);
   assert.equal(paused.value, 11);
 });
+
+test("a sense that is none is refused by name", () => {
+  const better = "more" as "higher";
+  assert.throws(() => autotune({ min: 1, max: 2, apply: () => {}, better }), {
+    name: "BadOptionError",
+    field: "better",
+  });
+});

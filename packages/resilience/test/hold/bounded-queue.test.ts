@@ -615,3 +615,18 @@ test("a control plane's drain that says no share sheds nothing", () => {
   queue.controls?.["drain"]?.();
   assert.equal(queue.size, 0);
 });
+
+test("a policy that is none is refused by name: a misspelt one would leave the queue without a bound", () => {
+  const policy = "drop_oldest" as QueuePolicy;
+  assert.throws(() => boundedQueue({ policy }), { name: "BadOptionError", field: "policy" });
+});
+
+test("an alert may begin early without saying where it ends", () => {
+  const queue = boundedQueue<number>({ capacity: 10, highWater: 0.3, system: manualSystem() });
+  const events: string[] = [];
+  queue.listen(({ event }) => events.push(event));
+  for (let at = 0; at < 4; at += 1) queue.offer(at);
+  queue.tryTake();
+  assert.deepEqual(events, ["high-water", "relieved"]);
+  assert.throws(() => boundedQueue({ highWater: 0.3, lowWater: 0.5 }), { name: "BadOptionError", field: "lowWater" });
+});

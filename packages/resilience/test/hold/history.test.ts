@@ -265,3 +265,53 @@ test("a receiver of dumps that logs errors itself is dumped once", () => {
   log.log("error", "again");
   assert.equal(dumps, 2);
 });
+
+test("a ring log agrees with a naive list for any lines, levels and bounds", () => {
+  const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ level: fc.nat(5), length: fc.nat(20) }) },
+    { weight: 1, arbitrary: fc.record({ keep: fc.nat(5) }) },
+    { weight: 1, arbitrary: fc.constant("clear" as const) },
+  );
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 6 }),
+      fc.integer({ min: 1, max: 60 }),
+      fc.array(step, { maxLength: 60 }),
+      (capacity, charactersMax, steps) => {
+        const log = ringLog({ system: manualSystem(), capacity, charactersMax, level: "trace" });
+        let lines: { readonly level: number; readonly message: string }[] = [];
+        let least = 0;
+        const counts = { written: 0, filtered: 0, overwritten: 0 };
+        const characters = (): number => lines.reduce((sum, { message }) => sum + message.length, 0);
+        for (const one of steps) {
+          if (one === "clear") {
+            lines = [];
+            log.clear();
+          } else if ("keep" in one) log.level = levels[(least = one.keep)] ?? "trace";
+          else {
+            const message = "x".repeat(one.length);
+            log.log(levels[one.level] ?? "trace", message);
+            if (one.level < least) counts.filtered += 1;
+            else {
+              counts.written += 1;
+              lines.push({ level: one.level, message });
+            }
+            while (lines.length > 1 && (lines.length > capacity || characters() > charactersMax)) {
+              lines.shift();
+              counts.overwritten += 1;
+            }
+          }
+          for (const [at, level] of levels.entries())
+            assert.deepEqual(
+              log.lines(level).map(({ message }) => message),
+              lines.filter((each) => each.level >= at).map(({ message }) => message),
+            );
+          assert.equal(log.snapshot().values["characters"], characters());
+        }
+        const { written, filtered, overwritten } = log.snapshot().counts;
+        assert.deepEqual({ written, filtered, overwritten }, counts);
+      },
+    ),
+  );
+});

@@ -458,3 +458,16 @@ test("thousands of readers hold together; who waits in vain hears of the first t
   await system.advance(100);
   await late;
 });
+
+test("a caller who gives up in the very turn in which a lock is granted leaves it to the next", async () => {
+  const own = lockHierarchy({ system: manualSystem() });
+  const release = await own.owner("first").acquire("page");
+  const caller = new AbortController();
+  const left = assert.rejects(own.owner("left").acquire("page", { signal: caller.signal }), { name: "AbortError" });
+  const next = own.owner("next").acquire("page");
+  release();
+  caller.abort();
+  await left;
+  (await next)();
+  assert.deepEqual(own.snapshot().values, { locks: 0, waits: 0 });
+});

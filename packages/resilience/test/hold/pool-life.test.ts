@@ -465,6 +465,23 @@ test("a time to drain that is none is refused, and the pool can still be closed"
   assert.equal(own.snapshot().state, "closed");
 });
 
+test("a caller who gives up in the very turn in which a resource is handed over leaves it to the next", async () => {
+  const { own, value } = numbered({ max: 1 });
+  const lease = await own.acquire();
+  const caller = new AbortController();
+  const left = assert.rejects(own.acquire({ signal: caller.signal }), AbortedError);
+  const unused = assert.rejects(
+    own.use(() => assert.fail("worked"), { signal: caller.signal }),
+    AbortedError,
+  );
+  const next = own.acquire();
+  lease.release();
+  caller.abort();
+  await Promise.all([left, unused]);
+  (await next).release();
+  assert.deepEqual([value("lent"), value("idle"), value("waiting")], [0, 1, 0]);
+});
+
 /** A pool whose resources take so many ms to make or destroy, by their number, or cannot be made; all others take no time. */
 function slow(
   takes: {

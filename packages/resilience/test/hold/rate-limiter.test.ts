@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { memoryQuotaStore, RateLimitedError, rateLimiter, retryAfterSeconds, sharedQuota } from "@prunella/resilience";
+import type { SharedQuota } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 
 test("MED-004: one tenant floods at 50 times its quota; without limits it gets 98 %, with quotas the others keep theirs", async () => {
@@ -308,4 +309,76 @@ test("a store that answers texts is understood; one that answers nonsense is los
   assert.deepEqual(await own.check("a"), { allowed: true, retryAfterMs: 0, remaining: 8, limit: 10 });
   for (const _ of answers.slice(1)) assert.equal((await own.check("a")).allowed, false);
   assert.deepEqual([own.snapshot().state, own.snapshot().counts["storeFailures"]], ["alone", 3]);
+});
+
+test("processes that share a store share one quota, whatever they ask when, and whoever comes back when told gets in", async () => {
+  const request = fc.record({
+    process: fc.nat(2),
+    key: fc.constantFrom("a", "__proto__"),
+    weight: fc.integer({ min: 1, max: 4 }),
+    waitMs: fc.nat(400),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 10 }),
+      fc.array(request, { maxLength: 60 }),
+      async (limit, burst, requests) => {
+        const system = manualSystem();
+        const store = memoryQuotaStore();
+        const each = [0, 1, 2].map(() => sharedQuota({ system, store, limit, periodMs: 1000, burst }));
+        const passed: { key: string; at: number; weight: number }[] = [];
+        const ask = async (process: number, key: string, weight: number): Promise<number> => {
+          const decision = await (each[process] as SharedQuota).check(key, weight);
+          assert.equal(decision.allowed, decision.retryAfterMs === 0);
+          if (decision.allowed) passed.push({ key, at: system.now(), weight });
+          return decision.retryAfterMs;
+        };
+        for (const { process, key, weight, waitMs } of requests) {
+          await system.advance(waitMs);
+          const retryAfterMs = await ask(process, key, weight);
+          assert.equal(retryAfterMs === Infinity, weight > burst);
+          if (retryAfterMs === 0 || retryAfterMs === Infinity) continue;
+          await system.advance(retryAfterMs + 1e-3);
+          assert.equal(await ask((process + 1) % 3, key, weight), 0, "at another process, told to come back now");
+        }
+        for (const key of ["a", "__proto__"]) {
+          const own = passed.filter((one) => one.key === key);
+          own.forEach((first, from) => {
+            let sum = 0;
+            for (const { at, weight } of own.slice(from)) {
+              sum += weight;
+              assert.ok(sum <= burst + (limit * (at - first.at)) / 1000 + 1e-3);
+            }
+          });
+        }
+      },
+    ),
+  );
+});
+
+test("a fresh key may take its whole burst, whatever the rate: times since 1970 round, and cost no unit", async () => {
+  for (let limit = 1; limit <= 200; limit += 1) {
+    for (const burst of [1, 7]) {
+      const own = sharedQuota({ system: manualSystem(), store: memoryQuotaStore(), limit, periodMs: 1000, burst });
+      for (let left = burst - 1; left >= 0; left -= 1)
+        assert.deepEqual(await own.check("a"), { allowed: true, retryAfterMs: 0, remaining: left, limit: burst });
+      assert.equal((await own.check("a")).allowed, false);
+    }
+  }
+});
+
+test("a fresh key may take its whole burst and no more, also when the process has run for a month", async () => {
+  for (const days of [0, 1, 12, 30, 115]) {
+    const system = manualSystem();
+    await system.advance(days * 86_400_000);
+    for (const limit of [1, 3, 7, 18, 60, 333, 1000, 3333, 10_000]) {
+      for (const burst of [1, 7, limit]) {
+        const own = rateLimiter({ system, limit, periodMs: 1000, burst });
+        for (let left = burst - 1; left > 0; left -= 1) assert.equal(own.tryTake("a"), true);
+        assert.deepEqual(own.check("a"), { allowed: true, retryAfterMs: 0, remaining: 0, limit: burst });
+        assert.equal(own.tryTake("a"), false);
+      }
+    }
+  }
 });

@@ -256,7 +256,7 @@ test("a rollback waits for a step in flight no longer than for a compensation", 
 test("deadlocks are run again only as often as was said, and the last one is thrown", async () => {
   for (const attempts of [1, 3]) {
     const system = manualSystem();
-    const own = transaction({ system, attempts });
+    const own = transaction({ system, attemptsMax: attempts });
     const events = heard(own);
     let tries = 0;
     const rejected = assert.rejects(
@@ -349,7 +349,7 @@ test("SQL: a commit is counted and silent; the handle is of no use after it", as
 
 test("SQL: each way to end has its count and its event", async () => {
   const system = manualSystem();
-  const own = sqlTransaction({ system, timeoutMs: 100, endMs: 50, attempts: 1 });
+  const own = sqlTransaction({ system, timeoutMs: 100, endMs: 50, attemptsMax: 1 });
   const events = heard(own);
   const hang = (on: string) => connection((sql) => (sql === on ? new Promise(() => {}) : undefined));
   const ends = async (running: Promise<unknown>): Promise<unknown> => {

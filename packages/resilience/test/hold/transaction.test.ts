@@ -11,6 +11,7 @@ import {
   transaction,
   TransactionOverError,
 } from "@prunella/resilience";
+import type { SqlScope } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
 import type { ManualSystem } from "@prunella/resilience/testing";
 
@@ -183,7 +184,7 @@ test("a savepoint undoes only its part; its steps go with the whole later on", a
 test("a lost deadlock is rolled back and run again after a random delay; other errors are not", async () => {
   const system = manualSystem();
   const undone: number[] = [];
-  const own = transaction({ system, attempts: 3 });
+  const own = transaction({ system, attemptsMax: 3 });
   const running = own.run(async (scope) => {
     await scope.step(
       "write",
@@ -324,7 +325,7 @@ test("whatever the steps do, at the end all of them stand or none does", async (
       fc.option(fc.integer({ min: 0, max: 150 })),
       async (steps, abortAt) => {
         const system = manualSystem();
-        const own = transaction({ system, timeoutMs: 100, attempts: 2, delayMs: 5 });
+        const own = transaction({ system, timeoutMs: 100, attemptsMax: 2, delayMs: 5 });
         const standing = new Set<number>();
         const caller = new AbortController();
         if (abortAt !== null) system.setTimer(() => caller.abort(new Error("abort")), abortAt);
@@ -611,4 +612,79 @@ test("what the work throws may be anything: the steps are undone and the caller 
     })
     .catch((error: unknown) => error);
   assert.deepEqual([caught === thrown, undone], [true, 1]);
+});
+
+/** A part of a transaction: a write, or a savepoint with parts of its own that fails at its end or not, caught or not. */
+type Part =
+  { readonly write: number } | { readonly parts: readonly Part[]; readonly fails: boolean; readonly caught: boolean };
+
+const { part } = fc.letrec<{ part: Part }>((tie) => ({
+  part: fc.oneof(
+    { maxDepth: 3 },
+    fc.record({ write: fc.nat(9) }),
+    fc.record({ parts: fc.array(tie("part"), { maxLength: 3 }), fails: fc.boolean(), caught: fc.boolean() }),
+  ),
+}));
+
+test("SQL: whatever parts fail, at any depth, what stands is what a plain model keeps", async () => {
+  const failure = new Error("of a part");
+  /** What a part writes in the model; throws when it fails and nobody catches it. */
+  const writesOf = (one: Part): readonly number[] => {
+    if ("write" in one) return [one.write];
+    try {
+      const inner = one.parts.flatMap(writesOf);
+      if (one.fails) throw failure;
+      return inner;
+    } catch (error) {
+      if (one.caught) return [];
+      throw error;
+    }
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { maxLength: 5 }), async (parts) => {
+      let stands: readonly number[] = [];
+      let written: number[] = [];
+      const savepoints: { readonly name: string; readonly length: number }[] = [];
+      const connection = {
+        execute(sql: string): void {
+          const name = sql.split(" ").at(-1) as string;
+          const at = savepoints.findLastIndex((each) => each.name === name);
+          if (sql === "BEGIN") written = [];
+          else if (sql === "COMMIT") stands = written;
+          else if (sql === "ROLLBACK") written = [];
+          else if (sql.startsWith("SAVEPOINT")) savepoints.push({ name, length: written.length });
+          else if (at < 0) throw new Error(`no savepoint ${name}`);
+          else if (sql.startsWith("RELEASE")) savepoints.length = at;
+          else if (sql.startsWith("ROLLBACK TO")) written.length = savepoints[at]?.length as number;
+        },
+        write: (value: number) => void written.push(value),
+      };
+      const perform = async (one: Part, scope: SqlScope<typeof connection>): Promise<void> => {
+        if ("write" in one) {
+          scope.connection.write(one.write);
+          return;
+        }
+        const done = scope.savepoint(async (inner) => {
+          for (const each of one.parts) await perform(each, inner);
+          if (one.fails) throw failure;
+        });
+        await (one.caught ? done.catch(() => {}) : done);
+      };
+      const tx = sqlTransaction({ system: manualSystem() });
+      let wanted: readonly number[] | undefined;
+      try {
+        wanted = parts.flatMap(writesOf);
+      } catch {
+        wanted = undefined;
+      }
+      const run = tx.run(connection, async (scope) => {
+        for (const each of parts) await perform(each, scope);
+      });
+      if (wanted === undefined) await assert.rejects(run, failure);
+      else await run;
+      assert.deepEqual(stands, wanted ?? []);
+      const { committed, rolledBack } = tx.snapshot().counts;
+      assert.deepEqual([committed, rolledBack], wanted === undefined ? [0, 1] : [1, 0]);
+    }),
+  );
 });

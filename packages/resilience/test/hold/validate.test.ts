@@ -225,3 +225,7 @@ test("the refused value is not repeated in full, nor its control characters", ()
     (error) => !/\u001b/.test(String(error)) && String(error).length < 250,
   );
 });
+
+test("a dialect that is none is refused by name when the checks are made", () => {
+  assert.throws(() => validate({ dialects: ["oracle" as "sqlite"] }), { name: "BadOptionError", field: "dialects" });
+});
