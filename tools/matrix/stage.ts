@@ -14,9 +14,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { get, request as httpRequest } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePorts } from "@prunella/catalogue";
 import type { Supervisor } from "./supervisors/index.ts";
 
 const subjectFolder = path.join(import.meta.dirname, "subject");
@@ -440,20 +440,4 @@ export function ask(
       resolve(nothing);
     });
   });
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer();
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -2,10 +2,11 @@
 // what its processes use, and an end that leaves nothing behind.
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+
+export { freePorts } from "@prunella/catalogue";
 
 export const root = path.resolve(import.meta.dirname, "../..");
 export const shop = path.join(root, "examples/shop");
@@ -23,22 +24,6 @@ export interface Product {
 }
 
 /** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer();
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
 export function scratch(name: string): string {
   return mkdtempSync(path.join(tmpdir(), `prunella-${name}-`));
 }

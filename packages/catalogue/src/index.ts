@@ -3,6 +3,7 @@ export * from "./drill/run.ts";
 export * from "./drill/against.ts";
 export * from "./drill/definition.ts";
 export * from "./drill/files.ts";
+export * from "./drill/ports.ts";
 export * from "./experiment/experiment.ts";
 export * from "./experiment/run.ts";
 export * from "./experiment/tolerance.ts";

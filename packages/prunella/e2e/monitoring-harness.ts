@@ -2,11 +2,11 @@
 // a scratch folder and on free ports, ended by pid.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
+import { freePorts } from "@prunella/catalogue";
 
 export const root = path.resolve(import.meta.dirname, "../../..");
 export const monitoring = path.join(root, "monitoring");
@@ -24,10 +24,7 @@ export function need(t: TestContext, ...programs: readonly string[]): boolean {
 }
 
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
+  const [port = 0] = await freePorts(1);
   return port;
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { AbortedError } from "@prunella/resilience";
+import { AbortedError } from "../src/errors.ts";
 import { manualSystem } from "@prunella/resilience/testing";
 import { abortable, attemptContext, contextOf, onCancel, refuseAborted, Scope, sleep, started } from "../src/cancel.ts";
 import { settle, watch } from "./call/helpers.ts";

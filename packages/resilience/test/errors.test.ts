@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import * as all from "@prunella/resilience";
 import {
@@ -29,7 +30,13 @@ const classes = Object.entries(all).filter(
 ) as [string, Made][];
 
 test("every error has the name of its class, a code of its own, its guard's name and the family that its page says", () => {
-  const page = readFileSync(path.resolve(import.meta.dirname, "../../../docs/resilience/errors.md"), "utf8");
+  const page = readFileSync(
+    path.join(
+      process.env["PRUNELLA_ROOT"] ?? path.resolve(import.meta.dirname, "../../.."),
+      "docs/resilience/errors.md",
+    ),
+    "utf8",
+  );
   const [refusals = "", others = ""] = page.split("| no refusal ");
   assert.ok(classes.length > 10);
   for (const [name, Each] of classes) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { AbortedError, WaitTimeoutError } from "@prunella/resilience";
+import { AbortedError, WaitTimeoutError } from "../src/errors.ts";
 import { manualSystem } from "@prunella/resilience/testing";
 import { WaitLine, type WaitOptions, type Waiter } from "../src/wait-line.ts";
 import { settle, watch, type Watched } from "./call/helpers.ts";

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { browser, freePorts, openPage, shop, skipReason, until, type Shop } from "./harness.ts";
+import { freePorts } from "@prunella/catalogue";
+import { browser, openPage, shop, skipReason, until, type Shop } from "./harness.ts";
 
 const skip = skipReason();
 // One that stays: the server is restarted under an open page.

@@ -2,10 +2,10 @@
 // Nothing is simulated: what a test sees is what an operator would see.
 import { spawn, type ChildProcess } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { freePorts } from "@prunella/catalogue";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 
 const root = path.resolve(import.meta.dirname, "../../..");
@@ -231,19 +231,4 @@ export async function until(
     if (performance.now() - since > msMax) throw new Error(otherwise());
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer().listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

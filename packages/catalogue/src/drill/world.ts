@@ -3,7 +3,6 @@
 import type { Json } from "@prunella/core";
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -12,6 +11,7 @@ import { isFields } from "../experiment/experiment.ts";
 import { substitute } from "../experiment/substitute.ts";
 import { controlApi, type ControlApi } from "../api.ts";
 import type { DrillDefinition } from "./definition.ts";
+import { freePorts } from "./ports.ts";
 import { textOf } from "../experiment/text.ts";
 
 /** How long a world may take to be up and healthy, ms. */
@@ -177,26 +177,6 @@ async function stopped(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => child.kill("SIGKILL"), downMsMax);
   await gone;
   clearTimeout(late);
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Reads what a world left in its folder, for evidence. */

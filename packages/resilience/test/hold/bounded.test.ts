@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { AbortedError, TimeoutError } from "@prunella/resilience";
+import { AbortedError, TimeoutError } from "../../src/errors.ts";
 import { manualSystem } from "@prunella/resilience/testing";
 import { bounded, valueOf } from "../../src/hold/bounded.ts";
 import { openGuard } from "../../src/hold/guard.ts";
