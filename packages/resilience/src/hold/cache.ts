@@ -53,14 +53,15 @@ export interface Cache<Key, Value> extends Reporting {
   fetch(key: Key, options?: { readonly signal?: Cancel }): Promise<Value>;
 }
 
+/** What a hit reads and writes stands first, in as few lines of the processor's cache as may be. */
 interface Entry<Key, Value> {
-  readonly key: Key;
   readonly value: Value;
-  readonly size: number;
   /** Monotonic ms at which it stops being fresh; undefined for never (an Infinity would be a number on the heap for each entry). */
   readonly freshUntil: number | undefined;
   /** SIEVE's mark: used since the hand last passed. */
   visited: boolean;
+  readonly key: Key;
+  readonly size: number;
 }
 
 /** A bounded cache that loads once for all who ask. @throws BadOptionError for an option out of its range. */
@@ -124,7 +125,7 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     }
     while (totalSize + size > sizeMax || entries.size >= entriesMax) evict();
     const freshUntil = lifeMs === Infinity ? undefined : system.now() + lifeMs;
-    const entry: Entry<Key, Value> = { key, value, size, freshUntil, visited: before?.visited ?? false };
+    const entry: Entry<Key, Value> = { value, freshUntil, visited: before?.visited ?? false, key, size };
     entries.set(key, entry);
     totalSize += size;
     alerts.operation();
@@ -134,7 +135,8 @@ export function cache<Key, Value>(options: CacheOptions<Key, Value> = {}): Cache
     const entry = entries.get(key);
     if (entry !== undefined) {
       if (isFresh(entry)) {
-        entry.visited = true;
+        // Written once only: a line that is not changed need not be written back.
+        if (!entry.visited) entry.visited = true;
         alerts.hit();
         return entry.value;
       }

@@ -11,15 +11,18 @@ export class Ring<Item> {
 
   push(item: Item): void {
     if (this.#size === this.#slots.length) this.#grow();
-    this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item;
+    const slots = this.#slots;
+    slots[(this.#head + this.#size) & (slots.length - 1)] = item;
     this.#size += 1;
   }
 
   shift(): Item | undefined {
     if (this.#size === 0) return undefined;
-    const item = this.#slots[this.#head];
-    this.#slots[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    const slots = this.#slots;
+    const head = this.#head;
+    const item = slots[head];
+    slots[head] = undefined;
+    this.#head = (head + 1) & (slots.length - 1);
     this.#size -= 1;
     return item;
   }
@@ -44,9 +47,8 @@ export class Ring<Item> {
   }
 
   #grow(): void {
-    const items = this.toArray() as (Item | undefined)[];
-    items.length = this.#slots.length * 2;
-    this.#slots = items;
+    // With no holes, which engines ask about at every look.
+    this.#slots = [...this.toArray(), ...this.#slots.fill(undefined)];
     this.#head = 0;
   }
 }
