@@ -148,6 +148,7 @@ class Call extends Alarm {
     this.#renew();
   }
 
+  /** Called by the executor of the caller's promise. */
   answerTo(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
     this.#resolve = resolve;
     this.#reject = reject;
