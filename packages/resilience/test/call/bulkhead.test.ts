@@ -4,7 +4,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { AbortedError, bulkhead, BulkheadFullError, pipeline, type BulkheadOptions } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { deferred, events, fine, never, settle, watch, type Deferred } from "./helpers.ts";
+import { countedSignal, deferred, events, fine, never, settle, type Deferred, watch } from "./helpers.ts";
 
 /** Fills one slot, queues the given calls ("name:priority"), and lists the order in which they are served. */
 async function check(options: BulkheadOptions, arrivals: string, expected: string): Promise<void> {
@@ -146,22 +146,14 @@ test("queued work runs in the async context of whoever submitted it", async () =
 
 test("an aborted waiter leaves no listener on the signal, however often it is reused", async () => {
   const slots = bulkhead({ concurrentMax: 1, queueMax: 1, system: manualSystem() });
-  const { signal } = new AbortController();
-  let listeners = 0;
-  const counted = new Proxy(signal, {
-    get(target, key) {
-      if (key === "addEventListener") return () => (listeners += 1);
-      if (key === "removeEventListener") return () => (listeners -= 1);
-      return Reflect.get(target, key, target) as unknown;
-    },
-  });
+  const { signal, listeners } = countedSignal();
   for (let call = 0; call < 100; call += 1) {
     slots.tryAcquire();
-    const queued = slots.execute(fine, counted);
+    const queued = slots.execute(fine, signal);
     slots.release();
     await queued;
   }
-  assert.equal(listeners, 0);
+  assert.equal(listeners.now, 0);
 });
 
 test("under any sequence: never more than the bounds, nobody lost, nobody refused while there is room", async () => {

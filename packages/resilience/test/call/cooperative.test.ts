@@ -10,7 +10,7 @@ import {
   type TimeoutOptions,
 } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { boom, deferred, fine, settle, watch } from "./helpers.ts";
+import { boom, countedSignal, deferred, fine, settle, watch } from "./helpers.ts";
 
 function cooperative(options: Partial<TimeoutOptions> = {}) {
   const system = manualSystem();
@@ -92,18 +92,10 @@ test("calls under way share a timer, precise ones have their own, and both keep 
 });
 
 test("nothing is left of a call: no timer, no listener, nothing that the next one meets", async () => {
-  const { signal } = new AbortController();
-  let listeners = 0;
-  const counted = new Proxy(signal, {
-    get(target, key) {
-      if (key === "addEventListener") return () => (listeners += 1);
-      if (key === "removeEventListener") return () => (listeners -= 1);
-      return Reflect.get(target, key, target) as unknown;
-    },
-  });
+  const { signal, listeners } = countedSignal();
   const { system, limit } = cooperative();
-  for (const work of [fine, boom, fine]) await limit.execute<unknown>(work, counted).catch(() => {});
-  assert.equal(listeners, 0);
+  for (const work of [fine, boom, fine]) await limit.execute<unknown>(work, signal).catch(() => {});
+  assert.equal(listeners.now, 0);
   const late = watch(limit.execute(obeys));
   await system.advance(110);
   assert.ok(late.error instanceof TimeoutError);

@@ -48,3 +48,19 @@ export function events(guard: Reporting): string[] {
 export const boom = (): Promise<never> => Promise.reject(new Error("boom"));
 export const fine = (): Promise<string> => Promise.resolve("fine");
 export const never = (): Promise<never> => new Promise(() => {});
+
+/** A signal that counts its listeners: now, and at most so far. */
+export function countedSignal(): {
+  readonly signal: AbortSignal;
+  readonly listeners: { now: number; most: number };
+} {
+  const listeners = { now: 0, most: 0 };
+  const signal = new Proxy(new AbortController().signal, {
+    get(target, key) {
+      if (key === "addEventListener") return () => (listeners.most = Math.max(listeners.most, (listeners.now += 1)));
+      if (key === "removeEventListener") return () => (listeners.now -= 1);
+      return Reflect.get(target, key, target) as unknown;
+    },
+  });
+  return { signal, listeners };
+}

@@ -23,7 +23,7 @@ import {
   type System,
 } from "@prunella/resilience";
 import { manualSystem, type ManualSystem } from "@prunella/resilience/testing";
-import { boom, deferred, events, fine, never, settle, watch } from "./helpers.ts";
+import { boom, countedSignal, deferred, events, fine, never, settle, watch } from "./helpers.ts";
 
 test("an attempt that times out counts against the dependency and is tried again", async () => {
   const system = manualSystem();
@@ -622,16 +622,7 @@ test("a retry runs in its caller's async context: after an error, and after a ti
 });
 
 test("a signal that is used for call after call has no listener of theirs, however they end", async () => {
-  const { signal } = new AbortController();
-  let listeners = 0;
-  let most = 0;
-  const counted = new Proxy(signal, {
-    get(target, key) {
-      if (key === "addEventListener") return () => (most = Math.max(most, (listeners += 1)));
-      if (key === "removeEventListener") return () => (listeners -= 1);
-      return Reflect.get(target, key, target) as unknown;
-    },
-  });
+  const { signal, listeners } = countedSignal();
   for (const hedged of [false, true]) {
     const system = manualSystem();
     const policy = pipeline({
@@ -644,11 +635,11 @@ test("a signal that is used for call after call has no listener of theirs, howev
       system,
     });
     const again = retry({ delayMs: 50, attemptsMax: 2, system });
-    const calls = [fine, boom, never, fine, boom, never].map((work) => watch(policy.execute<unknown>(work, counted)));
-    calls.push(watch(again.execute(boom, counted)));
+    const calls = [fine, boom, never, fine, boom, never].map((work) => watch(policy.execute<unknown>(work, signal)));
+    calls.push(watch(again.execute(boom, signal)));
     await system.advance(10_000);
     assert.ok(calls.every(({ state }) => state !== "pending"));
-    assert.deepEqual([listeners, most, system.pending], [0, 1, 0]);
+    assert.deepEqual([listeners.now, listeners.most, system.pending], [0, 1, 0]);
   }
 });
 

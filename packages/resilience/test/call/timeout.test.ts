@@ -3,7 +3,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { AbortedError, setListenerErrorHook, timeout, TimeoutError, type CallContext } from "@prunella/resilience";
 import { manualSystem } from "@prunella/resilience/testing";
-import { deferred, events, fine, never, settle, watch } from "./helpers.ts";
+import { countedSignal, deferred, events, fine, never, settle, watch } from "./helpers.ts";
 
 test("early: the caller is answered at the deadline, never before, at most 10 ms after", async () => {
   for (const [precise, lateMs] of [
@@ -111,22 +111,13 @@ test("nothing is aborted after success, and a signal first read after the deadli
 });
 
 test("calls that share a signal share one listener, and none is left", async () => {
-  const { signal } = new AbortController();
-  let listeners = 0;
-  let most = 0;
-  const counted = new Proxy(signal, {
-    get(target, key) {
-      if (key === "addEventListener") return () => (most = Math.max(most, (listeners += 1)));
-      if (key === "removeEventListener") return () => (listeners -= 1);
-      return Reflect.get(target, key, target) as unknown;
-    },
-  });
+  const { signal, listeners } = countedSignal();
   const limit = timeout({ timeoutMs: 100, system: manualSystem() });
   const gates = Array.from({ length: 50 }, () => deferred());
-  const calls = gates.map((gate) => limit.execute(() => gate.promise, counted));
+  const calls = gates.map((gate) => limit.execute(() => gate.promise, signal));
   for (const gate of gates) gate.resolve("x");
   await Promise.all(calls);
-  assert.deepEqual([most, listeners], [1, 0]);
+  assert.deepEqual([listeners.most, listeners.now], [1, 0]);
 });
 
 test("an abort by the caller rejects at once with its reason as the cause; one before the call prevents it", async () => {
